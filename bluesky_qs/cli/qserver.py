@@ -13,7 +13,7 @@ from bluesky_qs.api.method import METHODS, Method
 from bluesky_qs.cli import output
 from bluesky_qs.cli.options import HELP, BadOption, Options, parse
 from bluesky_qs.client.failures import NoLockKeyError, RequestTimeoutError, sent_no_lock_key
-from bluesky_qs.client.http_failures import HTTPClientError, HTTPError, lacks_scopes
+from bluesky_qs.client.http_failures import HTTPClientError, HTTPError, HTTPRequestError, lacks_scopes
 from bluesky_qs.client.identity import login_of
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError, RequestError
@@ -89,6 +89,9 @@ def _request(command: ParsedCommand, options: Options) -> ExitCode:
         print(error, file=sys.stderr)
         return ExitCode.REFUSED if isinstance(error, NoLockKeyError) else ExitCode.USAGE
     except RequestTimeoutError as error:
+        print(error, file=sys.stderr)
+        return ExitCode.NO_ANSWER
+    except HTTPRequestError as error:
         print(error, file=sys.stderr)
         return ExitCode.NO_ANSWER
     except HTTPError as error:
@@ -182,7 +185,7 @@ def _http_client(server_uri: str, options: Options) -> REManagerAPI:
     if options.api_key_file:
         client.set_authorization_key(api_key=key_in_file(options.api_key_file))
     elif client.auth_method is AuthorizationMethods.NONE:
-        client.set_authorization_key(api_key=kept_keys.key_for(client.settings.address, client.user))
+        client.set_authorization_key(api_key=kept_keys.key_for(client.settings.address))
     return client
 
 

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.http_settings import HTTPSettings
@@ -180,12 +181,7 @@ def unreachable(settings: HTTPSettings, request: Mapping[str, Any], error: BaseE
     uri, causes = settings.server_uri, _causes(error)
     text = " ".join(str(cause) for cause in causes)
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it cannot be verified"
-        return HTTPRequestError(
-            f"The certificate of {uri} is not trusted: {reason}. If your site has its own certificate authority, give "
-            "the file with its certificate: --ca-file FILE, or http_ca_file=… in Python.",
-            request,
-        )
+        return HTTPRequestError(_certificate_fault(uri, text), request)
     if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text:
         plain = uri.replace("https:", "http:", 1)
         return HTTPRequestError(f"The server at {uri} does not use TLS. Is its address {plain}?", request)
@@ -198,6 +194,27 @@ def unreachable(settings: HTTPSettings, request: Mapping[str, Any], error: BaseE
             request,
         )
     return HTTPUnreachableError(f"No connection to the HTTP server at {uri}: {_why(error)}", request)
+
+
+def _certificate_fault(uri: str, text: str) -> str:
+    """What is wrong with a certificate, and what to do about it. ``text`` is the error of OpenSSL."""
+    reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it cannot be verified"
+    reason = reason.rstrip(".")
+    if "mismatch" in reason:
+        host = urlsplit(uri).hostname
+        return (
+            f'The certificate of {uri} is for another host: it does not contain "{host}". Use the name of the host for '
+            "which it was made, or ask the administrator of the server for a certificate with this name."
+        )
+    if "expired" in reason or "not yet valid" in reason:
+        return (
+            f"The certificate of {uri} cannot be used: {reason}. If the clock of this computer is right, ask the "
+            "administrator of the server for a new certificate."
+        )
+    return (
+        f"The certificate of {uri} is not trusted: {reason}. If your site has its own certificate authority, give "
+        "the file with its certificate: --ca-file FILE, or http_ca_file=… in Python."
+    )
 
 
 def interrupted(settings: HTTPSettings, request: Mapping[str, Any], error: BaseException) -> HTTPUnreachableError:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, cast
 
+from bluesky_qs.client.identity import login_name
 from bluesky_qs.errors import ConfigError
 
 _FILE = Path(".config") / "qserver" / "http_keys.json"
@@ -20,8 +21,8 @@ _LEAST_PRIORITY = 1
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-class SeveralKeysError(ConfigError):
-    """Several users of this account keep a key for the server."""
+class UnclearKeyError(ConfigError):
+    """There are keys for the server, and none of them is certainly that of this user."""
 
 
 def keys_for(server_uri: str) -> dict[str, str]:
@@ -39,22 +40,32 @@ def keys_for(server_uri: str) -> dict[str, str]:
 
 
 def key_for(server_uri: str, user: str | None = None) -> str | None:
-    """Return the kept key for a server: the one of this user, otherwise the only one; None if there is none.
+    """Return the kept key for a server; None if there is none.
+
+    It is the key of ``user``, otherwise of ``QSERVER_USER``, otherwise the one that many share. If neither names a
+    user, it is the key of the login name, otherwise the only one.
 
     Raises
     ------
+    UnclearKeyError
+        Only other users have keys, or several have one.
     ConfigError
-        Several users have a key and this user has none, or other users can read the file with the keys.
+        Other users can read the file with the keys.
     """
     kept = keys_for(server_uri)
-    if user in kept or not kept:
-        return kept.get(user or "")
-    if len(kept) > 1:
-        raise SeveralKeysError(
-            f"{names(kept)} keep a key for {server_uri}: set QSERVER_USER to one of them, connect with "
-            "%qs connect --user NAME, or give --api-key-file FILE"
+    named = user or os.environ.get("QSERVER_USER")
+    for name in (named, "") if named else (login_name(),):
+        if name in kept:
+            return kept[name]
+    if len(kept) > 1 or (kept and named):
+        others = f"only {names(kept)}" if named else names(kept)
+        verb = "keeps" if len(kept) == 1 else "keep"
+        raise UnclearKeyError(
+            f"{f'{named} keeps no key' if named else 'It is not clear whose key to use'} for {server_uri}; {others} "
+            f"{verb} one. Set QSERVER_USER to the user whose key you want, sign in with %qs connect {server_uri} "
+            "--user NAME, or give --api-key-file FILE"
         )
-    return next(iter(kept.values()))
+    return next(iter(kept.values()), None)
 
 
 def names(kept: dict[str, str]) -> str:

@@ -22,9 +22,9 @@ _NO_TLS = (
     "Use --ssl-certfile and --ssl-keyfile, or --behind-proxy if a proxy does TLS"
 )
 _AROUND = (
-    "Roles protect nothing from those who reach the control socket %s: it asks nobody to sign in and is not encrypted. "
-    "Start the service with --zmq-control-addr tcp://127.0.0.1:60615 (and the same for --zmq-info-addr, with port "
-    "60625), or encrypt the control socket (see qserver-zmq-keys)"
+    "Roles protect nothing from those who reach the control socket {control}: it asks nobody to sign in and is not "
+    "encrypted. Start the service with --zmq-control-addr {control_here} --zmq-info-addr {info_here}, or encrypt the "
+    "control socket (see qserver-zmq-keys)"
 )
 
 
@@ -100,15 +100,25 @@ def prepare(
         key_file=key_file,
         warnings=[
             *([] if only_here or tls else [_NO_TLS]),
-            *(_AROUND % address for address in _ways_around(services) if sign_in.providers),
+            *(_ways_around(services) if sign_in.providers else []),
         ],
     )
 
 
 def _ways_around(services: Iterable[ServiceSettings]) -> list[str]:
-    """Control addresses where other computers can use a service without the door."""
-    found = [(service.others_addr or service.control_addr, service.public_key) for service in services]
-    return [address for address, key in found if key is None and reaches_beyond(address)]
+    """A warning for each control address where other computers can use a service without the door."""
+    found: list[str] = []
+    for service in services:
+        control = service.others_addr or service.control_addr
+        if service.public_key is None and reaches_beyond(control):
+            info = service.others_info_addr or service.info_addr
+            found.append(_AROUND.format(control=control, control_here=_here(control), info_here=_here(info)))
+    return found
+
+
+def _here(address: str) -> str:
+    """The address with the same port that only this computer reaches."""
+    return f"tcp://127.0.0.1:{address.rpartition(':')[2]}" if reaches_beyond(address) else address
 
 
 def _completed(http: Http, file: Uvicorn, environ: Mapping[str, str]) -> Http:

@@ -37,6 +37,7 @@ def run_child(rundir: RuntimeDir, listening: socket.socket, beat: int) -> int:
         public_key=None if private_key is None else public_key(private_key),
         is_beside=True,
         others_addr=settings.network.zmq_control_addr,
+        others_info_addr=settings.network.zmq_info_addr,
     )
 
     def opening() -> Opening:

@@ -27,8 +27,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         Seconds to wait for an answer, less than the 5 s for which existing clients wait for the door.
     is_beside
         The door belongs to this service, whose supervisor starts both.
-    others_addr
-        Control address for other programs, if the door uses another one.
+    others_addr, others_info_addr
+        Control and info address for other programs, if the door uses others.
     """
 
     name: str = DEFAULT_SERVICE
@@ -39,6 +39,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 4.0
     is_beside: bool = False
     others_addr: str | None = None
+    others_info_addr: str | None = None
 
 
 class SingleUser(msgspec.Struct, frozen=True, kw_only=True):

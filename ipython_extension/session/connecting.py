@@ -10,7 +10,7 @@ from bluesky_qs.client import kept_keys
 from bluesky_qs.client.authorization import AuthorizationMethods
 from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
 from bluesky_qs.client.http_failures import HTTPClientError, NotSignedInError
-from bluesky_qs.client.identity import SHARED_ROLE, login_name, login_of
+from bluesky_qs.client.identity import SHARED_ROLE, login_of
 from bluesky_qs.client.signing_in import DeviceCode, Provider, providers
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import BadParams, ConfigError, QSError
@@ -56,7 +56,7 @@ def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
     if chosen.is_external:
         client.device_login(_show, provider=chosen.name)
     else:
-        user = wish.user or input(f"User name [{login_name()}]: ").strip() or login_name()
+        user = wish.user or input(f"User name [{client.user}]: ").strip() or client.user
         client.login(user, password=getpass(f"Password of {user}: "), provider=chosen.name)
         wish = wish._replace(user=user)
     return _with_own_key(client, wish.user)
@@ -132,6 +132,8 @@ def _is_accepted(client: REManagerAPI, user: str) -> bool:
 
 def as_whom(client: REManagerAPI) -> str:
     """As whom the service knows the client, as part of a sentence."""
+    if client.protocol is client.Protocols.HTTP and client.auth_method is AuthorizationMethods.NONE:
+        return "not signed in"
     if not client.identity.shares_key:
         return f"as {client.user}"
     name = client.identity.client_name

@@ -352,8 +352,8 @@ class QSMagics(Magics):
         if address in self._keys:
             client.authorization_keys = self._keys[address]
         elif client.auth_key is None:  # there is none in the environment
-            with suppress(kept_keys.SeveralKeysError):  # %qs connect asks whose
-                client.set_authorization_key(api_key=kept_keys.key_for(address, client.user))
+            with suppress(kept_keys.UnclearKeyError):  # %qs connect asks whose
+                client.set_authorization_key(api_key=kept_keys.key_for(address, who["user"]))
         return client
 
 

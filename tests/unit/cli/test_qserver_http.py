@@ -73,6 +73,11 @@ def test_no_server_has_the_exit_code_for_no_answer(capsys, clean_environment, mo
     assert "connection refused" in capsys.readouterr().err
 
 
+def test_an_answer_of_another_server_has_the_exit_code_for_no_answer(capsys, clean_environment, http_door):
+    assert run(["--http", http_door.url.replace("http:", "https:"), "status"]) == ExitCode.NO_ANSWER
+    assert "does not use TLS" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

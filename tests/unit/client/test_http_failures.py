@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import bluesky_qs.aio
 from bluesky_qs.client import http_calls
+from bluesky_qs.client.http_failures import HTTPRequestError, unreachable
+from bluesky_qs.client.http_settings import http_settings
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.wire.info import CONSOLE
 
@@ -172,6 +174,28 @@ def test_a_certificate_of_an_unknown_authority_is_refused_until_its_file_is_give
     assert "--ca-file FILE" in message
     with REManagerAPI(http_server_uri=encrypted.url, http_ca_file=str(certificate)) as manager:
         assert manager.status()["msg"] == "encrypted"
+
+
+def test_a_certificate_for_another_host_name_is_not_said_to_be_untrusted(encrypted, certificate, clean_environment):
+    url = encrypted.url.replace("127.0.0.1", "localhost")
+    manager = REManagerAPI(http_server_uri=url, http_ca_file=str(certificate))
+    with manager, pytest.raises(HTTPRequestError) as caught:
+        manager.status()
+    assert str(caught.value) == (
+        f'The certificate of {url} is for another host: it does not contain "localhost". Use the name of the host for '
+        "which it was made, or ask the administrator of the server for a certificate with this name."
+    )
+
+
+def test_a_certificate_that_has_expired_is_not_said_to_be_untrusted():
+    error = ssl.SSLCertVerificationError(
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)"
+    )
+    message = str(unreachable(http_settings(server_uri="https://beamline.example"), {}, error))
+    assert message == (
+        "The certificate of https://beamline.example cannot be used: certificate has expired. If the clock of this "
+        "computer is right, ask the administrator of the server for a new certificate."
+    )
 
 
 def test_the_wrong_scheme_is_named(scripted, clean_environment):

@@ -51,6 +51,7 @@ class LockedRing(Ring):
 def ring(monkeypatch, tmp_path):
     """Makes this the keyring of the session; keys in files are in a folder of the test."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("QSERVER_USER", raising=False)
 
     def use(kind):
         made = kind()
@@ -91,9 +92,14 @@ def test_two_users_of_an_account_keep_a_key_each(ring, kind):
     kept_keys.keep(URI, "of-olga-2", "olga")
     assert kept_keys.keys_for(URI) == {"ada": "of-ada", "olga": "of-olga-2"}
     assert kept_keys.key_for(URI, "ada") == "of-ada"
-    for nobody in (None, "grace"):
-        with pytest.raises(ConfigError, match=r"ada, olga keep a key for https://beamline.example: set QSERVER_USER"):
-            kept_keys.key_for(URI, nobody)
+    with pytest.raises(
+        ConfigError, match=r"whose key to use for https://beamline.example; ada, olga keep one\. Set QSER"
+    ):
+        kept_keys.key_for(URI)
+    with pytest.raises(
+        ConfigError, match=r"grace keeps no key for https://beamline.example; only ada, olga keep one\."
+    ):
+        kept_keys.key_for(URI, "grace")
     kept_keys.forget(URI, "ada")
     assert kept_keys.key_for(URI) == "of-olga-2"
     kept_keys.forget(URI, "olga")
@@ -127,3 +133,23 @@ def test_a_damaged_file_is_named(ring, content):
     kept_keys.path().write_text(content, errors="surrogateescape")
     with pytest.raises(ConfigError, match=r"http_keys\.json"):
         kept_keys.key_for(URI)
+
+
+def test_the_key_of_the_login_name_is_used_if_nobody_is_named(ring, monkeypatch):
+    ring(PlainRing)
+    kept_keys.keep(URI, "of-ada", "ada")
+    kept_keys.keep(URI, "of-olga", "olga")
+    monkeypatch.setattr(kept_keys, "login_name", lambda: "olga")
+    assert kept_keys.key_for(URI) == "of-olga"
+    monkeypatch.setenv("QSERVER_USER", "ada")
+    assert kept_keys.key_for(URI) == "of-ada"
+
+
+def test_a_user_who_is_named_never_gets_the_key_of_another_but_a_shared_one(ring, monkeypatch):
+    ring(PlainRing)
+    kept_keys.keep(URI, "of-ada", "ada")
+    monkeypatch.setenv("QSERVER_USER", "olga")
+    with pytest.raises(kept_keys.UnclearKeyError, match=r"olga keeps no key for .*; only ada keeps one"):
+        kept_keys.key_for(URI)
+    kept_keys.keep(URI, "shared")
+    assert kept_keys.key_for(URI) == "shared"

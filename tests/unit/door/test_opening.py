@@ -100,6 +100,13 @@ def test_with_users_an_open_control_socket_is_a_warning(with_providers, service,
     assert prepare(Http(), KEY, service=service).warnings == []  # there are no roles
 
 
+def test_the_warning_about_an_open_socket_says_how_to_start_this_service(with_providers):
+    ours = {"control_addr": "ipc:///run/control", "info_addr": "ipc:///run/feed"}
+    service = ServiceSettings(**ours, others_addr="tcp://*:60715", others_info_addr="tcp://*:60726")
+    (warning,) = prepare(Http(config=with_providers), {}, service=service).warnings
+    assert "--zmq-control-addr tcp://127.0.0.1:60715 --zmq-info-addr tcp://127.0.0.1:60726," in warning
+
+
 def test_a_configuration_with_providers_is_a_sign_in(with_providers):
     opening = prepare(Http(addr="*", config=with_providers), {})
     assert opening.settings.sign_in.providers[0]["provider"] == "a"

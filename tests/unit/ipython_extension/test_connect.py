@@ -90,6 +90,9 @@ def test_signing_in_again_replaces_the_key_and_signing_out_revokes_it(qs, typed,
     assert keys() == {}
     with pytest.raises(HTTPClientError, match="Not signed in"):
         qs("queue")
+    with pytest.raises(errors.QSError) as caught:
+        qs("connect http://127.0.0.1:9")
+    assert caught.value.__notes__ == [f"Nothing has changed: %qs still uses {users_door.url}, not signed in."]
 
 
 def test_two_users_of_an_account_keep_their_keys_apart(qs, typed, users_door, bare_shell):
@@ -106,7 +109,7 @@ def test_two_users_of_an_account_keep_their_keys_apart(qs, typed, users_door, ba
     bare_shell.run_line_magic("reload_ext", "ipython_extension")
     typed.update({"User name (keys are kept for ada, olga)": "olga"})
     assert "as olga (group" in text(qs(f"connect {users_door.url}"))
-    with pytest.raises(errors.ConfigError, match=r"ada, olga keep a key for .*: set QSERVER_USER"):
+    with pytest.raises(errors.ConfigError, match=r"for .*; ada, olga keep one\. Set QSERVER_USER"):
         kept_keys.key_for(users_door.url)
     assert "revoked the key of olga" in text(qs("connect --sign-out"))
     assert keys()[users_door.url] == {"ada": first}
@@ -121,6 +124,17 @@ def test_the_kept_key_of_this_user_makes_a_password_unnecessary(qs, typed, users
     assert keys() == first
     typed.update({"Password of olga": "of-olga-1888"})
     assert "as olga (group" in text(qs("connect --user olga"))
+
+
+def test_whoever_is_named_by_the_environment_signs_in_and_does_not_get_the_key_of_another(
+    qs, typed, users_door, bare_shell, monkeypatch
+):
+    typed.update({"Password of ada": "of-ada-1815"})
+    qs(f"connect {users_door.url} --user ada")
+    bare_shell.run_line_magic("reload_ext", "ipython_extension")
+    monkeypatch.setenv("QSERVER_USER", "olga")
+    typed.update({"User name [olga]": "", "Password of olga": "of-olga-1888"})
+    assert "as olga (group" in text(qs(f"connect {users_door.url}"))
 
 
 def test_a_provider_that_the_server_does_not_have_is_refused_before_any_question(qs, typed, users_door, http_door):
