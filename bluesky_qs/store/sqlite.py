@@ -4,46 +4,22 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeVar
 
 from bluesky_qs.errors import StoreError
-from bluesky_qs.plan_queue.changes import (
-    AddAnswer,
-    AddEvent,
-    AddHistory,
-    AddUndo,
-    Change,
-    ClearQueue,
-    DropItem,
-    NumberedItem,
-    PutItem,
-    SetFact,
-    Snapshot,
-    StoredItem,
-    TrimAnswers,
-    TrimEvents,
-    TrimHistory,
-    TrimUndo,
-)
+from bluesky_qs.plan_queue.changes import AddHistory, Change, NumberedItem, Snapshot, StoredItem
 from bluesky_qs.store.base import Words
 from bluesky_qs.store.place import LockFile, network_file_system
 from bluesky_qs.store.refusals import RefusalLog
-from bluesky_qs.store.sqlite_history import (
-    ADD_HASH,
-    ADD_ITEM,
-    TABLES,
-    HashTable,
-    HistoryReader,
-    hash_of,
-    numbers_of_history,
-)
+from bluesky_qs.store.sqlite_history import TABLES, HashTable, HistoryReader, numbers_of_history, reading_address
+from bluesky_qs.store.sqlite_statements import statements_of
 
 log = logging.getLogger(__name__)
 
@@ -113,10 +89,12 @@ class SQLiteStore:
         ------
         StoreError
             The file is used by another service, has a newer version, is not a store, is damaged or is not writable.
+            If only the disk is full, the file is opened for reading, and each change is a new attempt to write.
         """
         await self._run(self._file.open)
-        if not self._beside_service:
-            self._hashing = asyncio.create_task(self._hash_older_items())
+        if self._file.only_reads is not None:
+            self._refusals.refused(self._file.only_reads)
+        await self._follow_file()
 
     async def load(self) -> Snapshot:
         """Return everything that is stored, but only the numbers of the items in the history."""
@@ -157,7 +135,18 @@ class SQLiteStore:
             if self._file.trouble:
                 self._refusals.refused(error)
             raise
+        finally:
+            await self._follow_file()
         self._refusals.accepted()
+
+    async def _follow_file(self) -> None:
+        """Read the history in the same way as the file is open: beside the writing, or without it on a full disk."""
+        only_reads = self._file.only_reads is not None
+        if only_reads != self._history.only_reads:
+            await self._history.close()
+            self._history.only_reads = only_reads
+        if not (only_reads or self._beside_service or self._hashing):
+            self._hashing = asyncio.create_task(self._hash_older_items())
 
     async def _read(self, reading: Callable[[], Awaitable[T]]) -> T:
         self._file.check_open()
@@ -186,6 +175,8 @@ class _File:
         self.made = False
         #: The store itself caused the latest failure (a full disk, for example), not the change.
         self.trouble = False
+        #: Why the file is open for reading only: the disk is full. None if changes can be written.
+        self.only_reads: StoreError | None = None
         self._beside_service = beside_service
         self._lock = LockFile(path.with_name(path.name + ".lock"))
         self._open_connection: sqlite3.Connection | None = None
@@ -207,6 +198,8 @@ class _File:
         try:
             self._connect()
         except sqlite3.Error as error:
+            if self._connect_for_reading(error):
+                return
             self._abandon()
             raise self.explained(error) from error
         except StoreError:
@@ -221,16 +214,18 @@ class _File:
                 numbers_of_history(db, self._next),
                 dict(db.execute("SELECT name, data FROM facts")),
                 [data for (data,) in db.execute("SELECT data FROM events ORDER BY number")],
-                [data for (data,) in db.execute("SELECT data FROM undo ORDER BY number")],
-                [data for (data,) in db.execute("SELECT data FROM answers ORDER BY number")],
+                _added_later(db, "undo"),
+                _added_later(db, "answers"),
             )
         except sqlite3.Error as error:
             raise self.explained(error) from error
 
     def write(self, changes: Sequence[Change]) -> None:
         """Make the changes in one transaction."""
+        if self.only_reads is not None:
+            self._connect_again()
         with self._transaction():
-            for statement, alike in groupby(_statements(changes, self._next), key=itemgetter(0)):
+            for statement, alike in groupby(statements_of(changes, self._next), key=itemgetter(0)):
                 self._connection.executemany(statement, [values for _, values in alike])
         self._next += sum(isinstance(change, AddHistory) for change in changes)
 
@@ -298,7 +293,20 @@ class _File:
 
     def _connect(self) -> None:
         db = sqlite3.connect(self.path, isolation_level=None, timeout=5)
-        self._open_connection = db
+        try:
+            self._prepare(db)
+            following = numbers_of_history(db, 1).stop
+            if not self._beside_service:
+                db.execute("BEGIN IMMEDIATE")
+                HashTable(db).check()
+                db.execute("COMMIT")
+        except BaseException:
+            db.close()
+            raise
+        self._open_connection, self._next = db, following
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        """Make the file ready to be written to, with all tables."""
         network = network_file_system(self.path)
         if network:
             # A write-ahead log that was started on a local disk can be read here only with exclusive access.
@@ -320,10 +328,40 @@ class _File:
         else:
             for statement in _ADDED_TABLES:
                 db.execute(statement)
-        self._next = numbers_of_history(db, 1).stop
-        if not self._beside_service:
-            with self._transaction():
-                HashTable(db).check()
+
+    def _connect_for_reading(self, error: sqlite3.Error) -> bool:
+        """Open a file that cannot be written to at present; return whether that is possible."""
+        if self._beside_service or self.made or _code(error) not in _NOT_WRITTEN or self._has_log():
+            return False
+        db = sqlite3.connect(reading_address(self.path, alone=True), uri=True, isolation_level=None, timeout=5)
+        try:
+            is_empty = self._layout(db) == 0
+            self._next = 1 if is_empty else numbers_of_history(db, 1).stop
+        except sqlite3.Error:
+            is_empty = True
+        if is_empty:
+            db.close()
+            return False
+        self._open_connection = db
+        trouble = self.explained(error).message
+        self.only_reads = StoreError(f"{trouble} It is open for reading only, and nothing is lost.")
+        return True
+
+    def _has_log(self) -> bool:
+        """Whether there are changes in a write-ahead log, which a connection that only reads would miss."""
+        log_file = self.path.with_name(self.path.name + "-wal")
+        return log_file.exists() and log_file.stat().st_size > 0
+
+    def _connect_again(self) -> None:
+        """Open a file for writing that could only be read so far."""
+        only_reading = self._connection
+        try:
+            self._connect()
+        except sqlite3.Error as error:
+            self.trouble = True
+            raise self.explained(error) from error
+        only_reading.close()
+        self.only_reads = None
 
     def _layout(self, db: sqlite3.Connection) -> int:
         """Return the layout number of the file, 0 for an empty file. Refuse a file of another program."""
@@ -366,10 +404,10 @@ class _File:
         self._lock.release()
 
     def explained(self, error: Exception) -> StoreError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = _code(error)
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             hint = " The file is damaged. Move it away to start with an empty queue, or replace it with a copy."
-        elif code == sqlite3.SQLITE_FULL:
+        elif code == sqlite3.SQLITE_FULL or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE:
             hint = " There is no space left on the disk."
         elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
             hint = " The file or its folder is not writable."
@@ -378,51 +416,19 @@ class _File:
         return StoreError(f"The queue store {self.path} failed: {error}.{hint}")
 
 
-_PUT_ITEM = (
-    "INSERT INTO queue (uid, rank, data) VALUES (?, ?, ?)"
-    " ON CONFLICT (uid) DO UPDATE SET rank = excluded.rank, data = excluded.data"
-)
-_SET_FACT = "INSERT INTO facts (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data"
+#: Errors of writing, after which a file may still be read.
+_NOT_WRITTEN = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
-def _statements(  # noqa: C901, PLR0912 - one case for each kind of change
-    changes: Iterable[Change], number: int
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """The statements that make the changes; ``number`` is that of the next item of the history."""
-    for change in changes:
-        match change:
-            case PutItem(uid=uid, rank=rank, data=data):
-                yield _PUT_ITEM, (uid, rank, data)
-            case DropItem(uid=uid):
-                yield "DELETE FROM queue WHERE uid = ?", (uid,)
-            case ClearQueue():
-                yield "DELETE FROM queue", ()
-            case AddHistory(data=data):
-                yield ADD_ITEM, (number, data)
-                yield ADD_HASH, (number, hash_of(data))
-                number += 1
-            case TrimHistory(keep=keep):
-                first = number - max(0, keep)
-                yield "DELETE FROM history WHERE number < ?", (first,)
-                yield "DELETE FROM history_uids WHERE number < ?", (first,)
-            case AddEvent(data=data):
-                yield "INSERT INTO events (data) VALUES (?)", (data,)
-            case TrimEvents(keep=keep):
-                yield "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?", (keep,)
-            case AddUndo(data=data):
-                yield "INSERT INTO undo (data) VALUES (?)", (data,)
-            case TrimUndo(keep=keep):
-                yield "DELETE FROM undo WHERE number <= (SELECT max(number) FROM undo) - ?", (keep,)
-            case AddAnswer(data=data):
-                yield "INSERT INTO answers (data) VALUES (?)", (data,)
-            case TrimAnswers(keep=keep):
-                yield "DELETE FROM answers WHERE number <= (SELECT max(number) FROM answers) - ?", (keep,)
-            case SetFact(name=name, data=None):
-                yield "DELETE FROM facts WHERE name = ?", (name,)
-            case SetFact(name=name, data=data):
-                yield _SET_FACT, (name, data)
-            case _:
-                assert_never(change)
+def _code(error: Exception) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _added_later(db: sqlite3.Connection, table: str) -> list[bytes]:
+    """The records in a table that a file of an older version does not have yet, if it cannot be written to."""
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is None:
+        return []
+    return [data for (data,) in db.execute(f"SELECT data FROM {table} ORDER BY number")]  # noqa: S608 - our own names
 
 
 def _sync_folder(folder: Path) -> None:

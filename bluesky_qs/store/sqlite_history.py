@@ -92,6 +92,11 @@ class HistoryReader:
     path
         The file. It is opened by the first call.
 
+    Attributes
+    ----------
+    only_reads
+        Nobody can write to the file at present, so its table of the uids may be wrong or missing.
+
     Raises
     ------
     sqlite3.Error
@@ -100,6 +105,7 @@ class HistoryReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.only_reads = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-history")
         self._db: sqlite3.Connection | None = None
 
@@ -149,6 +155,8 @@ class HistoryReader:
     def _find(self, uids: Collection[str]) -> tuple[dict[str, NumberedItem], range]:
         """The items with these uids that have hashes, and the numbers of the items that have none yet."""
         db = self._connection
+        if self.only_reads:
+            return {}, numbers_of_history(db, 1)
         query = "SELECT number, data FROM history_uids JOIN history USING (number) WHERE hash = ? ORDER BY number DESC"
         found: dict[str, NumberedItem] = {}
         db.execute("BEGIN")  # so that all is read from one state of the file
@@ -178,7 +186,7 @@ class HistoryReader:
     @property
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
-            address = f"{self._path.as_uri()}?mode=ro"
+            address = reading_address(self._path, alone=self.only_reads)
             self._db = sqlite3.connect(address, uri=True, isolation_level=None, timeout=5)
         return self._db
 
@@ -186,6 +194,14 @@ class HistoryReader:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+def reading_address(path: Path, *, alone: bool) -> str:
+    """The address of the file for a connection that only reads; ``alone`` if no process can write to the file.
+
+    Otherwise, SQLite needs a file with shared memory, for which a full disk has no space.
+    """
+    return f"{path.as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
 
 
 def numbers_of_history(db: sqlite3.Connection, number: int) -> range:

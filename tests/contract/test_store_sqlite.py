@@ -359,6 +359,52 @@ async def test_items_are_found_whatever_an_older_version_did_meanwhile(path, mon
         await store.close()
 
 
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [],
+        [added(40, 41)],
+        [["DELETE FROM history WHERE number <= ?", (40,)], added(*range(40, 60))],
+        [["DROP TABLE history_uids", ()], ["DROP TABLE undo", ()], ["DROP TABLE answers", ()], added(40)],
+    ],
+)
+async def test_a_file_is_open_for_reading_as_long_as_the_disk_is_full(path, no_space_left, caplog, statements):
+    store = SQLiteStore(path)
+    await store.open()
+    kept = [PutItem("q1", b"\x01", b'{"item_uid": "q1"}'), SetFact("lock_info", b"{}")]
+    await store.commit([*kept, *(AddHistory("", data) for data in past(*range(40)))])
+    await store.close()
+    older_version(path, *statements)
+    caplog.clear()
+    store = SQLiteStore(path)
+    with no_space_left():
+        await store.open()
+        snapshot = await store.load()
+        with pytest.raises(StoreError):
+            await store.commit([AddHistory("", past(50)[0])])
+    assert [item.uid for item in snapshot.items] == ["q1"]
+    assert snapshot.facts == {"lock_info": b"{}"}
+    rows = await store.read_history(snapshot.history)
+    found = {json.loads(data)["item_uid"]: (number, data) for number, data in rows}
+    assert await store.find_history([*found, "u99"]) == found
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert "It is open for reading only, and nothing is lost. Changes are refused until" in warning
+    await store.commit([AddHistory("", past(99)[0]), AddUndo(b"{}"), AddAnswer(b"{}")])
+    found["u99"] = (snapshot.history.stop, past(99)[0])
+    assert await store.find_history(list(found)) == found
+    await store.close()
+    assert len((await loaded(path)).history) == len(found)
+
+
+async def test_a_file_whose_log_has_changes_is_not_read_without_them(path, no_space_left):
+    with committing(path, "many") as process:
+        process.stdout.readline()
+        process.kill()
+    with no_space_left(), pytest.raises(StoreError):
+        await SQLiteStore(path).open()
+    assert (await loaded(path)).items
+
+
 async def test_uids_with_the_same_hash_are_told_apart(path, monkeypatch):
     monkeypatch.setattr(sqlite_history, "_hash", lambda _: 7)
     store = SQLiteStore(path)
