@@ -109,6 +109,7 @@ def _add_user(options: Any) -> None:
         mail=options.mail or "",
     )
     print(f"Added user {options.name} to {file.path}")
+    _note(options, "add user")
     if _has_no_role(options, file):
         print(
             f"Warning: {options.name} cannot sign in yet, because no rule gives this user a role. "
@@ -124,6 +125,7 @@ def _set_password(options: Any) -> None:
     file.set_password(options.name, _password())
     ended = _end(options, lambda database, provider: database.end_sessions(provider, options.name))
     print(f"Changed the password of {options.name}{', and ended the sessions' if ended else ''}")
+    _note(options, "change password")
     if keys := _keys_of(options):
         still = "1 API key" if keys == 1 else f"{keys} API keys"
         print(f"{still} of {options.name} can still be used. See: qserver-http key list, qserver-http key revoke KEY")
@@ -133,6 +135,21 @@ def _remove_user(options: Any) -> None:
     _users_file(options).remove(options.name)
     ended = _end(options, lambda database, provider: database.end_user(provider, options.name))
     print(f"Removed user {options.name}{', and ended the sessions and keys' if ended else ''}")
+    _note(options, "remove user")
+
+
+def _note(options: Any, action: str) -> None:
+    """Leave a line about a user of the file for the audit log."""
+    try:
+        _end(options, lambda database, _provider: database.leave_note(_line(action, options.name)))
+    except QSError as error:
+        print(f"Warning: this is not in the audit log. {error.message}", file=sys.stderr)
+
+
+def _line(action: str, owner: str) -> str:
+    from bluesky_qs.door.signin.sign_in_log import command_line  # noqa: PLC0415 - help needs none of it
+
+    return command_line(action, owner)
 
 
 def _has_no_role(options: Any, file: "UsersFile") -> bool:
@@ -196,7 +213,9 @@ def _new_key(options: Any) -> None:
             owner = settings.policy.scopes_of([SINGLE_USER])
         principal = await database.know(identity, now=time.time())
         scopes = scopes_for(options.scope, owner, None)
-        return await new_key(database, principal.uuid, scopes, expires=expires, note=options.note)
+        made = await new_key(database, principal.uuid, scopes, expires=expires, note=options.note)
+        await database.leave_note(_line(f"new key {made.record.first_eight}", identity.id))
+        return made
 
     key = _with_database(settings, make)
     print(
@@ -251,7 +270,13 @@ def _list_keys(options: Any) -> None:
 
 def _revoke_key(options: Any) -> None:
     async def revoke(database: "SignInDatabase") -> bool:
-        return await database.revoke_key(options.name[:8])
+        found = await database.key_named(options.name[:8])
+        if found is None:
+            return False
+        owner = await database.principal(found.principal)
+        names = [known.identity.id for known in owner.identities] if owner is not None else []
+        await database.leave_note(_line(f"revoke key {found.first_eight}", ", ".join(names)))
+        return await database.revoke_key(found.first_eight)
 
     if not _with_database(_settings(options), revoke):
         raise QSError(f"There is no key {options.name[:8]!r}. List the keys with: qserver-http key list")

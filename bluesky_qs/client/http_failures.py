@@ -17,6 +17,7 @@ _BAD_REQUEST = 400
 _UNAVAILABLE = (502, 503, 504)
 _EXPIRED = "Access token has expired"
 _LACKS_SCOPES = "Not enough permissions"
+_NO_ROLE = "User is not authorized to access the server"
 _SCOPES = re.compile(rf"^{_LACKS_SCOPES}.* Requires scopes \[([^\]]+)\]")
 #: The answers of nginx, Apache, and servers written in Go to plain HTTP at a port for TLS.
 _WANTS_TLS = ("plain http request was sent to https port", "speaking plain http", "http request to an https server")
@@ -254,6 +255,8 @@ def _kind(status: int, reason: str, response: Answer, settings: HTTPSettings) ->
 def _sign_in(uri: str, reason: str) -> str:
     # Our server's reason for a request without credentials is meant for people who write HTTP requests by hand.
     why = "" if reason.startswith("Not signed in") else _colon(reason)
+    if reason.startswith(_NO_ROLE):  # signing in again does not help
+        return f"Not signed in at {uri}{why}."
     return (
         f"Not signed in at {uri}{why}. Sign in with %qs connect {uri}, with RM.login(…), or with an API key "
         "(--api-key-file FILE, or QSERVER_HTTP_SERVER_API_KEY)."

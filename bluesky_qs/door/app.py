@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 
 from bluesky_qs.api.paths import PREFIX
 from bluesky_qs.door import extra_routes, methods, metrics, openapi, pages, probes, uploads, web_page
+from bluesky_qs.door.audit import audit
 from bluesky_qs.door.door import Door, Observer
 from bluesky_qs.door.refusals import (
     CSRFRefused,
@@ -29,6 +30,7 @@ from bluesky_qs.door.route import JSON, TEXT, Answer, Call, ClientGone, Route
 from bluesky_qs.door.service import Service
 from bluesky_qs.door.signin.auth_route import AuthRoute
 from bluesky_qs.door.signin.credentials import ADDED_HEADERS
+from bluesky_qs.door.signin.sign_in_log import no_scope
 from bluesky_qs.door.streams import buffer, ends
 from bluesky_qs.door.streams.hub import Streams
 
@@ -216,6 +218,9 @@ class _App:
             return
         call.caller = await self._door.sign_in.caller(HTTPConnection(call.scope))
         if route.scope not in call.caller.scopes:
+            if not route.scope.startswith("read:"):  # a page may poll what it may not read
+                action = route.method or f"{route.verb} {route.path}"
+                audit(call, call.caller.user, action, result=no_scope(route.scope))
             raise missing_scopes([route.scope], call.caller.scopes)
 
 

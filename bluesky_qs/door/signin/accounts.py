@@ -23,7 +23,7 @@ from bluesky_qs.door.signin.registry import providers
 from bluesky_qs.door.signin.resolve import Resolved, Resolver
 from bluesky_qs.door.signin.roles import PUBLIC, SINGLE_USER, Access
 from bluesky_qs.door.signin.rows import SignInDatabaseError
-from bluesky_qs.door.signin.sessions import NOT_VALID, SESSION_EXPIRED, Sessions
+from bluesky_qs.door.signin.sessions import NOT_VALID, SESSION_EXPIRED, Sessions, no_role
 from bluesky_qs.door.signin.single_user import SINGLE_USER_PROVIDER, SingleUserKey
 from bluesky_qs.door.signin.tokens import ExpiredToken, InvalidToken, Signer
 from bluesky_qs.errors import ConfigError
@@ -211,15 +211,26 @@ class Accounts:
         secret = key_bytes(text)
         found = await self.resolver.key(secret) if secret is not None else None
         if found is None:
-            raise NotSignedIn(_INVALID_KEY + (await self._expiry_of(secret) if secret is not None else ""))
+            raise await self._fault_of(secret)
         return found
 
-    async def _expiry_of(self, secret: bytes) -> str:
-        """When the key with this secret expired; whoever has it may know. Empty if it does not exist any more."""
-        record = await self.database.key(secret)
-        if record is None or record.expires is None or record.expires > self.clock():
-            return ""
-        return f": it expired on {datetime.fromtimestamp(record.expires, UTC):%Y-%m-%d %H:%M} UTC. Make a new one"
+    async def _fault_of(self, secret: bytes | None) -> NotSignedIn:
+        """Why a key does not count; whoever has it may know."""
+        record = await self.database.key(secret) if secret is not None else None
+        if record is None:
+            return NotSignedIn(_INVALID_KEY)
+        if record.expires is not None and record.expires <= self.clock():
+            on = f"{datetime.fromtimestamp(record.expires, UTC):%Y-%m-%d %H:%M} UTC"
+            return NotSignedIn(f"{_INVALID_KEY}: it expired on {on}. Make a new one")
+        return await self._no_role(record.principal) or NotSignedIn(_INVALID_KEY)
+
+    async def _no_role(self, uuid: str) -> NotSignedIn | None:
+        """The refusal of a user who still exists, but has no role any more."""
+        principal = await self.database.principal(uuid)
+        users = [known.identity.id for known in principal.identities if not known.gone] if principal else []
+        if principal is None or not users or await self.identities.access(principal) is not None:
+            return None
+        return no_role(", ".join(users))
 
     async def _of_token(self, token: str) -> Resolved:
         try:
@@ -230,7 +241,9 @@ class Accounts:
             raise NotSignedIn(NOT_VALID) from None
         found = await self.resolver.session(claims.sid)
         if found is None or found.principal.uuid != claims.sub:
-            raise NotSignedIn(SESSION_EXPIRED)
+            session = await self.database.session(claims.sid)
+            goes_on = session is not None and not session.revoked and session.expires > self.clock()
+            raise (await self._no_role(claims.sub) if goes_on else None) or NotSignedIn(SESSION_EXPIRED)
         return found
 
     def _forget(self) -> None:

@@ -179,6 +179,14 @@ class SignInDatabase:
         """Return a waiting terminal. One that is settled is forgotten: it counts once."""
         return await self._run(self._rows.poll_device, device, now=now)
 
+    async def leave_note(self, line: str) -> None:
+        """Leave a line for the audit log of a door."""
+        await self._run(self._rows.leave_note, line)
+
+    async def take_notes(self) -> list[str]:
+        """Return the lines that commands have left for the audit log, and forget them: they count once."""
+        return await self._run(self._rows.take_notes)
+
     async def prune(self, *, now: float) -> None:
         """Remove what expired long ago."""
         await self._run(self._rows.prune, now=now)

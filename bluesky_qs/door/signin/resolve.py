@@ -18,6 +18,7 @@ from bluesky_qs.door.signin.identities import Identities
 from bluesky_qs.door.signin.records import KeyRecord, Principal, SessionRecord
 from bluesky_qs.door.signin.roles import Access, key_scopes
 from bluesky_qs.door.signin.rows import SignInDatabaseError
+from bluesky_qs.door.signin.sign_in_log import audit_command
 
 logger = logging.getLogger(__name__)
 
@@ -220,6 +221,8 @@ class Resolver:
             self._version = version
             self.forget()
             self._changed.clear()
+            for line in await self._database.take_notes():
+                audit_command(line)
         while self._unsure:
             caller = self._unsure.pop()
             try:

@@ -28,7 +28,7 @@ from bluesky_qs.door.signin.requests import InvalidBody, json_body
 from bluesky_qs.door.signin.resolve import key_name
 from bluesky_qs.door.signin.roles import INHERIT
 from bluesky_qs.door.signin.sessions import Tokens
-from bluesky_qs.door.signin.sign_in_log import audit_sign_in
+from bluesky_qs.door.signin.sign_in_log import audit_sign_in, no_scope
 
 if TYPE_CHECKING:
     from bluesky_qs.door.signin.accounts import Accounts
@@ -116,10 +116,12 @@ class _Routes:
         session = await self._database.session(_hex(given) or "")
         if session is None or session.revoked:
             raise NoSuchRoute(f"No session {given}")
-        if session.principal != caller.principal and _ADMIN not in caller.scopes:
+        own = session.principal == caller.principal
+        if not own and _ADMIN not in caller.scopes:
             raise NoSuchRoute("Sessions does not exist or requester has insufficient permissions")
         await self._accounts.sessions.revoke(session.uuid)
-        self._audit(request, caller, f"revoke session {session.uuid}")
+        owner = "" if own else await self._name_of(session.principal)
+        self._audit(request, caller, f"revoke session {session.uuid}", owner)
         return respond(request, Done())
 
     async def new_key(self, request: Request) -> Response:
@@ -143,7 +145,7 @@ class _Routes:
         if principal is None:
             raise NoSuchRoute(f"Principal {given} does not exist or insufficient permissions.")
         access = await self._accounts.access_of(caller, principal)
-        return await self._new_key(request, caller, principal, access.scopes)
+        return await self._new_key(request, caller, principal, access.scopes, owner_name=_name(principal))
 
     async def key(self, request: Request) -> Response:
         """The API key with which this request is sent."""
@@ -166,7 +168,8 @@ class _Routes:
             raise NoSuchRoute("The currently-authenticated user has no such API key.")
         await self._database.revoke_key(found.first_eight)
         self._accounts.resolver.forget()
-        self._audit(request, caller, f"revoke {key_name(found.first_eight)}")
+        owner = "" if own else await self._name_of(found.principal)
+        self._audit(request, caller, f"revoke {key_name(found.first_eight)}", owner)
         return respond(request, Done())
 
     async def whoami(self, request: Request) -> Response:
@@ -218,8 +221,13 @@ class _Routes:
     async def _caller(self, request: Request, scope: str | None = None) -> Caller:
         caller = await self._accounts.caller(request)
         if scope is not None and scope not in caller.scopes:
+            self._audit(request, caller, f"{request.method} {request.scope['route'].path}", result=no_scope(scope))
             raise missing_scopes([scope], caller.scopes)
         return caller
+
+    async def _name_of(self, principal: str) -> str:
+        found = await self._database.principal(principal)
+        return _name(found) if found is not None else principal
 
     async def _key_used(self, request: Request, caller: Caller) -> KeyRecord | None:
         found = presented(request)
@@ -237,6 +245,7 @@ class _Routes:
         *,
         maker: tuple[str, ...] | None = None,
         longest: float | None = None,
+        owner_name: str = "",
     ) -> Response:
         body = await json_body(request, KeyRequest)
         scopes = scopes_for(body.scopes, owner, maker)
@@ -244,12 +253,20 @@ class _Routes:
         if body.expires_in is not None:
             times.append(self._accounts.clock() + body.expires_in)
         made = await new_key(self._database, principal.uuid, scopes, expires=min(times, default=None), note=body.note)
-        self._audit(request, caller, f"new {key_name(made.record.first_eight)}")
+        self._audit(request, caller, f"new {key_name(made.record.first_eight)}", owner_name)
         shown = KeyAnswer.of(made.record)
         return respond(request, NewKeyAnswer(*msgspec.structs.astuple(shown), secret=made.secret), secret=True)
 
-    def _audit(self, request: Request, caller: Caller, action: str) -> None:
-        audit_sign_in(request, action, "accepted", user=caller.sign_in_name, credential=caller.credential)
+    def _audit(
+        self, request: Request, caller: Caller, action: str, owner: str = "", *, result: str = "accepted"
+    ) -> None:
+        credential = caller.credential
+        audit_sign_in(request, action, result, user=caller.sign_in_name, credential=credential, owner=owner)
+
+
+def _name(principal: Principal) -> str:
+    """The name with which a user signs in; several if the user has several."""
+    return ", ".join(known.identity.id for known in principal.identities)
 
 
 def _hex(text: str) -> str | None:

@@ -246,6 +246,18 @@ class Rows:
         return found
 
     @_explained
+    def leave_note(self, line: str) -> None:
+        with self._changing() as db:
+            db.execute("INSERT INTO notes (line) VALUES (?)", (line,))
+
+    @_explained
+    def take_notes(self) -> list[str]:
+        if self._db.execute("SELECT 1 FROM notes LIMIT 1").fetchone() is None:
+            return []
+        with self._changing() as db:
+            return [line for (line,) in db.execute("DELETE FROM notes RETURNING line").fetchall()]
+
+    @_explained
     def prune(self, *, now: float) -> None:
         with self._changing() as db:
             for statement in sql.PRUNE:
@@ -308,6 +320,7 @@ class Rows:
             if layout == 0:
                 for statement in sql.TABLES:
                     db.execute(statement)
+            db.execute(sql.NOTES)
 
     def _put_identity(self, identity: Identity, *, now: float, login: float | None) -> str:
         principal = self._principal_of(identity.provider, identity.id)

@@ -21,7 +21,8 @@ NOT_VALID = "Could not validate credentials"
 _REVOKED = "Permissions for the user are revoked. Please contact the administrator."
 
 
-def _no_role(user: str) -> NotSignedIn:
+def no_role(user: str) -> NotSignedIn:
+    """The refusal of somebody to whom no rule gives a role, or not any more."""
     return NotSignedIn(f"{NOT_AUTHORIZED}: no rule gives {user} a role. Ask the administrator")
 
 
@@ -72,7 +73,7 @@ class Sessions:
             No rule gives the user a role.
         """
         if self._identities.access_of(identity) is None:
-            raise _no_role(identity.id)
+            raise no_role(identity.id)
         now = self._clock()
         _, session = await self._database.signed_in(identity, now=now, expires=now + self.lifetimes.session)
         self._resolver.forget()  # groups may have changed
@@ -83,7 +84,7 @@ class Sessions:
         principal = await self._database.principal(session.principal)
         access = await self._identities.access(principal) if principal is not None else None
         if principal is None or access is None:
-            raise _no_role(principal.identities[0].identity.id if principal is not None else "this user")
+            raise no_role(principal.identities[0].identity.id if principal is not None else "this user")
         return self._tokens(session, principal, access)
 
     async def refresh(self, refresh_token: str) -> Tokens:

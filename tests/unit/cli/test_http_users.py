@@ -1,6 +1,8 @@
 """`qserver-http user` and `qserver-http key`, with a configuration file as the door has it."""
 
+import asyncio
 import io
+import json
 import re
 
 import argon2
@@ -8,6 +10,7 @@ import pytest
 import yaml
 
 from bluesky_qs.cli.http_users import main
+from bluesky_qs.door.signin.database import SignInDatabase
 from bluesky_qs.door.signin.users_file import UsersFile
 
 
@@ -187,6 +190,41 @@ def test_without_users_keys_belong_to_the_single_user(run):
     assert code == 0
     assert "UNAUTHENTICATED_SINGLE_USER" in run("key", "list", config=False)[1]
     assert "no users without a configuration" in run("key", "new", "--user", "a", "--expires", "1h", config=False)[2]
+
+
+def test_changes_are_left_for_the_audit_log_of_the_door(run, file, tmp_path, monkeypatch):
+    monkeypatch.setattr("getpass.getuser", lambda: "bluesky")
+    monkeypatch.setenv("SUDO_USER", "grace")
+    run("user", "add", "ada", typed="pw-of-ada-1815\n")
+    run("user", "passwd", "ada", typed="pw-of-ada-1852\n")
+    secret = run("key", "new", "--user", "ada", "--expires", "1d")[1].strip()
+    run("key", "revoke", secret[:8])
+    run("user", "remove", "ada")
+
+    async def notes():
+        database = SignInDatabase(tmp_path / "sign-in.sqlite3")
+        await database.open()
+        left = await database.take_notes()
+        await database.close()
+        return left
+
+    left = asyncio.run(notes())
+    assert [json.loads(line)["method"] for line in left] == [
+        "add user", "change password", f"new key {secret[:8]}", f"revoke key {secret[:8]}", "remove user"
+    ]  # fmt: skip
+    assert {(line["user"], line["for"], line["result"]) for line in map(json.loads, left)} == {
+        ("grace (as bluesky)", "ada", "accepted")
+    }
+    assert secret not in str(left)
+    assert "1815" not in str(left)
+
+
+def test_a_change_that_cannot_be_left_for_the_audit_log_is_made_with_a_warning(run, file, tmp_path):
+    (tmp_path / "sign-in.sqlite3").write_text("no database")
+    (tmp_path / "sign-in.sqlite3").chmod(0o600)
+    code, out, error = run("user", "add", "ada", typed="pw-of-ada-1815\n")
+    assert (code, out) == (0, f"Added user ada to {file.path}\n")
+    assert error.startswith("Warning: this is not in the audit log. The sign-in database")
 
 
 def test_the_variable_names_the_configuration_too(run, file, configured, monkeypatch):

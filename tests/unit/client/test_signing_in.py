@@ -171,6 +171,14 @@ def test_a_session_that_has_ended_says_to_sign_in_again(scripted, scripted_RM):
         scripted_RM.status()
 
 
+def test_whoever_has_no_role_any_more_is_not_told_to_sign_in_again(scripted, scripted_RM):
+    detail = "User is not authorized to access the server: no rule gives ada a role. Ask the administrator"
+    scripted.answers["GET", "/api/status"] = (401, {"detail": detail})
+    with pytest.raises(scripted_RM.HTTPClientError) as caught:
+        scripted_RM.status()
+    assert str(caught.value) == f"Not signed in at {scripted.url}: {detail}."
+
+
 def test_without_auto_refresh_the_caller_sees_that_the_token_has_expired(scripted, scripted_RM):
     scripted.answers["GET", "/api/x"] = EXPIRED
     scripted_RM.set_authorization_key(token="A0", refresh_token="R0")

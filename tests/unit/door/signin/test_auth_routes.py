@@ -13,11 +13,13 @@ from starlette.requests import HTTPConnection
 from bluesky_qs.door.door import Door
 from bluesky_qs.door.settings import DoorSettings
 from bluesky_qs.door.signin.accounts import Accounts
+from bluesky_qs.door.signin.database import SignInDatabase
 from bluesky_qs.door.signin.provider import ProviderUnavailable
 from bluesky_qs.door.signin.registry import providers
 from bluesky_qs.door.signin.roles import ROLES
 from bluesky_qs.door.signin.rows import SignInDatabaseError
 from bluesky_qs.door.signin.settings import SignInSettings, read_sign_in
+from bluesky_qs.door.signin.sign_in_log import command_line
 from bluesky_qs.door.signin.tokens import Lifetimes
 from bluesky_qs.errors import ConfigError
 
@@ -204,18 +206,68 @@ async def test_audit_lines_have_the_sign_in_name_and_what_items_show(new_door, n
     bob = await new_desk(door).user("bob")
     await bob.post("/queue/clear")
     await bob.post("/auth/apikey", json={"expires_in": None})
-    lines = [json.loads(record.message) for record in caplog.records if record.name == "bluesky_qs.door.audit"]
-    assert [(line["user"], line.get("shown")) for line in lines] == [
+    assert [(line["user"], line.get("shown")) for line in audit_lines(caplog)] == [
         ("bob", None),
         ("bob", 'bob "Bob B <b@example.org>"'),
         ("bob", None),
     ]
 
 
-async def test_a_scope_that_is_missing_is_named(desk):
-    olga = await desk.user("olga")
+async def test_a_scope_that_is_missing_is_named_also_in_the_audit_log(desk, caplog):
+    olga, root = await desk.user("olga"), await desk.user("root")
+    caplog.set_level(logging.INFO, "bluesky_qs.door.audit")
     detail = await olga.post("/queue/clear", 401)
     assert detail.startswith("Not enough permissions. Requires scopes ['write:queue:edit']. Request had scopes [")
+    await olga.get("/auth/principal", 401)
+    await root.get("/queue/get", 401)  # to read is not worth a line
+    lines = audit_lines(caplog)
+    assert [(line["user"], line["method"], line["result"]) for line in lines] == [
+        ("olga", "queue_clear", "refused: needs the scope write:queue:edit"),
+        ("olga", "GET /api/auth/principal", "refused: needs the scope admin:read:principals"),
+    ]
+    assert all(line["credential"].startswith("session ") and line["from"] == "127.0.0.1" for line in lines)
+
+
+async def test_the_audit_log_says_for_whom_somebody_else_makes_or_revokes_a_key(desk, caplog):
+    bob, root = await desk.user("bob"), await desk.user("root")
+    caplog.set_level(logging.INFO, "bluesky_qs.door.audit")
+    await desk.key(bob)
+    details = await bob.get("/auth/whoami")
+    made = await root.post(f"/auth/principal/{details['uuid']}/apikey", json={"expires_in": None})
+    await root.delete("/auth/apikey", params={"first_eight": made["first_eight"]})
+    await root.delete(f"/auth/session/revoke/{details['sessions'][0]['uuid']}")
+    assert [(line["user"], line["method"].split()[0], line.get("for")) for line in audit_lines(caplog)] == [
+        ("bob", "new", None),
+        ("root", "new", "bob"),
+        ("root", "revoke", "bob"),
+        ("root", "revoke", "bob"),
+    ]
+    assert made["secret"] not in caplog.text
+
+
+async def test_the_door_writes_what_commands_have_changed_into_the_audit_log_once(users_door, caplog):
+    caplog.set_level(logging.INFO, "bluesky_qs.door.audit")
+    sign_in = users_door.door.sign_in
+    command = SignInDatabase(sign_in.database.path)
+    await command.open()
+    await command.leave_note(command_line("add user", "ada"))
+    async with asyncio.timeout(10):
+        while not audit_lines(caplog):
+            await sign_in.resolver.looked()
+    assert await command.take_notes() == []
+    await command.leave_note(command_line("remove user", "ada"))
+    async with asyncio.timeout(10):
+        while len(audit_lines(caplog)) < 2:
+            await sign_in.resolver.looked()
+    await command.close()
+    assert [(line["method"], line["for"], line["credential"]) for line in audit_lines(caplog)] == [
+        ("add user", "ada", "command line"),
+        ("remove user", "ada", "command line"),
+    ]
+
+
+def audit_lines(caplog):
+    return [json.loads(record.message) for record in caplog.records if record.name == "bluesky_qs.door.audit"]
 
 
 async def test_whoami_shows_the_user_with_keys_and_sessions(desk):
@@ -413,8 +465,9 @@ async def test_a_user_whose_rules_are_taken_away_is_refused_with_old_tokens_and_
     key = await desk.key(ada)
     tokens = await desk.tokens("ada")
     restarted = new_desk(await new_users_door(access={"rules": [{"user": "bob", "roles": "user"}]}))
-    await restarted.with_header(f"ApiKey {key['secret']}").get("/instruments", 401)
-    await restarted.with_header(f"Bearer {tokens['access_token']}").get("/instruments", 401)
+    no_role = NO_ROLE.replace("nobody", "ada")
+    assert await restarted.with_header(f"ApiKey {key['secret']}").get("/instruments", 401) == no_role
+    assert await restarted.with_header(f"Bearer {tokens['access_token']}").get("/instruments", 401) == no_role
     refused = await restarted.nobody.post("/auth/session/refresh", 401, json={"refresh_token": tokens["refresh_token"]})
     assert refused == "Permissions for the user are revoked. Please contact the administrator."
 
