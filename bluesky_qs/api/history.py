@@ -18,7 +18,7 @@ PAGE = 1000
 
 @method(
     scope="read:history",
-    extensions=("limit", "before", "exit_status", "name", "user", "since", "until", "metadata", "search"),
+    extensions=("limit", "before", "exit_status", "name", "user", "since", "until", "metadata", "search", "scan_id"),
     on_failure={"items": [], "plan_history_uid": ""},
 )
 def history_get(
@@ -32,6 +32,7 @@ def history_get(
     until: float | None = None,
     metadata: dict[str, str] | None = None,
     search: str | None = None,
+    scan_id: int | None = None,
 ) -> History:
     """The history, oldest item first.
 
@@ -43,7 +44,7 @@ def history_get(
     ``user`` is the user of the item, or the name without the display name: ``jdoe`` also finds ``jdoe "John Doe"``.
     ``since`` and ``until`` are Unix times, compared with ``time_start``. ``metadata`` has a shell pattern (``*``,
     ``?``, ``[…]``) for each key. The pattern is compared with the text of the value (in Python, ``str(value)``), and
-    case is ignored.
+    case is ignored. ``scan_id`` is the scan id of one of the plan's runs.
 
     ``search`` finds words in the names, parameters and metadata of plans and in the messages of their results: an
     item must have all of them. Each word also finds longer words that begin with it (``S0`` finds ``S03``). Double

@@ -1,4 +1,4 @@
-"""Which items of the history a request asks for: by exit status, name, user, time and metadata."""
+"""Which items of the history a request asks for: by exit status, name, user, time, metadata and scan id."""
 
 import fnmatch
 import json
@@ -17,6 +17,7 @@ from bluesky_qs.plan_queue.items import as_object
 class _Result(msgspec.Struct):
     exit_status: Any = None
     time_start: Any = None
+    scan_ids: Any = None
 
 
 class _Fields(msgspec.Struct):
@@ -45,6 +46,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     since: float | None = None
     until: float | None = None
     metadata: dict[str, Callable[[str], object]] = {}
+    scan_id: int | None = None
     #: Texts to look for in the JSON text, because that is faster than reading it: one of each group must occur.
     _words: tuple[tuple[bytes, ...], ...] = ()
 
@@ -58,6 +60,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
         since: float | None = None,
         until: float | None = None,
         metadata: Mapping[str, str] | None = None,
+        scan_id: int | None = None,
     ) -> Self:
         """The filter for the parameters of a request.
 
@@ -80,6 +83,8 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
         if user is not None:
             # A display name may follow; the name of a client may stand in parentheses at the end.
             words.append((_quoted(user)[:-1], b" (" + _quoted(user)[1:-1] + b')"'))
+        if scan_id is not None:
+            words.append((str(scan_id).encode(),))
         return cls(
             exit_statuses=None if statuses is None else frozenset(statuses),
             name=None if name is None else re.compile(fnmatch.translate(name)).match,
@@ -87,6 +92,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
             since=since,
             until=until,
             metadata={key: _pattern(pattern) for key, pattern in (metadata or {}).items()},
+            scan_id=scan_id,
             _words=(*words, *((_quoted(key),) for key in metadata or ())),
         )
 
@@ -119,6 +125,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
             and (self.user is None or is_user(item.user, self.user))
             and self._is_in_time(result.time_start)
             and (not self.metadata or self._has_metadata(item.meta))
+            and (self.scan_id is None or self.scan_id in as_list(result.scan_ids))
         )
 
     def _is_in_time(self, began: Any) -> bool:
@@ -131,6 +138,11 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     def _has_metadata(self, meta: Any) -> bool:
         merged = merged_metadata(meta)
         return all(key in merged and fits(str(merged[key])) for key, fits in self.metadata.items())
+
+
+def as_list(value: Any) -> list[Any]:
+    """The value if it is a list; else an empty list."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def is_user(shown: Any, wanted: str) -> bool:
@@ -179,5 +191,5 @@ def _fields_of(item: Mapping[str, Any]) -> _Fields:
         item.get("name"),
         item.get("user"),
         item.get("meta"),
-        _Result(result.get("exit_status"), result.get("time_start")),
+        _Result(result.get("exit_status"), result.get("time_start"), result.get("scan_ids")),
     )

@@ -38,9 +38,8 @@ def fault_of_first(session: Session, status: Mapping[str, Any]) -> str:
         return ""
     if (found := _found_before(session, status)) == {}:
         return ""
-    try:
-        first = cast("Item", session.rm.queue_item_get(pos="front")["item"])
-    except RequestFailedError:  # somebody else has just removed it
+    first = next(iter(session.line_queue()["items"]), None)
+    if first is None:  # somebody else has just removed it
         return ""
     reason = (_faults_of(session, [first], known) if found is None else found).get(first["item_uid"])
     return full_sentence(f"{plan_text(first, known)}: {reason}") if reason else ""

@@ -57,7 +57,7 @@ class HistoryView(Items):
         items: list[Item] = reply["items"]
         numbers: Sequence[int] = reply.get("positions") or range(len(items))
         numbered = [(at, item) for at, item in zip(numbers, items, strict=True) if at >= since]
-        #: Whether older plans match, too. A query fetches one plan more than it shows to know that.
+        #: Whether older plans match too. A query fetches one plan more than it shows to know that.
         self.has_older = query is not None and len(numbered) > rows
         if query is not None:
             numbered = numbered[-rows:]
@@ -88,7 +88,7 @@ class HistoryView(Items):
         if self.has_older:
             shown = "The last plan" if len(self) == 1 else f"The last {len(self)} plans"
             total = "" if self.query.params else f" of {self.numbers[-1] + 1}"
-            more = "; older ones match, too" if self.query.params else ""
+            more = "; older ones match too" if self.query.params else ""
             return f"{shown}{total}{conditions}: {_listed(self)}{more} (-n N shows more)"
         last = f"; showing the last {counted(self.rows)}" if len(self) > self.rows else ""
         return f"{self._count()}{conditions}{last}"
@@ -96,18 +96,18 @@ class HistoryView(Items):
     def _nothing(self) -> str:
         if self.query.filters:
             note = f" {_INCOMPLETE}" if self._incomplete else ""
-            return f"No plan of the history matches {self.query.text}{self.suggestion}.{note}"
+            return f"No plan in the history matches {self.query.text}{self.suggestion}.{note}"
         return "No plan has failed." if self.query.only_failed else "Nothing has run yet."
 
     def _count(self) -> str:
-        """``5 plans ran``, ``5 plans: 3 completed, 2 failed``, ``1 plan ran, and it failed``."""
+        """``5 plans ran``, ``5 plans: 3 completed, 2 failed``, ``1 plan ran and failed``."""
         counts, plans = outcomes(self), plural(len(self), "plan")
         if set(counts) <= {"completed", "stopped"}:
             return f"{plans} ran"
         if len(self) == 1:
             status = next(iter(counts))
-            ending = {"failed": "it failed", "aborted": "it was aborted", "halted": "it was halted"}
-            return f"{plans} ran, and {ending.get(status, f'its exit status is {status}')}"
+            ending = {"failed": "failed", "aborted": "was aborted", "halted": "was halted"}
+            return f"{plans} ran and {ending.get(status, f'has the exit status {status}')}"
         if len(counts) == 1:
             status = next(iter(counts))
             return f"{plans} {_ALL.get(status, f'with the exit status {status}')}"
@@ -135,6 +135,9 @@ class HistoryView(Items):
         pairs = ", ".join(f"{key}={value}" for key, value in common.items())
         notes = [f"{'All' if len(rows) > 1 else 'Metadata'}: {pairs}"] if pairs else []
         notes += [omitted] if omitted else []
+        scan_id = self.query.filters.get("scan_id")
+        if scan_id is not None and len(self) > 1:
+            notes.append(f"Several plans have the scan id {scan_id}: it was counted anew in between.")
         return [*notes, *([_INCOMPLETE] if self._incomplete else [])]
 
     def _table(self, width: int | None, *, has_users: bool) -> tuple[Table, str]:

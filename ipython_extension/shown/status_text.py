@@ -26,8 +26,11 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
     """Describe the state of the service in one sentence."""
     parts = [*_waiting(status), *_flags(status)]
     tail = "".join(f"; {part}" for part in parts)
-    progress = progress_text(status)
     lead = state = _lead(status)
+    if status.get("manager_state") == _STARTING and status.get("running_item_uid"):
+        # What the store says about the progress of the plan is older than the restart.
+        return f"The service is restarting; before that, {shortened(plan, width) or 'a plan'} was running{tail}."
+    progress = progress_text(status)
     if plan and status.get("running_item_uid"):
         fixed = len(lead) + len(progress) + len(tail) + 4
         # A plan that does not fit gets its own line; the rest goes below.
@@ -192,7 +195,14 @@ def queue_stopped(status: Mapping[str, Any], last: Mapping[str, Any], me: str) -
     who = result.get("ended_by") if ending.startswith("was ") else None
     by = "you" if who == me else who
     why = f"{by} {ending.removeprefix('was ')} the last plan" if by else f"the last plan {ending}"
-    return f"The queue has stopped, because {why}. %qs start starts it again."
+    return f"The queue has stopped, because {why}. {starts_again(status)}"
+
+
+def starts_again(status: Mapping[str, Any]) -> str:
+    """Which commands start the queue that has stopped."""
+    if status.get("worker_environment_exists", True):
+        return "%qs start starts it again."
+    return "%qs open opens the environment, then %qs start starts the queue again."
 
 
 def flags_text(status: Mapping[str, Any]) -> str:
@@ -261,8 +271,9 @@ _WHILE_SUSPENDED = ", while suspended: "
 #: Who paused a plan that paused by itself, in the texts of the service.
 _BY_PLAN = "the plan"
 _ALL_ENDINGS = {"failed": "failed", "aborted": "was aborted", "halted": "was halted"}
+_STARTING = "initializing"
 _STATES = {
-    "initializing": "The service is starting",
+    _STARTING: "The service is starting",
     "creating_environment": "Opening the environment",
     "closing_environment": "Closing the environment",
     "destroying_environment": "Destroying the environment",

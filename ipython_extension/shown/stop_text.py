@@ -6,7 +6,6 @@ from typing import Any
 Event = Mapping[str, Any]
 
 _STOP = "queue_stop_pending_changed"
-_AGAIN = "%qs start starts it again."
 
 
 def pending_sentence(events: Sequence[Event], me: str) -> str:
@@ -15,10 +14,11 @@ def pending_sentence(events: Sequence[Event], me: str) -> str:
     return f"The queue stops after this plan{f', as {who} requested' if who else ''} (%qs stop cancel cancels it)."
 
 
-def stopped_sentence(events: Sequence[Event], me: str) -> str:
+def stopped_sentence(events: Sequence[Event], me: str, again: str) -> str:
     """Report why the queue has stopped; empty if neither a stop item nor a request is the reason.
 
-    ``events`` are those of the service, oldest first; ``me`` is the name of the user.
+    ``events`` are those of the service, oldest first; ``me`` is the name of the user, ``again`` the sentence on how
+    to start it again.
     """
     states = [at for at, event in enumerate(events) if event["type"] == "environment_changed"][-2:]
     pair = 2
@@ -31,11 +31,11 @@ def stopped_sentence(events: Sequence[Event], me: str) -> str:
         if event["type"] == _STOP:
             who = _requester(events[:at], me)
             why = f"{who} requested it" if who else "a stop was requested"
-            return f"The queue has stopped, because {why}. {_AGAIN}"
+            return f"The queue has stopped, because {why}. {again}"
         if event["type"] in ("item_started", "item_ended"):
             return ""
         if _is_stop_item(event):
-            return f"The queue has stopped at its stop item. {_AGAIN}"
+            return f"The queue has stopped at its stop item. {again}"
     return ""
 
 

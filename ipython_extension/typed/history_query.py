@@ -73,6 +73,8 @@ def read(line: Line) -> HistoryQuery:
         raise line.fault(
             f"{typed['--since']} is not before {typed['--until']}", line.text.index("--since"), len("--since")
         )
+    if _SCAN_ID in metadata:
+        filters[_SCAN_ID] = _number(line, metadata.pop(_SCAN_ID))
     if metadata:
         filters["metadata"] = metadata
     if "failed" in given:
@@ -110,6 +112,14 @@ def _metadata(line: Line) -> tuple[str, str]:
     return key, _unquoted(pattern)
 
 
+def _number(line: Line, text: str) -> int:
+    """The value of ``scan_id=``."""
+    if not text.isdecimal():
+        start = line.text.index(f"{_SCAN_ID}={text}")
+        raise line.fault(f"A scan id is a number, not {text!r}", start, len(_SCAN_ID) + 1 + len(text))
+    return int(text)
+
+
 def _epoch(line: Line, token: LineWord, option: str) -> float:
     """The time after an option: one word, or a day and a time of the day."""
     text = token.text
@@ -126,6 +136,8 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if quoted else text
 
 
+#: A key that selects plans by their runs, and not by their metadata.
+_SCAN_ID = "scan_id"
 #: The parameters of `history_get` by option.
 _PARAMETERS = {"plan": "name", "user": "user", "since": "since", "until": "until", "search": "search"}
 #: What ends the words to look for: another option, or KEY=PATTERN.

@@ -13,7 +13,7 @@ from ipython_extension.shown.autostart_text import switched_off
 from ipython_extension.shown.catalogue import CatalogueView, PlanView
 from ipython_extension.shown.display import ItemView, Overview, QueueView, View
 from ipython_extension.shown.history_view import HistoryView, metadata_of
-from ipython_extension.shown.status_text import has_failed, outcomes, queue_stopped
+from ipython_extension.shown.status_text import has_failed, outcomes, queue_stopped, starts_again
 from ipython_extension.shown.stop_text import stopped_sentence
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed import history_query
@@ -50,7 +50,8 @@ def _why_stopped(session: Session, status: Mapping[str, Any], last: Item, queue:
     # A plan that ran without the queue has not stopped it, and is not put back.
     if has_failed(last) and find_requeued([last], {"items": queue, "running_item": {}}):
         return switched_off(status) or [queue_stopped(status, last, session.rm.user)]
-    return [sentence] if (sentence := stopped_sentence(waits.events(session), session.rm.user)) else []
+    sentence = stopped_sentence(waits.events(session), session.rm.user, starts_again(status))
+    return [sentence] if sentence else []
 
 
 def _failed_lately(before: list[Item], last: Item) -> list[str]:
@@ -90,10 +91,10 @@ def queue(session: Session, line: Line) -> QueueView:
 def history(session: Session, line: Line) -> HistoryView:
     """Show the plans that ran, newest at the bottom: the newest ones, or those that match all conditions.
 
-    KEY=VALUE selects plans by their metadata, and --plan by name; * and ? stand for any characters, and case is ignored
-    in metadata. TIME is the start of a plan: yesterday, today, 14:30, 2h (two hours ago), 2026-11-28 or 2026-11-28
-    14:30. --until yesterday includes yesterday. --failed selects plans that failed or were aborted or halted. -n shows
-    the newest N plans.
+    KEY=VALUE selects plans by their metadata, scan_id=N by their scan id, and --plan by name; * and ? stand for any
+    characters, and case is ignored in metadata. TIME is the start of a plan: yesterday, today, 14:30, 2h (two hours
+    ago), 2026-11-28 or 2026-11-28 14:30. --until yesterday includes yesterday. --failed selects plans that failed or
+    were aborted or halted. -n shows the newest N plans.
 
     --search finds plans by words in their names, parameters, metadata and messages; they must have all of the words.
     Beginnings of words are enough, and case is ignored. Words in quotes must be whole and follow each other.

@@ -32,7 +32,8 @@ class Drawn(View, list[Any]):
         self.notes = [*(f"{each}." for each in (*plot.left_out, *plot.without_numbers)), *notes]
 
     def text(self, width: int) -> str:  # noqa: ARG002 - it always fits
-        plotted = [f"Plotted {', '.join(self.names)}."] if self else []
+        names = [f"{name[:1].lower()}{name[1:]}" for name in self.names]
+        plotted = [f"Plotted {', '.join(names)}."] if self else []
         return "\n".join([*plotted, *self.notes]) or "Nothing was plotted."
 
 

@@ -17,9 +17,10 @@ from ipython_extension.shown.status_text import (
     held_sentence,
     is_suspended,
     pause_sentence,
+    starts_again,
     suspension_of_pause,
 )
-from ipython_extension.shown.tables import length_of_time, terminal_width
+from ipython_extension.shown.tables import length_of_time, plural, terminal_width
 from ipython_extension.typed.line import Line
 from ipython_extension.words.replies import present
 from ipython_extension.words.typed_plans import pointing_at_errors, read_plans
@@ -29,6 +30,7 @@ from ipython_extension.words.waits import STAYS, item_ended, place_again, queue_
 _ENDED = {"stopped": "is finished (its result is `stopped`)", "aborted": "was aborted", "halted": "was halted"}
 _PAUSING = "the plan is pausing (then %qs resume or %qs abort)"
 _WILL_PAUSE = "the plan will pause at its next checkpoint"
+_STOPS_AT_ONCE = "The first item is a stop item, which stops the queue at once"
 _RUNNING = ("starting_queue", "executing_queue")
 
 
@@ -102,7 +104,7 @@ def resume(session: Session, line: Line) -> View:
 
 @word("finish")
 def finish(session: Session, line: Line) -> View:
-    """Finish the plan in an orderly way; its result is `stopped`.
+    """Finish the plan in an orderly way; its result is `stopped`, and the queue stops.
 
     A running plan is paused first. For a paused plan, `re stop` does the same.
     """
@@ -114,7 +116,8 @@ def finish(session: Session, line: Line) -> View:
 def abort(session: Session, line: Line) -> View:
     """Abort the plan, with its clean-up; its result is `aborted`, and it goes back to the front of the queue.
 
-    A running plan is first paused immediately. Ctrl-C stops the wait until the plan has ended, nothing else.
+    The queue stops. A running plan is first paused immediately. Ctrl-C stops the wait until the plan has ended, nothing
+    else.
     """
     line.nothing_more()
     return _end(session, session.rm.re_abort, "being aborted")
@@ -124,7 +127,7 @@ def abort(session: Session, line: Line) -> View:
 def halt(session: Session, line: Line) -> View:
     """Halt the plan immediately, without clean-up; its result is `halted`, and it goes back to the front of the queue.
 
-    A running plan is paused first.
+    The queue stops. A running plan is paused first.
     """
     line.nothing_more()
     return _end(session, session.rm.re_halt, "being halted")
@@ -191,11 +194,18 @@ def started(session: Session, params: dict[str, Any]) -> View:
     ignores = before["plan_queue_mode"].get("ignore_failures")
     is_idle = before["manager_state"] == "idle" and before["worker_environment_exists"]
     fault = queue_check.fault_of_first(session, before) if is_idle and not ignores else ""
+    items = session.line_queue()["items"] if is_idle else []
     reply = session.rm.queue_start(**params)
     session.watched.starts(before)
     if fault:
         return ReplyView(reply, f"The queue stops at its first plan, which cannot run now: {fault}")
-    return present(session, "queue_start", params, reply)
+    stop = next((at for at, item in enumerate(items) if item["name"] == "queue_stop"), None)
+    if stop is None:
+        return present(session, "queue_start", params, reply)
+    left = len(items) - stop - 1
+    rest = f", with {plural(left, 'item')} left (%qs start starts {'it' if left == 1 else 'them'})" if left else ""
+    lead = f"Running {plural(stop, 'item')}; then a stop item stops the queue" if stop else _STOPS_AT_ONCE
+    return ReplyView(reply, f"{lead}{rest}.")
 
 
 def _until_paused(session: Session) -> dict[str, Any]:
@@ -214,7 +224,10 @@ def _until_paused(session: Session) -> dict[str, Any]:
 def _end(session: Session, request: Callable[[], Mapping[str, Any]], doing: str) -> ReplyView:
     """Pause the plan, request its end and wait for it."""
     uid = _pause_now(session)
+    running = session.line_queue()["running_item"]
+    is_of_queue = running and not (running.get("properties") or {}).get("immediate_execution")
     reply = request()
+    status: dict[str, Any] = {}
     with waiting(session, f"the plan is {doing}") as wait:
         for status in wait.statuses():
             if status["running_item_uid"] != uid and not is_settling(status):
@@ -223,9 +236,9 @@ def _end(session: Session, request: Callable[[], Mapping[str, Any]], doing: str)
     where = item_state(session.rm, uid) if uid else {}
     session.watched.ended_here.add(uid or "")
     back = place_again(session, where)
-    return ReplyView(
-        reply, f"The plan {_ENDED.get(where.get('state', ''), 'has ended')}{f'; it is {back}' if back else ''}."
-    )
+    sentence = f"The plan {_ENDED.get(where.get('state', ''), 'has ended')}{f'; it is {back}' if back else ''}."
+    has_stopped = is_of_queue and where.get("state") in _ENDED and status["items_in_queue"]
+    return ReplyView(reply, f"{sentence} The queue has stopped. {starts_again(status)}" if has_stopped else sentence)
 
 
 def _pause_now(session: Session) -> str | None:

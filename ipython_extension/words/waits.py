@@ -16,7 +16,14 @@ from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
 from ipython_extension.shown.display import ItemView, Waited
 from ipython_extension.shown.error_rendering import NotDone
-from ipython_extension.shown.status_text import has_failed, held_sentence, pause_sentence, queue_stopped, reason
+from ipython_extension.shown.status_text import (
+    has_failed,
+    held_sentence,
+    pause_sentence,
+    queue_stopped,
+    reason,
+    starts_again,
+)
 from ipython_extension.shown.stop_text import Event, pending_sentence, stopped_sentence
 from ipython_extension.shown.tables import length_of_time, moment, ranges
 
@@ -52,7 +59,8 @@ def queue_ended(session: Session, timeout: float | None) -> Waited:
             if status["manager_state"] == "idle":
                 wait.last_documents(status)
                 if status["items_in_queue"]:
-                    stopped = stopped_sentence(wait.patiently(lambda: events(session)) or (), session.rm.user)
+                    latest = wait.patiently(lambda: events(session)) or ()
+                    stopped = stopped_sentence(latest, session.rm.user, starts_again(status))
                 break
             wait.say(progress.of(status))
     ran = session.ran_since(before, status["items_in_history"])

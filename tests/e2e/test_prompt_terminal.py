@@ -148,7 +148,7 @@ def test_a_terminal_without_a_display_plots_with_text_as_points_arrive(service, 
     service.wait(lambda status: status["running_item_uid"], "a running plan")
     prompt = new_prompt()
     shown = prompt.type("%qs plot")
-    assert "Plotted Scan" in shown
+    assert "Plotted scan" in shown
     assert any(0x2800 < ord(char) < 0x2900 for char in shown)
     prompt.type("%qs wait")
     last = plain(prompt.type("%qs plot")).splitlines()

@@ -30,12 +30,20 @@ async def history_get(
     until: float | None = None,
     metadata: dict[str, str] | None = None,
     search: str | None = None,
+    scan_id: int | None = None,
 ) -> History:
-    if all(value is None for value in (limit, before, exit_status, name, user, since, until, metadata, search)):
+    filters: dict[str, Any] = {
+        "exit_status": exit_status,
+        "name": name,
+        "user": user,
+        "since": since,
+        "until": until,
+        "metadata": metadata,
+        "scan_id": scan_id,
+    }
+    if all(value is None for value in (limit, before, search, *filters.values())):
         return await _whole(ctx)
-    wanted = HistoryFilter.of(
-        exit_status=exit_status, name=name, user=user, since=since, until=until, metadata=metadata
-    )
+    wanted = HistoryFilter.of(**filters)
     words = None if search is None else SearchWords.of(search)
     return await _page(ctx, wanted, _checked_limit(limit), before, words)
 

@@ -56,12 +56,18 @@ def test_no_other_plan_is_ended_than_the_one_that_ran(qs, running):
         ("finish", "The plan is finished (its result is `stopped`)."),
     ],
 )
-@pytest.mark.usefixtures("running")
-def test_a_plan_that_was_ended_is_told_with_its_place(qs, line, sentence):
-    assert pretty(qs(line)) == sentence
+def test_a_plan_that_was_ended_is_told_with_its_place_and_that_the_queue_has_stopped(qs, running, line, sentence):
+    running.add("count", ["det2"])
+    shown = " ".join(pretty(qs(line)).split())
+    assert shown == f"{sentence} The queue has stopped. %qs start starts it again."
+
+
+def test_a_plan_that_is_finished_with_nothing_after_it_has_stopped_nothing(qs, running):
+    assert pretty(qs("finish")) == "The plan is finished (its result is `stopped`)."
 
 
 def test_a_plan_that_ran_without_the_queue_is_nowhere_again(qs, opened):
+    opened.add("count", ["det2"])
     opened.worker.on_plan("count", Wait())
     item = {"item_type": "plan", "name": "count", "args": [["det1"]]}
     opened.do("queue_item_execute", item=item, user="ada", user_group="admin")

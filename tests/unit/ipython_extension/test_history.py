@@ -202,18 +202,21 @@ def test_plans_without_metadata_have_an_empty_cell_and_lists_of_metadata_are_mer
         ("history sample=S03", [3], "1 plan ran (sample=S03)"),
         ("history sample=s0[34] --plan count", [4], "1 plan ran (sample=s0[34], --plan count)"),
         ("history 'sample=S0?' proposal=1234 -n 2", [3, 4],
-         "The last 2 plans (sample=S0?, proposal=1234): 2 completed; older ones match, too (-n N shows more)"),
+         "The last 2 plans (sample=S0?, proposal=1234): 2 completed; older ones match too (-n N shows more)"),
         ("history --failed", [1, 2], "2 plans: 1 failed, 1 aborted"),
-        ("history --failed --plan scan", [1], "1 plan ran, and it failed (--plan scan, --failed)"),
-        ("history --failed -n 1", [2], "The last plan: 1 aborted; older ones match, too (-n N shows more)"),
+        ("history --failed --plan scan", [1], "1 plan ran and failed (--plan scan, --failed)"),
+        ("history --failed -n 1", [2], "The last plan: 1 aborted; older ones match too (-n N shows more)"),
         ("history --since 150m", [3, 4], "2 plans ran (--since 150m)"),
         ("history --since 210m --until 90m", [2, 3], "2 plans: 1 completed, 1 aborted (--since 210m, --until 90m)"),
         ("history --user ada -n 5", [0, 1, 2, 3, 4], "5 plans: 3 completed, 1 failed, 1 aborted (--user ada)"),
         ("history --search S0 scan", [1, 3], "2 plans: 1 completed, 1 failed (--search S0 scan)"),
-        ('history --search count "no beam"', [], 'No plan of the history matches --search count "no beam".'),
-        ('history --search "no beam" --failed', [1], '1 plan ran, and it failed (--search "no beam", --failed)'),
+        ('history --search count "no beam"', [], 'No plan in the history matches --search count "no beam".'),
+        ('history --search "no beam" --failed', [1], '1 plan ran and failed (--search "no beam", --failed)'),
         ("history --search det1 sample=S0[12] -n 5", [1, 2],
          "2 plans: 1 failed, 1 aborted (--search det1, sample=S0[12])"),
+        ("history scan_id=10", [3], "1 plan ran (scan_id=10)"),
+        ("history scan_id=8 --plan scan", [1], "1 plan ran and failed (scan_id=8, --plan scan)"),
+        ("history scan_id=1", [], "No plan in the history matches scan_id=1."),
         ("history -n 3", [2, 3, 4], "The last 3 plans of 5: 2 completed, 1 aborted (-n N shows more)"),
         ('history sample="S03" # a comment', [3], "1 plan ran (sample=S03)"),
     ],
@@ -232,10 +235,10 @@ def test_plans_are_selected_by_the_service_with_one_request(qs, qs_manager, line
 def test_a_search_for_whole_words_that_finds_nothing_says_that_beginnings_match(qs, measured):
     shown = " ".join(pretty(qs('history --search "S0"')).split())
     assert shown == (
-        'No plan of the history matches --search "S0". In quotes, words must be whole. '
+        'No plan in the history matches --search "S0". In quotes, words must be whole. '
         "Without quotes there are matches: --search S0."
     )
-    assert pretty(qs('history --search "S9"')) == 'No plan of the history matches --search "S9".'
+    assert pretty(qs('history --search "S9"')) == 'No plan in the history matches --search "S9".'
 
 
 def test_a_search_says_that_older_plans_may_be_missing_while_the_index_is_made(qs, qs_manager, measured):
@@ -246,7 +249,19 @@ def test_a_search_says_that_older_plans_may_be_missing_while_the_index_is_made(q
     assert note in qs("history --search S04").html()
     assert note not in pretty(qs("history sample=S04"))
     qs_manager.answers["history_get"] = {**found, "items": [], "positions": [], "index_complete": False}
-    assert pretty(qs("history --search S09")) == f"No plan of the history matches --search S09. {note}"
+    assert pretty(qs("history --search S09")) == f"No plan in the history matches --search S09. {note}"
+
+
+def test_a_scan_id_that_several_plans_have_gets_a_note(qs, qs_manager, plan):
+    result = {"exit_status": "completed", "scan_ids": [5], "time_start": 1.0, "time_stop": 2.0}
+    qs_manager.fill(history=[{**plan("count", f"u{n}"), "result": result} for n in range(2)])
+    shown = qs("history scan_id=5")
+    assert shown.numbers == [0, 1]
+    assert lines(shown)[-1].strip() == "Several plans have the scan id 5: it was counted anew in between."
+
+
+def test_a_scan_id_is_a_number(qs):
+    assert "A scan id is a number, not 'x5'" in complaint(qs, "history --plan count scan_id=x5")
 
 
 @pytest.mark.usefixtures("measured")
@@ -258,7 +273,7 @@ def test_plans_are_found_by_a_pattern_of_their_names(qs):
 @pytest.mark.usefixtures("measured")
 def test_a_misspelled_key_of_metadata_gets_a_suggestion_although_no_plan_was_shown_before(qs):
     assert pretty(qs("history smaple=S03")) == (
-        "No plan of the history matches smaple=S03. No plan has the metadata key 'smaple' (did you mean 'sample'?)."
+        "No plan in the history matches smaple=S03. No plan has the metadata key 'smaple' (did you mean 'sample'?)."
     )
     assert pretty(qs("history smaple=S03 sample=S04")).count("metadata key") == 1
 
@@ -286,7 +301,7 @@ def test_metadata_that_all_plans_have_is_shown_once(qs, measured, line, last):
 
 
 def test_conditions_that_nothing_matches_are_repeated(qs, measured):
-    assert pretty(qs("history sample=X --since 2h")) == "No plan of the history matches sample=X, --since 2h."
+    assert pretty(qs("history sample=X --since 2h")) == "No plan in the history matches sample=X, --since 2h."
     assert pretty(qs("history --plan cuont")).endswith("matches --plan cuont (did you mean 'count'?).")
 
 

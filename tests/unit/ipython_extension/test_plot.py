@@ -176,7 +176,7 @@ def test_a_figure_comes_with_the_first_number(paper):
     feed(plot, *begin("det"), event(1, motor=0.0, det=None))
     feed(plot, event(2, motor=1.0, det=0.5), STOP)
     assert len(plot.figures) == len(paper.drawings) == 1
-    assert Drawn(plot).text(80) == "Plotted Scan 7."
+    assert Drawn(plot).text(80) == "Plotted scan 7."
 
 
 def test_plotext_is_imported_only_for_a_plot():
@@ -225,7 +225,7 @@ def test_readings_without_a_panel_are_named(paper):
     readings = dict.fromkeys("abcdef", 1.0)
     feed(plot, *begin(*readings), event(1, motor=0.0, **readings), STOP)
     assert len(paper.drawings[0]) == 4
-    assert Drawn(plot).text(80) == "Plotted Scan 7.\nScan 7 also has e, f (%qs plot e)."
+    assert Drawn(plot).text(80) == "Plotted scan 7.\nScan 7 also has e, f (%qs plot e)."
 
 
 def grid(shape=(2, 3)):

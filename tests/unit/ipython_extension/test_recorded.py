@@ -21,7 +21,7 @@ def measured(opened):
 
 def test_a_plan_of_the_history_is_plotted(qs, measured):
     drawn = qs("plot 0")
-    assert drawn.text(80) == "Plotted Scan 1."
+    assert drawn.text(80) == "Plotted scan 1."
     assert "det" in drawn[0][0]
     assert qs("plot -2 mono").names == ["Scan 2"]
     uid = measured.do("history_get")["items"][0]["item_uid"]
@@ -95,7 +95,7 @@ def test_what_is_not_kept_is_mentioned(qs, measured):
     notes = ["7 points of it are not kept.", "Images and long arrays are not kept: det_image."]
     assert table.text(80).splitlines()[-2:] == notes
     assert all(note in table.html() for note in notes)
-    assert qs("plot 0 det").text(80).splitlines() == ["Plotted Scan 1.", notes[0]]
+    assert qs("plot 0 det").text(80).splitlines() == ["Plotted scan 1.", notes[0]]
 
 
 def test_an_item_that_is_no_longer_kept_says_so(qs, measured):

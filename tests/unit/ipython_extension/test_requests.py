@@ -59,9 +59,9 @@ _LINES = {
 _WAITING = {
     "open": ("open", 8),
     "pause": ("pause now", _CHANGE),
-    "finish": ("finish", 5),
-    "abort": ("abort", 5),
-    "halt": ("halt", 5),
+    "finish": ("finish", 6),
+    "abort": ("abort", 6),
+    "halt": ("halt", 6),
     "close": ("close", 1),
     "destroy": ("destroy", 1),
     "run": ("run count([det1])", 1),

@@ -39,6 +39,13 @@ def test_a_pause_without_a_known_plan_is_a_whole_sentence():
     assert status_sentence(status | {"running_item_uid": "a"}, "count()", 80).startswith("Paused in count(); 1 more")
 
 
+def test_while_the_service_restarts_the_plan_is_not_said_to_start():
+    status = running(4, 8, elapsed=10, state="initializing") | {"items_in_queue": 1}
+    sentence = "The service is restarting; before that, count() was running; 1 more in the queue."
+    assert status_sentence(status, "count()", 80) == sentence
+    assert "before that, a plan was running" in status_sentence(status, "", 80)
+
+
 def test_a_service_that_is_stopping_is_not_called_idle():
     status = {"manager_state": "idle", "worker_environment_exists": True, "items_in_queue": 1, "stopping": True}
     assert status_sentence(status, "", 80) == "The service is stopping; 1 item in the queue."

@@ -65,6 +65,34 @@ def test_a_stop_item_at_the_front_is_reported(qs, opened):
     assert AT_ITEM in pretty(qs("wait"))
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (2, 3, "Running 2 items; then a stop item stops the queue, with 3 items left (%qs start starts them)."),
+        (1, 1, "Running 1 item; then a stop item stops the queue, with 1 item left (%qs start starts it)."),
+        (1, 0, "Running 1 item; then a stop item stops the queue."),
+        (0, 1, "The first item is a stop item, which stops the queue at once, with 1 item left (%qs start starts it)."),
+    ],
+)
+def test_a_start_says_where_a_stop_item_stops_the_queue(qs, opened, before, after, sentence):
+    for _ in range(before):
+        opened.add("count", ["det1"])
+    add_stop_item(opened)
+    for _ in range(after):
+        opened.add("count", ["det1"])
+    assert " ".join(pretty(qs("start")).split()) == sentence
+
+
+def test_in_a_closed_environment_the_queue_is_not_started_by_start_alone(qs, running):
+    stop(running, user="ada")
+    running.worker.proceed()
+    running.wait_idle()
+    closed = {**running.do("status"), "worker_environment_exists": False}
+    running.answers["status"] = closed
+    shown = " ".join(pretty(qs("")).split())
+    assert "%qs open opens the environment, then %qs start starts the queue again." in shown
+
+
 def test_without_a_stop_there_is_no_reason(qs, opened):
     opened.add("count", ["det1"])
     assert "has stopped" not in pretty(qs("wait"))

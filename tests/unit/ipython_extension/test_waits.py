@@ -90,7 +90,7 @@ def test_a_wait_raises_an_error_if_the_last_plan_failed_and_has_its_view(qs, fai
         "The queue has stopped, because the last plan failed. %qs start starts it again."
     )
     shown = pretty(error.value.view)
-    assert "1 plan ran, and it failed" in shown
+    assert "1 plan ran and failed" in shown
     assert "has stopped" not in shown
     assert "The queue has stopped, because the last plan failed." in pretty(qs("wait"))
 
@@ -100,14 +100,12 @@ def test_a_cell_with_a_failed_wait_shows_the_plans_and_then_the_error(shell, fai
     result = shell.run_cell("%qs wait")
     assert isinstance(result.error_in_exec, NotDone)
     shown = capsys.readouterr().out
-    assert shown.index("1 plan ran, and it failed") < shown.index(
-        "The queue has stopped, because the last plan failed."
-    )
+    assert shown.index("1 plan ran and failed") < shown.index("The queue has stopped, because the last plan failed.")
 
 
 def test_a_wait_raises_no_error_if_failures_are_ignored(qs, failed):
     failed(ignore_failures=True)
-    assert "1 plan ran, and it failed" in pretty(qs("wait"))
+    assert "1 plan ran and failed" in pretty(qs("wait"))
 
 
 def test_a_wait_raises_no_error_for_a_plan_that_this_session_has_aborted(qs, opened):

@@ -91,6 +91,16 @@ def test_metadata_needs_all_keys_and_may_be_a_list_of_objects():
     assert not accepts(past(kwargs={"md": {"sample": "S01"}}), metadata={"sample": "S01"})
 
 
+def test_a_scan_id_is_one_of_those_of_the_runs():
+    item = past(kwargs={"num": 7})
+    item["result"]["scan_ids"] = [5, 12]
+    assert accepts(item, scan_id=12)
+    assert not accepts(item, scan_id=2)
+    assert not accepts(item, scan_id=7)
+    assert not accepts(past(), scan_id=5)
+    assert not accepts({**item, "result": {"scan_ids": None, "time_start": 5}}, scan_id=5)
+
+
 def test_items_that_only_the_json_module_reads_are_compared_too():
     item = past("failed", args=[float("nan"), 2**70], meta={"sample": "S01"})
     assert accepts(item, exit_status="failed", metadata={"sample": "S*"}, since=1)
