@@ -16,6 +16,7 @@ from bluesky_qs.api import schema as json_schema
 from bluesky_qs.api.method import METHODS, Lock, Method
 from bluesky_qs.api.paths import PATHS, PREFIX
 from bluesky_qs.api.types import Reply, Status
+from bluesky_qs.cli.options import HELP
 from bluesky_qs.config import schema
 from bluesky_qs.door.app import described
 from bluesky_qs.door.door import Door
@@ -218,8 +219,22 @@ def _qserver() -> str:
         parts += [f"## {title}\n", "| line | description |", "|---|---|"]
         parts += [f"| `{form.usage.replace('|', _BAR)}` | {summary(form).replace('|', _BAR)} |" for form in forms]
         parts.append("")
-    return "\n".join([*parts, "```", LEGEND, "```", ""])
+    parts += [
+        "```",
+        LEGEND,
+        "```\n",
+        "## Options\n",
+        "Before or after the command.",
+        _OVER_HTTP,
+        "```",
+        HELP,
+        "```",
+        "",
+    ]
+    return "\n".join(parts)
 
+
+_OVER_HTTP = "With `--http URL`, every line works [over HTTP](../http-clients.md#on-the-command-line).\n"
 
 #: In the tables of GitHub and others; in their code too.
 _BAR = "\\|"

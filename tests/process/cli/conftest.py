@@ -1,18 +1,24 @@
-"""``qserver-http`` as a process before a manager of the test kit."""
+"""``qserver-http`` as a process before a manager of the test kit, and nginx before it."""
 
 import contextlib
+import functools
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 
+import bluesky_qs
 from bluesky_qs.testing import Manager
+from tests.system_packages import program
 
 KEY = "k3yOfTheTests"
+_PAGE = Path(bluesky_qs.__file__).parents[1] / "docs" / "http-door.md"
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +98,49 @@ class Door:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(60)
+
+
+@pytest.fixture
+def nginx(tmp_path):
+    """Starts nginx with some text in its section ``http``."""
+    started = []
+
+    def start(text):
+        file = tmp_path / "nginx.conf"
+        temporary = "".join(
+            f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        file.write_text(
+            f"daemon off; pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log; events {{}}\n"
+            f"http {{ access_log off; {temporary}\n{text}\n}}\n"
+        )
+        command = [program("nginx"), "-c", str(file), "-p", str(tmp_path)]
+        checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stderr
+        started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.fixture
+def nginx_page(tmp_path):
+    """Returns the configuration of nginx in the documentation, with paths and ports of a test."""
+    return functools.partial(_configuration, tmp_path)
+
+
+def _configuration(tmp_path, certificate, *, port, door):
+    (text,) = re.findall(r"```nginx\n(.*?)```", _PAGE.read_text(), re.DOTALL)
+    changes = {
+        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+        "/etc/nginx/beamline.pem": certificate[0],
+        "/etc/nginx/beamline.key": certificate[1],
+        "/var/log/nginx/beamline.log": f"{tmp_path}/access.log",
+        "proxy_pass http://127.0.0.1:60610/;": door,
+    }
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text

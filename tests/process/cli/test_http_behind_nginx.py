@@ -1,69 +1,23 @@
 """A door behind a real nginx under a path prefix, as docs/http-door.md describes it, with TLS at either."""
 
 import json
-import re
 import ssl
-import subprocess
-from pathlib import Path
 
 import httpx
 import pytest
 import websockets.sync.client
 
-import bluesky_qs
 from tests.certificates import make_certificate
-from tests.system_packages import needs, program
+from tests.system_packages import needs
 
 pytestmark = needs("nginx-light")
 
 KEY = "k3yOfTheTests"
-PAGE = Path(bluesky_qs.__file__).parents[1] / "docs" / "http-door.md"
-
-
-@pytest.fixture
-def nginx(tmp_path):
-    """Starts nginx with some text in its section ``http``."""
-    started = []
-
-    def start(text):
-        file = tmp_path / "nginx.conf"
-        temporary = "".join(
-            f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        file.write_text(
-            f"daemon off; pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log; events {{}}\n"
-            f"http {{ access_log off; {temporary}\n{text}\n}}\n"
-        )
-        command = [program("nginx"), "-c", str(file), "-p", str(tmp_path)]
-        checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-        assert checked.returncode == 0, checked.stderr
-        started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
-
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait(60)
-
-
-def configuration(tmp_path, certificate, *, port, door):
-    """The configuration in the documentation, with paths and ports of a test."""
-    (text,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    changes = {
-        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-        "/etc/nginx/beamline.pem": certificate[0],
-        "/etc/nginx/beamline.key": certificate[1],
-        "/var/log/nginx/beamline.log": f"{tmp_path}/access.log",
-        "proxy_pass http://127.0.0.1:60610/;": door,
-    }
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    return text
 
 
 @pytest.mark.parametrize("slash", ["/", ""], ids=["nginx removes the prefix", "nginx leaves the prefix"])
 @pytest.mark.parametrize("tls", ["at nginx", "at both"])
-def test_the_door_answers_under_the_prefix(new_door, nginx, tmp_path, free_ports, tls, slash):
+def test_the_door_answers_under_the_prefix(new_door, nginx, nginx_page, tmp_path, free_ports, tls, slash):
     certificate = make_certificate(tmp_path)
     trusted = ssl.create_default_context(cafile=certificate[0])
     options = [] if tls == "at nginx" else ["--ssl-certfile", certificate[0], "--ssl-keyfile", certificate[1]]
@@ -75,7 +29,7 @@ def test_the_door_answers_under_the_prefix(new_door, nginx, tmp_path, free_ports
     if options:
         place += f"proxy_ssl_trusted_certificate {certificate[0]}; proxy_ssl_verify on; proxy_ssl_name localhost;"
     (port,) = free_ports(1)
-    nginx(configuration(tmp_path, certificate, port=port, door=place))
+    nginx(nginx_page(certificate, port=port, door=place))
 
     headers = {"Authorization": f"ApiKey {KEY}"}
     url = f"https://localhost:{port}/beamline"

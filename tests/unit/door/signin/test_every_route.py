@@ -88,6 +88,7 @@ NEEDS = {
     "WS /progress/ws": "read:monitor",
     "POST /queue/autostart": "write:queue:control",
     "POST /queue/clear": "write:queue:edit",
+    "GET /queue/dry/run": "read:queue",
     "GET /queue/get": "read:queue",
     "POST /queue/item/add": "write:queue:edit",
     "POST /queue/item/add/batch": "write:queue:edit",
