@@ -4,7 +4,7 @@
  * document may have any shape; a part with an unexpected shape counts as missing.
  */
 
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import type { Document, Source, Stop } from "../source/source";
 
 type Doc = Record<string, unknown>;
@@ -31,6 +31,8 @@ export interface Point {
 }
 
 export class Run {
+  /** Grows whenever something has come: who shows the run reads it, because the rest are no signals. */
+  readonly changes = signal(0);
   readonly points: Point[] = [];
   fields: Field[] = [];
   /** Fields of the devices that the plan moves. */
@@ -42,6 +44,8 @@ export class Run {
   isOpen = true;
   readonly stream: string;
   private readonly moved: string[][];
+  private added = 0;
+  private shown = "";
 
   constructor(readonly start: Doc) {
     const hinted = dimensions(start);
@@ -88,7 +92,16 @@ export class Run {
     if (this.read.length === 0 && this.along.length === 0) this.read = this.numbers;
   }
 
+  /** Whether something has come since the last call. */
+  isChanged(): boolean {
+    const now = `${this.added} ${this.isOpen} ${this.fields.length}`;
+    const isNew = now !== this.shown;
+    this.shown = now;
+    return isNew;
+  }
+
   add(event: Doc): void {
+    this.added += 1;
     const number = typeof event.seq_num === "number" ? event.seq_num : this.points.length + 1;
     this.points.push({ number, time: Number(event.time) || 0, data: record(event.data) });
     if (this.points.length > MOST) this.points.splice(0, this.points.length - MOST);
@@ -143,7 +156,10 @@ export class Runs {
       this.isDue = true;
       setTimeout(() => {
         this.isDue = false;
-        this.runs.value = [...this.byUid.values()];
+        batch(() => {
+          this.runs.value = [...this.byUid.values()];
+          for (const run of this.byUid.values()) if (run.isChanged()) run.changes.value += 1;
+        });
       }, PERIOD);
     }
   }

@@ -2,14 +2,23 @@
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import type { Run } from "../model/runs";
+import type { Point, Run } from "../model/runs";
 
 const HEIGHT = 0.56;
-/** Tokens of the style sheet: curves differ by color and by their points' shape in the legend. */
-const COLORS = ["--curve-1", "--curve-2", "--curve-3", "--curve-4"];
-const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
+/** Tokens of the style sheet. Curves differ by color and by dashes. */
+export const COLORS = ["--curve-1", "--curve-2", "--curve-3", "--curve-4"];
+export const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
 
-export function Curves({ run, fields, isLog }: { run: Run; fields: string[]; isLog: boolean }) {
+interface Props {
+  run: Run;
+  fields: string[];
+  isLog: boolean;
+  /** Called with the place of the mouse: the point that is nearest to it, or null. */
+  onPoint: (point: Point | null) => void;
+}
+
+export function Curves({ run, fields, isLog, onPoint }: Props) {
+  const changes = run.changes.value;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const along = run.along.length === 1 || run.grid ? (run.grid?.fast ?? run.along[0]) : run.along[0];
@@ -19,7 +28,9 @@ export function Curves({ run, fields, isLog }: { run: Run; fields: string[]; isL
     if (!element) return;
     const draw = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(options(element, run, along, fields, isLog), data(run, along, fields, isLog), element);
+      const shown = options(element, run, along, fields, isLog);
+      const hooks = { setCursor: [(at: uPlot) => onPoint(pointAt(run, along, at.cursor.idx))] };
+      plot.current = new uPlot({ ...shown, hooks }, data(run, along, fields, isLog), element);
     };
     draw();
     const observer = new ResizeObserver(() => plot.current?.setSize(size(element)));
@@ -33,7 +44,7 @@ export function Curves({ run, fields, isLog }: { run: Run; fields: string[]; isL
       plot.current = null;
     };
   }, [shape]);
-  useEffect(() => plot.current?.setData(data(run, along, fields, isLog)), [run.points.length, shape]);
+  useEffect(() => plot.current?.setData(data(run, along, fields, isLog)), [changes, shape]);
   const label = `${fields.join(", ")} against ${along ?? "the number of the point"}, ${run.points.length} points`;
   return <div class="curves" ref={box} role="img" aria-label={label} />;
 }
@@ -41,14 +52,23 @@ export function Curves({ run, fields, isLog }: { run: Run; fields: string[]; isL
 function data(run: Run, along: string | undefined, fields: string[], isLog: boolean): uPlot.AlignedData {
   const number = (value: unknown) => (typeof value === "number" ? value : null);
   const positive = (value: number | null) => (isLog && value !== null && value <= 0 ? null : value);
-  const points = run.points
-    .map((point) => ({ x: along ? number(point.data[along]) : point.number, data: point.data }))
-    .filter((point): point is { x: number; data: Record<string, unknown> } => point.x !== null)
-    .sort((a, b) => a.x - b.x); // uPlot wants them in order
+  const points = sorted(run, along);
   return [
     points.map((point) => point.x),
     ...fields.map((field) => points.map((each) => positive(number(each.data[field])))),
   ];
+}
+
+/** The points in the order of the axis, as uPlot wants them. */
+function sorted(run: Run, along: string | undefined): (Point & { x: number })[] {
+  const placed = run.points.map((point) => ({ ...point, x: along ? point.data[along] : point.number }));
+  return placed
+    .filter((point): point is Point & { x: number } => typeof point.x === "number")
+    .sort((a, b) => a.x - b.x);
+}
+
+function pointAt(run: Run, along: string | undefined, index: number | null | undefined): Point | null {
+  return typeof index === "number" ? (sorted(run, along)[index] ?? null) : null;
 }
 
 function size(element: HTMLElement): { width: number; height: number } {
@@ -69,7 +89,7 @@ function options(element: HTMLElement, run: Run, along: string | undefined, fiel
     stroke: token("--dim"),
     font,
     labelFont: font,
-    grid: { stroke: token("--line") },
+    grid: { stroke: token("--line"), width: 1 },
     ticks: { show: false },
   };
   return {
@@ -90,7 +110,7 @@ function options(element: HTMLElement, run: Run, along: string | undefined, fiel
         spanGaps: true,
       })),
     ],
-    legend: { live: true },
+    legend: { show: false },
     cursor: { drag: { x: true, y: false } },
   } satisfies uPlot.Options;
 }

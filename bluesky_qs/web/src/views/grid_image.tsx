@@ -12,12 +12,13 @@ interface Cells {
 }
 
 export function GridImage({ run, field }: { run: Run; field: string }) {
+  const changes = run.changes.value;
   const canvas = useRef<HTMLCanvasElement>(null);
   const grid = run.grid;
   const cells = grid && cellsOf(run, field, grid);
   useLayoutEffect(() => {
     if (canvas.current && grid && cells) paint(canvas.current, cells, grid.rows, grid.columns);
-  }, [run.points.length, field]);
+  }, [changes, field]);
   if (!grid || !cells) return null;
   const titled = (name: string) => {
     const units = run.fields.find((each) => each.name === name)?.units;

@@ -11,18 +11,18 @@ export function HistoryView() {
   return <HistoryPanel />;
 }
 
-export function HistoryPanel() {
+/** With `most`, only so many plans are shown, and a link leads to all of them. */
+export function HistoryPanel({ most }: { most?: number }) {
   const model = useModel();
   const { past } = model;
   useEffect(() => past.begin(), [past]);
-  const items = past.items.value;
+  const items = most === undefined ? past.items.value : past.items.value.slice(0, most);
+  const hasMore = past.hasOlder.value || items.length < past.items.value.length;
   return (
     <section class="history" aria-labelledby="history-title">
       <h2 id="history-title">
-        History
-        <span>
-          {past.isRead.value ? `${past.hasOlder.value ? "the last " : ""}${countSentence(items)}` : "Reading …"}
-        </span>
+        {most === undefined ? "History" : "Last plans"}
+        <span>{past.isRead.value ? `${hasMore ? "the last " : ""}${countSentence(items)}` : "Reading …"}</span>
       </h2>
       {past.problem.value && <p class="bad">✕ The history could not be read: {past.problem.value}</p>}
       {items.length > 0 && (
@@ -43,7 +43,8 @@ export function HistoryPanel() {
           </tbody>
         </table>
       )}
-      {past.hasOlder.value && (
+      {most !== undefined && hasMore && <a href="#/history">All plans</a>}
+      {most === undefined && past.hasOlder.value && (
         <button type="button" onClick={() => past.older()} disabled={past.isReading.value}>
           {past.isReading.value ? "Reading …" : "Show older plans"}
         </button>

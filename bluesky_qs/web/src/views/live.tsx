@@ -2,11 +2,11 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { Run } from "../model/runs";
+import type { Field, Point, Run } from "../model/runs";
 import { useModel } from "./app";
-import { Curves } from "./curves";
+import { COLORS, Curves, DASHES } from "./curves";
 import { GridImage } from "./grid_image";
-import { ReadingsTable } from "./readings_table";
+import { ReadingsTable, shownValue } from "./readings_table";
 
 type Kind = "image" | "curves" | "table";
 
@@ -14,7 +14,7 @@ export function LivePanel() {
   const model = useModel();
   useEffect(() => model.runs.begin(), [model]);
   const runs = model.runs.runs.value;
-  const run = runs.findLast((each) => each.points.length > 0) ?? runs.at(-1);
+  const run = runs.findLast((each) => each.changes.value > 0 && each.points.length > 0) ?? runs.at(-1);
   if (!run) {
     return (
       <section aria-labelledby="live-title">
@@ -27,14 +27,19 @@ export function LivePanel() {
 }
 
 function RunPanel({ run }: { run: Run }) {
+  run.changes.value; // the run has changed: draw it again
   const chosen = useSignal<Kind | null>(null);
   const fields = useSignal<string[] | null>(null);
   const isLog = useSignal(false);
+  const point = useSignal<Point | null>(null);
   const kinds: Kind[] = run.grid ? ["image", "curves", "table"] : ["curves", "table"];
   const kind = chosen.value ?? (kinds[0] as Kind);
   const shown = fields.value ?? run.chosen;
   const toggle = (field: string) => {
     fields.value = shown.includes(field) ? shown.filter((each) => each !== field) : [...shown, field];
+  };
+  const hover = (found: Point | null) => {
+    point.value = found;
   };
   return (
     <section class="plot" aria-labelledby="live-title">
@@ -57,26 +62,28 @@ function RunPanel({ run }: { run: Run }) {
         </span>
       </h2>
       {kind === "table" && <ReadingsTable run={run} />}
-      {kind !== "table" && run.read.length === 0 && <p class="meta none">The plan reads no numbers.</p>}
-      {kind === "curves" && shown.length > 0 && <Curves run={run} fields={shown} isLog={isLog.value} />}
+      {kind !== "table" && run.read.length === 0 && (
+        <p class="meta none">{run.fields.length > 0 ? "The plan reads no numbers." : "No readings yet."}</p>
+      )}
+      {kind === "curves" && shown.length > 0 && <Curves run={run} fields={shown} isLog={isLog.value} onPoint={hover} />}
       {kind === "image" && shown[0] && <GridImage run={run} field={shown[0]} />}
       {kind !== "table" && run.numbers.length > 0 && (
         <div class="fields">
           {run.numbers
             .filter((field) => !run.along.includes(field))
             .map((field) => (
-              <button
+              <FieldButton
                 key={field}
-                type="button"
-                class="tab"
-                aria-pressed={kind === "image" ? shown[0] === field : shown.includes(field)}
-                onClick={() => {
+                field={field}
+                described={run.fields.find((each) => each.name === field)}
+                curve={kind === "curves" ? shown.indexOf(field) : -1}
+                isShown={kind === "image" ? shown[0] === field : shown.includes(field)}
+                value={(point.value ?? run.points.at(-1))?.data[field]}
+                choose={() => {
                   if (kind === "image") fields.value = [field];
                   else toggle(field);
                 }}
-              >
-                {field}
-              </button>
+              />
             ))}
           {kind === "curves" && (
             <button
@@ -93,5 +100,43 @@ function RunPanel({ run }: { run: Run }) {
         </div>
       )}
     </section>
+  );
+}
+
+interface FieldProps {
+  field: string;
+  /** The number of its curve; -1 if it has none. */
+  curve: number;
+  isShown: boolean;
+  value: unknown;
+  described: Field | undefined;
+  choose: () => void;
+}
+
+/** Chooses a field, and shows its value: at the mouse, else the latest. */
+function FieldButton({ field, curve, isShown, value, described, choose }: FieldProps) {
+  return (
+    <button type="button" class="tab" aria-pressed={isShown} onClick={choose}>
+      {curve >= 0 && <Swatch curve={curve} />}
+      {field} {described && <b class="value">{shownValue(value, described)}</b>}
+      {described?.units && ` ${described.units}`}
+    </button>
+  );
+}
+
+/** A piece of the curve. */
+function Swatch({ curve }: { curve: number }) {
+  return (
+    <svg class="swatch" viewBox="0 0 20 8" aria-hidden="true">
+      <line
+        x1="0"
+        x2="20"
+        y1="4"
+        y2="4"
+        stroke={`var(${COLORS[curve % COLORS.length]})`}
+        stroke-width="2.5"
+        stroke-dasharray={DASHES[curve % DASHES.length]?.join(" ")}
+      />
+    </svg>
   );
 }

@@ -24,7 +24,7 @@ export function NowView() {
         <LivePanel />
       </div>
       <QueuePanel />
-      {isWide && <HistoryPanel />}
+      <HistoryPanel most={isWide ? 50 : 5} />
     </>
   );
 }

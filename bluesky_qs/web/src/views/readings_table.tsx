@@ -9,11 +9,12 @@ const ROWS = 100;
 
 export function ReadingsTable({ run }: { run: Run }) {
   const { zone, now } = useModel().clock.peek();
+  const changes = run.changes.value;
   const box = useRef<HTMLElement>(null);
   const isAtEnd = useRef(true);
   useLayoutEffect(() => {
     if (box.current && isAtEnd.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [run.points.length]);
+  }, [changes]);
   const names = [...run.along, ...run.read];
   const fields = names
     .map((name) => run.fields.find((field) => field.name === name))

@@ -1,0 +1,93 @@
+"""How the page looks: from a phone to a wall, light and dark, for everybody."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from bluesky_qs.door import web_page
+
+_AXE = Path(web_page.FOLDER).parent / "node_modules" / "axe-core" / "axe.min.js"
+#: What each view has once it is complete.
+_VIEWS = {"now": "[role=option]", "history": "tbody tr", "console": ".line"}
+
+
+@pytest.fixture
+def busy(site):
+    """A queue, a history with a failure, and a plan that runs."""
+    site.add("scan", ["det"], "slow_motor1", -1000, 1000, 3, meta={"sample": "S01"})
+    site.run_all()
+    site.service.do("queue_clear")
+    site.add("count", ["det1", "det2"], num=5, delay=0.05, meta={"sample": "S02 PS-b-PMMA 120 nm", "temperature": 180})
+    site.run_all()
+    site.add("scan", ["slow_det"], "slow_motor1", -50, 50, 30, meta={"sample": "S03"}, user="grace")
+    long = {"note": "a note that is so long that it has no room in one line of a phone, nor in one of a laptop"}
+    site.add("grid_scan", ["det4", "det1"], "motor1", -1, 1, 21, "motor2", -1, 1, 21, meta=long)
+    site.service.do(
+        "queue_item_add",
+        item={"item_type": "instruction", "name": "queue_stop"},
+        user="UNAUTHENTICATED_SINGLE_USER (ada)",
+        user_group="primary",
+    )
+    site.add("count", ["det1"], num=1)
+    site.service.do("queue_start")
+    site.service.wait(lambda status: status["running_item_uid"], "a plan runs")
+    return site
+
+
+@pytest.fixture
+def findings():
+    """What axe finds on a page that is serious: ``findings(page)``."""
+    source = _AXE.read_text()
+
+    def run(page):
+        page.evaluate(source)
+        found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in serious]
+
+    return run
+
+
+def test_nothing_is_cut_off_and_axe_finds_nothing_serious(busy, new_page, findings, keep_picture):
+    for width, height in ((360, 780), (1280, 900), (3840, 2100)):
+        for scheme in ("light", "dark"):
+            page = new_page(width, height, scheme)
+            page.goto(busy.link)
+            expect(page.get_by_role("link", name="Now")).to_be_visible()
+            for view, part in _VIEWS.items():
+                page.goto(f"{busy.url}/#/{view}")
+                expect(page.locator(part).first).to_be_visible()
+                keep_picture(page, f"{view}-{width}-{scheme}")
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (view, width)
+                assert findings(page) == [], (view, width, scheme)
+
+
+def test_the_sign_in_is_for_everybody_too(site, new_page, findings, keep_picture):
+    for width, scheme in ((360, "light"), (1280, "dark")):
+        page = new_page(width, 780, scheme)
+        page.goto(site.url)
+        page.get_by_label("Key", exact=True).wait_for()
+        keep_picture(page, f"sign-in-{width}-{scheme}")
+        assert findings(page) == []
+
+
+def test_everything_is_reached_by_the_keyboard(busy, new_page):
+    page = new_page()
+    page.goto(busy.link)
+    expect(page.get_by_role("option").first).to_be_visible()
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText")
+        )
+    assert {"Now", "History", "Console", "Sign out", "curves", "table", "Queue"} <= {each.strip() for each in reached}
+
+
+def test_a_phone_has_targets_that_a_finger_hits(busy, new_page):
+    page = new_page(360, 780)
+    page.goto(busy.link)
+    expect(page.get_by_role("button", name="table")).to_be_visible()
+    heights = page.locator("nav a, button").evaluate_all("all => all.map(each => each.getBoundingClientRect().height)")
+    assert min(heights) >= 44
