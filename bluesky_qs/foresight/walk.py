@@ -80,6 +80,8 @@ class Walk:
         Whether the time for the walk is over; None if there is no limit.
     text_of
         Returns the message and the traceback of an exception of the plan.
+    blocked_by
+        Returns the name of the call if the plan has failed only because it is a dry run; otherwise empty text.
     carried
         Where earlier plans of the queue have left the devices.
     """
@@ -92,8 +94,10 @@ class Walk:
         commands: Collection[str] = (),
         is_late: Callable[[], bool] | None = None,
         text_of: Callable[[BaseException], tuple[str, str]] = lambda error: (repr(error), ""),
+        blocked_by: Callable[[BaseException], str] = lambda _: "",
         carried: Carried = Carried(),  # noqa: B008 - it cannot be changed
     ) -> None:
+        self._blocked_by = blocked_by
         self.clock = clock or Clock()
         self.carried = carried
         self.positions = Positions(look, self._assume, carried)
@@ -129,7 +133,11 @@ class Walk:
         except MemoryError:
             self.findings.cut("the plan needs more memory than a dry run may use")
         except BaseException as error:  # noqa: BLE001 - the plan may raise anything
-            self.findings.failed(*self._text_of(error))
+            message, trace = self._text_of(error)
+            if call := self._blocked_by(error):
+                self.findings.block(call, trace)
+            else:
+                self.findings.failed(message, trace)
 
     def report(self) -> dict[str, Any]:
         """What the plan would do, as far as it has been walked."""

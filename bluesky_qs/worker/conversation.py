@@ -24,7 +24,9 @@ class Walked(NamedTuple):
     carried
         Where devices are then.
     is_lost
-        Whether the shadow is no longer of use.
+        Whether the shadow has ended.
+    is_silent
+        Whether it did not answer in time.
     is_begun
         Whether there was a child, so that the fault may be a plan's.
     failure
@@ -34,6 +36,7 @@ class Walked(NamedTuple):
     reports: list[dict[str, Any]]
     carried: dict[str, Any]
     is_lost: bool = False
+    is_silent: bool = False
     is_begun: bool = True
     failure: str = ""
 
@@ -41,12 +44,15 @@ class Walked(NamedTuple):
 def converse(channel: Channel, request: dict[str, Any], found: Callable[[str], str]) -> Walked:
     """Send a request and return its result. ``found`` returns what is known about a device (JSON text)."""
     talk = _Talk(channel, request, found)
+    channel.request += 1
     try:
         channel.send(request)
         while True:
             if (walked := talk.heard(talk.next())) is not None:
                 return walked
-    except (TimeoutError, Closed):
+    except TimeoutError:
+        return talk.ended(None)._replace(is_silent=True, is_begun=talk.is_begun)
+    except Closed:
         return talk.ended(None)._replace(is_lost=True, is_begun=talk.is_begun)
 
 
@@ -79,14 +85,21 @@ class _Talk:
     def next(self) -> dict[str, Any]:
         """The next message. A child that has not sent its report in time is killed."""
         try:
-            return self._channel.receive(max(self._until - time.monotonic(), 0.0))
+            return self._receive(self._until)
         except TimeoutError:
             if self._child is None:
                 raise
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._child, signal.SIGKILL)
             self._child = None
-            return self._channel.receive(GRACE)
+            return self._receive(time.monotonic() + GRACE)
+
+    def _receive(self, until: float) -> dict[str, Any]:
+        """The next message of this request; those of earlier ones come too late."""
+        while True:
+            message = self._channel.receive(max(until - time.monotonic(), 0.0))
+            if message.pop("of") == self._channel.request:
+                return message
 
     def heard(self, message: dict[str, Any]) -> Walked | None:
         """Handle a message; return the result if it was the last one."""

@@ -205,7 +205,7 @@ class DryRuns:
             if self._shadow is not shadow:  # the main thread has just replaced it
                 return Walked([], request.get("carried", {}), is_lost=True, is_begun=False)
             walked = converse(shadow.channel, request, self._found)
-            if walked.is_lost:
+            if walked.is_lost or walked.is_silent:
                 self._end()
         if walked.failure:
             raise Refused(walked.failure)
@@ -225,18 +225,21 @@ class DryRuns:
             if self._is_tested or self._passes(shadow):
                 self._is_tested = True
                 return shadow
-            with self._lock:
-                self._end()
         raise Refused(f"Dry runs are not possible: the copy of the worker did not answer within {_SELF_TEST:g} s")
 
     def _renew(self) -> None:
-        state = self._reports.state
-        if state.environment is EnvironmentState.IDLE and state.item_uid is None:
+        if self._is_free:
             self._forked.clear()  # before the request, so that no fork is missed
             self._ask_for_fork()
             self._forked.wait(_FORK)
         elif self._shadow is None or time.monotonic() - self._shadow.made_monotonic > _SELDOM:
             self._ask_for_fork()  # between two plans; the present shadow, if any, serves meanwhile
+
+    @property
+    def _is_free(self) -> bool:
+        """Whether the main thread has nothing else to do."""
+        state = self._reports.state
+        return state.environment is EnvironmentState.IDLE and state.item_uid is None
 
     def _ask_for_fork(self) -> None:
         if not self._fork_pending:
@@ -244,11 +247,16 @@ class DryRuns:
             self._in_main_thread(self.fork)
 
     def _passes(self, shadow: _Shadow) -> bool:
-        try:
-            return not self._exchange(shadow, {"items": [], "timeout": _SELF_TEST}).is_lost
-        except Refused as reason:
-            log.warning("The self-test of dry runs failed: %s", reason)
-            return False
+        """Test a new shadow. One that fails is ended, unless it is slow and the worker cannot make another one now."""
+        with self._lock:
+            if self._shadow is not shadow:
+                return False
+            walked = converse(shadow.channel, {"items": [], "timeout": _SELF_TEST}, self._found)
+            if walked.is_lost or walked.failure or (walked.is_silent and self._is_free):
+                self._end()
+        if walked.failure:
+            log.warning("The self-test of dry runs failed: %s", walked.failure)
+        return not (walked.is_lost or walked.is_silent or walked.failure)
 
     def _found(self, name: str) -> str:
         """The reader's answer for a device, as JSON text."""

@@ -93,7 +93,7 @@ def refuse_calls(on_blocked: OnBlocked) -> None:
             raise Blocked(f"A dry run does not allow {event}")
         inside.noted = True
         try:
-            call = f"open({args[0]!r}) for writing" if event == "open" else _described(event, args)
+            call = f"open({args[0]!r}) for writing" if event == "open" else described(event, args)
             on_blocked(call)
         finally:
             inside.noted = False
@@ -141,7 +141,8 @@ def refuse_input(cut: Callable[[str], NoReturn]) -> None:
     getpass.getpass = ask
 
 
-def _described(event: str, args: tuple[Any, ...]) -> str:
+def described(event: str, args: tuple[Any, ...]) -> str:
+    """A call as text for a report."""
     shown = ", ".join(_short(each) for each in args if each is not None)
     return f"{event}({shown})"
 

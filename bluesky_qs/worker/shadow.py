@@ -24,7 +24,7 @@ from bluesky_qs.foresight.devices import UNSET, Facts, Known
 from bluesky_qs.foresight.walk import Walk
 from bluesky_qs.startup.collect import is_device
 from bluesky_qs.startup.parts import children
-from bluesky_qs.worker import guard, isolation
+from bluesky_qs.worker import guard, guard_connections, isolation, no_sockets
 from bluesky_qs.worker.channel import CHILD, SHADOW, Channel, Closed
 from bluesky_qs.worker.environment import UserEnvironment
 from bluesky_qs.worker.place import place_of
@@ -64,10 +64,11 @@ def live(descriptor: int, worker: int, world: World) -> NoReturn:
             request = channel.receive()
             if "items" not in request:  # an answer that came too late for the child that asked
                 continue
+            channel.request = request["of"]
             shadow, child = os.getpid(), os.fork()
             if not child:
                 isolation.end_with(shadow)
-                _walk(Channel(descriptor, CHILD), request, world, output)
+                _walk(Channel(descriptor, CHILD, request=channel.request), request, world, output)
             channel.send({"ended": isolation.wait_for(child, request["timeout"] + GRACE)})
     except BaseException:  # noqa: BLE001 - nothing of the worker's may run in this process
         os._exit(1)
@@ -117,6 +118,7 @@ class _DryRun:
             commands=list(getattr(self._engine, "commands", ())),
             is_late=lambda: self._monotonic() > self._deadline,
             text_of=lambda error: (sentence(error), traceback_text(error)),
+            blocked_by=guard_connections.open_before,
             carried=Carried.of(request.get("carried", {})),
         )
 
@@ -148,6 +150,8 @@ class _DryRun:
         guard.refuse_input(self._cut)
         guard.block_devices(self._blocked, devices())
         guard.follow_positions(devices(), self._position, self._value, _UNKNOWN)
+        guard_connections.refuse_connections(self._blocked)
+        no_sockets.refuse_sockets()
         guard.refuse_calls(self._blocked)
 
     def _devices(self) -> Iterator[Any]:
@@ -182,7 +186,10 @@ class _DryRun:
         self._cut(f"it was not complete after {limit} s{place and f' (at {place})'}")
 
     def _blocked(self, call: str) -> None:
-        stack = traceback.extract_stack()
+        main = threading.main_thread()
+        is_main = threading.current_thread() is main
+        frame = None if is_main else sys._current_frames().get(main.ident or 0)  # noqa: SLF001 - the way to it
+        stack = traceback.extract_stack(frame)
         ours = [at for at, each in enumerate(stack) if each.filename == walk.__file__]
         frames = [each for each in stack[max(ours, default=-1) + 1 :] if not each.filename.startswith(OURS)]
         self._walk.findings.block(call, stored_traceback("".join(traceback.format_list(frames))))

@@ -1,5 +1,6 @@
 """Dry runs in a real worker, in both modes: what they report, what they cannot do, and that they leave no trace."""
 
+import asyncio
 import json
 import os
 import signal
@@ -8,12 +9,13 @@ import uuid
 import psutil
 import pytest
 
-from bluesky_qs.ipc.commands import DryRun, RunFunction, RunPlan
-from bluesky_qs.ipc.reports import DryRunEnded, PlanEnded, StateChanged, TaskEnded
-from tests.process.worker.conftest import PERMISSIONS
+from bluesky_qs.ipc.commands import RunPlan
+from bluesky_qs.ipc.reports import DocumentReport, PlanEnded, StateChanged
+from tests.process.worker.dry_running import call, dry_run, dry_runs, plan
 
 STARTUP = """
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -48,6 +50,9 @@ def leaves_traces():
     counter += 1
     print("hello from the plan")
     RE.md["left"] = True
+    os.environ["left"] = "yes"
+    os.chdir("/")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     documents.append("left")
     yield from count([det1], num=2)
 
@@ -120,11 +125,20 @@ def reads_back():
     assert (yield from bps.rd(motor)) == 4
     yield from bps.mvr(motor, 1)
 
+def file_of(descriptor):
+    return f"/proc/self/fd/{descriptor}"
+
+def kind(name):
+    return re.sub("[0-9]+]", "]", name)
+
 def state():
     return {
         "counter": counter, "documents": len(documents), "md": dict(RE.md), "motor": motor.position,
         "threads": threading.active_count(), "descriptors": len(os.listdir("/proc/self/fd")),
-        "written": os.path.exists(os.path.join(folder, "written.txt")), "stage": 0,
+        "written": os.path.exists(os.path.join(folder, "written.txt")), "cwd": os.getcwd(),
+        "globals": {name: id(value) for name, value in globals().items()}, "environ": dict(os.environ),
+        "files": sorted(kind(os.readlink(each)) for each in map(file_of, range(200)) if os.path.islink(each)),
+        "signals": [str(signal.getsignal(each)) for each in (signal.SIGINT, signal.SIGALRM, signal.SIGTERM)],
     }
 
 def shadows():
@@ -154,39 +168,9 @@ async def driver(open_in_mode):
     return await open_in_mode(STARTUP)
 
 
-def plan(name, *args, **kwargs):
-    item = {"item_type": "plan", "name": name, "args": list(args), "kwargs": kwargs}
-    return item | {"item_uid": "dry", "user_group": "admin"}
-
-
-async def dry_runs(driver, *items, seconds=60.0, for_each=60.0, excluded=(), carried=b"{}"):
-    """The reports of some plans, walked one after the other, and where devices are then."""
-    uid, permissions = str(uuid.uuid4()), json.dumps(PERMISSIONS).encode()
-    command = DryRun(uid, json.dumps(items).encode(), permissions, seconds, for_each, list(excluded), carried)
-    await driver.ask(command)
-    ended = await driver.wait(DryRunEnded, lambda report: report.uid == uid)
-    assert ended.refusal == ""
-    assert len(ended.reports) == len(items)
-    return [json.loads(report) for report in ended.reports], ended.carried
-
-
-async def dry_run(driver, name, *args, seconds=60.0, **kwargs):
-    (report,), _ = await dry_runs(driver, plan(name, *args, **kwargs), seconds=seconds, for_each=seconds)
-    return report
-
-
 def shadows_of(driver):
     """Processes that the worker has forked."""
     return [child.pid for child in psutil.Process(driver.process.pid).children() if child.status() != "zombie"]
-
-
-async def call(driver, name):
-    uid = str(uuid.uuid4())
-    item = {"item_type": "function", "name": name, "user_group": "admin"}
-    await driver.ask(RunFunction(uid, json.dumps(item).encode(), background=False))
-    ended = await driver.wait(TaskEnded, lambda report: report.task_uid == uid)
-    assert ended.success, ended.traceback
-    return json.loads(ended.return_value)
 
 
 async def run(driver, name, *args, **kwargs):
@@ -219,12 +203,17 @@ async def test_a_scan_is_walked_from_the_present_position(driver):
 @BOTH_MODES
 async def test_a_dry_run_leaves_no_trace(driver):
     before = await call(driver, "state")
+    printed = driver.text()
     report = await dry_run(driver, "leaves_traces")
     assert report["output"] == "hello from the plan\n"
     assert report["points"] == 2
-    await dry_run(driver, "writes")
+    others = ("writes", "fails", "dies", "spins", "asks", "reads_back", "go_outside")
+    await dry_runs(driver, *map(plan, ("leaves_traces", *others)), for_each=2.0)
+    assert driver.text() == printed
     assert await call(driver, "state") == before | {"threads": before["threads"] + 1}  # that of dry runs
-    assert "hello from the plan" not in driver.text()
+    assert not [each for each in driver.received if isinstance(each, DocumentReport)]
+    await run(driver, "count", ["det1"])
+    assert (await driver.wait(PlanEnded)).scan_ids == [1]
 
 
 @BOTH_MODES
@@ -375,3 +364,23 @@ async def test_a_shadow_that_was_killed_between_two_dry_runs_costs_nothing(drive
     (shadow,) = shadows_of(driver)
     os.kill(shadow, signal.SIGKILL)
     assert (await dry_run(driver, "count", ["det1"], num=3))["points"] == 3
+
+
+async def test_a_shadow_that_is_killed_at_any_moment_costs_only_the_dry_run(driver):
+    await run(driver, "count", ["det1"])
+    await driver.wait(PlanEnded)
+    moments = [0.0, *(0.002 * 1.8**n for n in range(9))]
+    items = [plan("rel_scan", ["det1"], "motor", -1, 1, 200)] * 3
+    killed = []
+    for moment in moments:
+        await dry_run(driver, "count", ["det1"])
+        (shadow,) = shadows_of(driver)
+        walking = asyncio.create_task(dry_runs(driver, *items))
+        await asyncio.sleep(moment)  # anything may happen meanwhile
+        os.kill(shadow, signal.SIGKILL)
+        reports, _ = await walking
+        assert all(report["complete"] or report["reason"] for report in reports)
+        killed.append(not all(report["complete"] for report in reports))
+    assert any(killed)
+    assert (await dry_run(driver, "count", ["det1"], num=3))["points"] == 3
+    assert len(shadows_of(driver)) == 1

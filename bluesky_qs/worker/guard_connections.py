@@ -1,0 +1,65 @@
+"""What user code cannot do with connections that were open before the fork.
+
+Their descriptors are useless in a dry run anyway. But some libraries do not notice that, or raise an error that a real
+run would not raise. Here their calls are refused, so that the report names them.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, NoReturn
+
+from bluesky_qs.worker.guard import Blocked, OnBlocked, described
+
+#: Standard output and error, which go nowhere.
+_OUTPUT = (1, 2)
+_SENDING = ("send", "sendall", "sendto", "sendmsg", "sendfile", "write")
+_RECEIVING = ("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "read")
+#: Functions and methods of libraries that talk to hardware: module, class (or none), names.
+_CALLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("socket", "socket", (*_SENDING[:-1], *_RECEIVING[:-1])),
+    ("socket", "", ("socketpair",)),  # of which Python has no audit event
+    ("ssl", "SSLSocket", (*_SENDING, *_RECEIVING)),
+    ("os", "", ("writev", "pwrite", "pwritev", "sendfile")),
+    ("epics.ca", "", ("put",)),
+    ("epicscorelibs.ca.cadef", "", ("ca_array_put", "ca_array_put_callback")),
+    ("p4p.client.raw", "Context", ("put", "rpc")),
+    ("zmq.sugar.socket", "Socket", ("send", "send_multipart", "recv", "recv_multipart")),
+    ("serial", "Serial", ("write", "read")),
+    ("tango", "DeviceProxy", ("write_attribute", "write_attributes", "command_inout", "write_read_attribute")),
+)
+#: The description of an error from a connection or file that none of these calls belongs to.
+_OPEN_BEFORE = "a file or connection that was open before"
+
+
+def refuse_connections(on_blocked: OnBlocked) -> None:
+    """Refuse to send and receive with connections that were open before, from now on."""
+    for module, kind, names in _CALLS:
+        owner = reduce(lambda found, name: getattr(found, name, None), [kind] if kind else [], sys.modules.get(module))
+        for name in names:
+            if owner is not None and hasattr(owner, name):
+                setattr(owner, name, _blocker(f"{kind or module}.{name}", on_blocked))
+    write = os.write
+
+    def checked_write(descriptor: int, data: Any, /) -> int:
+        if descriptor in _OUTPUT:
+            return write(descriptor, data)
+        return _blocker("os.write", on_blocked)(descriptor, data)
+
+    os.write = checked_write
+
+
+def open_before(error: BaseException) -> str:
+    """What to report if an error comes from a descriptor that is useless here; empty for any other error."""
+    return _OPEN_BEFORE if isinstance(error, OSError) and error.errno == errno.EBADF else ""
+
+
+def _blocker(name: str, on_blocked: OnBlocked) -> Callable[..., NoReturn]:
+    def blocked(*args: Any, **_options: Any) -> NoReturn:
+        call = described(name, args)
+        on_blocked(call)
+        raise Blocked(f"A dry run does not allow {call}")
+
+    return blocked
