@@ -137,6 +137,18 @@ class WaitingChangedEvent(NumberedEvent):
     waiting_for: WaitingFor | None
 
 
+class DryRunFoundEvent(NumberedEvent):
+    """The service has walked a plan that entered the queue (``--dry-run-on-add``); see ``item_dry_run``.
+
+    ``ok`` is false if the plan would fail, and null if that is not known; ``msg`` says why.
+    """
+
+    type: Literal["dry_run_found"]
+    item_uid: str
+    ok: bool | None
+    msg: str
+
+
 AnyEvent = (
     QueueChangedEvent
     | ItemStartedEvent
@@ -152,4 +164,5 @@ AnyEvent = (
     | TasksChangedEvent
     | InputChangedEvent
     | WaitingChangedEvent
+    | DryRunFoundEvent
 )

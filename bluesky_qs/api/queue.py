@@ -338,7 +338,7 @@ def item_dry_run(
     takes=60.0,
 )
 def queue_dry_run(
-    uids: Uids | None = None,
+    uids: list[str] | None = None,
     *,
     user: str | None = None,
     user_group: UserGroup = "",

@@ -162,6 +162,7 @@ class Status(TypedDict):
     plans_allowed_uid: str
     functions_allowed_uid: str
     task_results_uid: str
+    dry_runs_uid: str | None
     lock_info_uid: str
     plan_queue_mode: QueueMode
     lock: LockState

@@ -136,16 +136,25 @@ class RunningItem(TypedDict, total=False):
     result: Result
 
 
+class DryRunFinding(TypedDict):
+    """Whether a dry run of a plan has ended well. ``ok`` is null if that is not known; ``msg`` says why not."""
+
+    ok: bool | None
+    msg: str
+
+
 class ItemState(TypedDict):
     """The current state of an item. ``times`` has the time of each state that is known, in seconds since 1970.
 
-    ``requeued_as`` is the uid of the item that was put back into the queue in its place.
+    ``requeued_as`` is the uid of the item that was put back into the queue in its place. ``dry_run`` is there for a
+    queued plan that the service has walked (``--dry-run-on-add``).
     """
 
     state: ItemStateName
     position: NotRequired[int]
     result: NotRequired[Result]
     requeued_as: NotRequired[str]
+    dry_run: NotRequired[DryRunFinding]
     times: dict[str, float]
 
 

@@ -380,6 +380,14 @@ class Worker(msgspec.Struct, frozen=True):
             fault=_no_device_pattern,
         ),
     ] = ()
+    dry_run_on_add: Annotated[
+        bool,
+        Setting(
+            "Walk each plan that enters the queue without hardware. Findings follow as an event and show in %qs queue.",
+            ("--dry-run-on-add",),
+            ("QSERVER_DRY_RUN_ON_ADD",),
+        ),
+    ] = False
     warm_worker: Annotated[
         bool,
         Setting("Keep a spare worker process, so that the environment opens faster.", ("--warm-worker",)),

@@ -163,6 +163,8 @@ class RunningManager:
         await ctx.ledger.drain()
         await take_up(ctx, inventory)
         ctx.changed.watch(lambda: self._autostart(ctx))
+        if self._settings.worker.dry_run_on_add:
+            ctx.changed.watch(ctx.findings.look)
         board.watch_parts(lambda event: ctx.ledger.submit(EventEdit(event)))
 
     # ------------------------------------------------------------------------------------------ supervisor and time

@@ -27,7 +27,7 @@ from bluesky_qs.manager.document_keeper import DocumentKeeper
 from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.dry_runs import DryRuns
 from bluesky_qs.manager.environment import Environment
-from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.events import EventBook, EventEdit
 from bluesky_qs.manager.history_book import HistoryBook
 from bluesky_qs.manager.history_search import HistorySearch
 from bluesky_qs.manager.item_logs import ItemLogs
@@ -38,6 +38,7 @@ from bluesky_qs.manager.opening import opening
 from bluesky_qs.manager.outside import Outside
 from bluesky_qs.manager.publisher import Publisher
 from bluesky_qs.manager.pulse import PulseBook
+from bluesky_qs.manager.queue_findings import QueueFindings
 from bluesky_qs.manager.readings import Readings
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
@@ -91,7 +92,8 @@ def assemble(
         environment=environment,
         pulse=PulseBook(outside.clock, changed, publisher.progress),
         readings=Readings(environment, settings.worker.device_read_exclude),
-        dry_runs=DryRuns(environment, settings.worker.device_read_exclude),
+        dry_runs=(dry_runs := DryRuns(environment, settings.worker.device_read_exclude)),
+        findings=_findings(common, queue, ledger, lists, environment=environment, dry_runs=dry_runs),
         runner=_runner(common, queue, ledger, lists, environment, switches=_switches(common, snapshot, inventory)),
         supervisor=outside.supervisor,
         order=asyncio.Lock(),
@@ -151,6 +153,21 @@ def _environment(
     )
 
 
+def _findings(
+    common: _Common, queue: PlanQueue, ledger: Ledger, lists: ListBook, *, environment: Environment, dry_runs: DryRuns
+) -> QueueFindings:
+    return QueueFindings(
+        queue,
+        environment,
+        common.lifecycle,
+        dry_runs,
+        permissions=lambda: lists.permissions_json,
+        spawn=common.spawn,
+        happened=lambda event: ledger.submit(EventEdit(event)),
+        changed=common.changed,
+    )
+
+
 def _runner(
     common: _Common,
     queue: PlanQueue,
@@ -205,6 +222,7 @@ def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     reports.in_turn(TaskEnded, ctx.tasks.ended)
     reports.in_turn(ListsReport, lambda report: ctx.lists.found_by_worker(report.lists, opening=False))
     reports.in_turn(EnvironmentOpened, lambda report: ctx.lists.found_by_worker(report.lists, opening=True))
+    reports.in_turn(EnvironmentOpened, lambda _: ctx.findings.forget())
     reports.in_turn(WorkerGone, ctx.readings.lost)
     reports.in_turn(WorkerGone, ctx.dry_runs.lost)
     reports.in_turn(WorkerGone, lambda _: ctx.pulse.end())

@@ -21,6 +21,7 @@ from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
 from bluesky_qs.manager.pulse import PulseBook
+from bluesky_qs.manager.queue_findings import QueueFindings
 from bluesky_qs.manager.readings import Readings
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle
@@ -64,6 +65,7 @@ class Context:
     environment: Environment
     readings: Readings
     dry_runs: DryRuns
+    findings: QueueFindings
     pulse: PulseBook
     runner: Runner
     supervisor: Link

@@ -84,8 +84,16 @@ class WaitingChanged(Event, frozen=True, tag="waiting_changed"):
     waiting_for: dict[str, Any] | None
 
 
+class DryRunFound(Event, frozen=True, omit_defaults=False, kw_only=True, tag="dry_run_found"):
+    """A plan of the queue was walked without hardware."""
+
+    item_uid: str
+    ok: bool | None
+    msg: str
+
+
 class EventEdit:
-    """An event of a change that is not stored: environment, lists, tasks, input, waiting."""
+    """An event of a change that is not stored: environment, lists, tasks, input, waiting, findings of dry runs."""
 
     changes: Sequence[Change] = ()
     record: UndoRecord | None = None

@@ -150,6 +150,7 @@ def derive(ctx: Context) -> Status:
         "plans_allowed_uid": lists.plans_allowed_uid,
         "functions_allowed_uid": lists.functions_allowed_uid,
         "task_results_uid": ctx.tasks.uid,
+        "dry_runs_uid": ctx.findings.uid,
         "lock_info_uid": ctx.lock.uid,
         "plan_queue_mode": {"loop": queue.mode.loop, "ignore_failures": queue.mode.ignore_failures},
         "lock": ctx.lock.state,

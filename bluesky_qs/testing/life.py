@@ -31,7 +31,7 @@ from bluesky_qs.ipc.states import (
 from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.link import InProcessServer
-from bluesky_qs.testing.measurement import DryRunScript, Measurement, dry_run, exit_status, read, value_of
+from bluesky_qs.testing.measurement import Foresees, Measurement, dry_run, exit_status, read, value_of
 from bluesky_qs.wire.codec import json_text
 
 _ENDINGS = {
@@ -45,7 +45,7 @@ _NOT_THERE = (EnvironmentState.INITIALIZING, EnvironmentState.FAILED, Environmen
 _CONNECTION = b'{"transport": "tcp", "ip": "127.0.0.1", "shell_port": 1, "key": "scripted"}'
 
 
-class Script(Protocol):
+class Script(Foresees, Protocol):
     """The scripts and data that the test has set. They are kept when the process ends."""
 
     plans: dict[str, Any]
@@ -53,8 +53,6 @@ class Script(Protocol):
     functions: dict[str, Any]
     metadata: dict[str, Any]
     readings: dict[str, dict[str, Any]]
-    dry_run: DryRunScript
-    dry_run_refusal: str
     scan_id: int
     commands: list[Any]
     replies: list[str]

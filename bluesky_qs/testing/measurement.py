@@ -35,10 +35,10 @@ def dry_run(command: DryRun, script: "Foresees") -> DryRunEnded:
     """The worker's reports of dry runs: those of plans without messages, changed by the test."""
     nothing = {**Findings(Runs()).report(slept=0.0), "output": "", "as_of": script.now()}
     found = script.dry_run
-    reports = [
-        json_text(nothing | (found if isinstance(found, dict) else found(item))) for item in json.loads(command.items)
-    ]
-    return DryRunEnded(command.uid, reports, command.carried, script.dry_run_refusal)
+    items = json.loads(command.items)
+    reports = [json_text(nothing | (found if isinstance(found, dict) else found(item))) for item in items]
+    carried = json_text(script.dry_run_carried(items[-1])) if items and script.dry_run_carried else command.carried
+    return DryRunEnded(command.uid, reports, carried, script.dry_run_refusal)
 
 
 class Foresees(Protocol):
@@ -46,6 +46,7 @@ class Foresees(Protocol):
 
     dry_run: DryRunScript
     dry_run_refusal: str
+    dry_run_carried: Callable[[dict[str, Any]], dict[str, Any]] | None
 
     def now(self) -> float:
         """Epoch seconds."""

@@ -79,6 +79,8 @@ class ScriptedWorker(InLoop):
         an item.
     dry_run_refusal
         Why the worker cannot make dry runs; empty if it can.
+    dry_run_carried
+        A function that returns where devices are after a dry run of an item (`bluesky_qs.foresight.carried`, JSON).
     items
         The plans that were run, as items, oldest first.
     commands
@@ -117,6 +119,7 @@ class ScriptedWorker(InLoop):
         self.readings: dict[str, dict[str, Any]] = {}
         self.dry_run: DryRunScript = {}
         self.dry_run_refusal = ""
+        self.dry_run_carried: Callable[[dict[str, Any]], dict[str, Any]] | None = None
         self.commands: list[Any] = []
         self.replies: list[str] = []
         self.refusals: dict[type[Any], QSError] = {}

@@ -45,6 +45,8 @@ class Session:
         self.fields: list[str] = []
         #: Why queued plans cannot run now, by uid, and the versions of the queue and lists that were checked.
         self.checked: tuple[tuple[object, ...], dict[str, str]] | None = None
+        #: What dry runs of queued plans have found, by uid, and the versions of the queue and the findings.
+        self.found: tuple[tuple[object, ...], dict[str, str]] | None = None
         # The items that were shown last, by position: of the queue, of the history, and of the later of the two.
         self._queue: dict[int, Item] | None = None
         self._history: dict[int, Item] | None = None

@@ -127,6 +127,8 @@ class QueueView(Items):
         super().__init__(reply["items"], reply, known)
         self.me = me
         self.faults = faults or {}
+        #: What dry runs have found wrong with plans, by uid.
+        self.findings: Mapping[str, str] = {}
         self.running: Item = reply.get("running_item") or {}
         self.status = status or {}
         self.rows = rows
@@ -180,6 +182,7 @@ class QueueView(Items):
         """The note below a row: why the plan cannot run now, and its metadata."""
         fault = self.faults.get(item["item_uid"])
         parts = [f"cannot run now: {fault}"] if fault else []
+        parts += [finding] if not fault and (finding := self.findings.get(item["item_uid"])) else []
         return "; ".join([*parts, *([f"--md {metadata_text(item['meta'])}"] if item.get("meta") else [])])
 
     def _more(self) -> list[str]:

@@ -30,8 +30,12 @@ class DryRunView(View, dict[str, Any]):
                 break_on_hyphens=False,
                 break_long_words=False,
             )
-            for line in self._lines()
+            for line in self.lines()
         )
+
+    def lines(self) -> list[str]:
+        """The sentences."""
+        return list(self._lines())
 
     def brief(self, width: int | None) -> str:
         """The text for a line whose result is not shown: it was typed to see it."""

@@ -48,6 +48,17 @@ class QueueDryRunView(View, dict[str, Any]):
         """The text for a line whose result is not shown: it was typed to see it."""
         return self.text(width or 100)
 
+    def lines(self) -> list[str]:
+        """The title, and a line for each plan that fails or about which something is not known."""
+        entries = [each for each in self["reports"] if each["report"] and not each["report"]["ok"]]
+        return [
+            f"Dry run of {self._title()}",
+            *(
+                f"{self._plan(each)} {_state(each['report'])}: {'; '.join(_notes_on(each['report']))}"
+                for each in entries
+            ),
+        ]
+
     def _title(self) -> str:
         reports = [each["report"] for each in self["reports"] if each["report"]]
         if not reports:
@@ -64,13 +75,16 @@ class QueueDryRunView(View, dict[str, Any]):
         return Table((">#", "plan", ">points", "dry run"), rows, flexible=1)
 
     def _row(self, entry: Mapping[str, Any]) -> Row:
-        place, item = self._at.get(entry["item_uid"], ("", None))
-        plan = plan_text(item, self.known) if item else entry["name"]
+        place, plan = self._at.get(entry["item_uid"], ("", None))[0], self._plan(entry)
         if (report := entry["report"]) is None:
             return Row((place, plan, "", "stops the queue"))
         state = _state(report)
         mark = {"fails": "failed", "unknown": "paused"}.get(state, "")
         return Row((place, plan, str(report["points"]), state), note="; ".join(_notes_on(report)), mark=mark)
+
+    def _plan(self, entry: Mapping[str, Any]) -> str:
+        _, item = self._at.get(entry["item_uid"], ("", None))
+        return plan_text(item, self.known) if item else entry["name"]
 
     def _notes(self) -> list[str]:
         notes = [_RUNNING] if self._is_running else []

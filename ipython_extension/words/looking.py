@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from bluesky_qs.errors import InvalidPlan, NotFound
 from bluesky_qs.words.planexpr import Item
-from ipython_extension.session import past, queue_check
+from ipython_extension.session import past, queue_check, queue_findings
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off
@@ -81,6 +81,7 @@ def queue(session: Session, line: Line) -> QueueView:
     shown = session.queue(status)
     shown.rows = options.get("n", shown.rows)
     shown.faults = queue_check.faults(session, shown, status)
+    shown.findings = queue_findings.findings(session, shown[: shown.rows], status)
     return shown
 
 

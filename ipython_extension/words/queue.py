@@ -1,11 +1,12 @@
 """Commands that change the queue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError, UnsupportedParameterError, failure
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
+from ipython_extension.session import queue_findings
 from ipython_extension.session.requeued import Requeued, find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off, what_starts
@@ -32,13 +33,15 @@ _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
 _MOST_REASONS = 3
 #: Characters of a plan in a list of refusals.
 _QUOTED = 60
+_DRY_RUN = "dry-run"
 _LEAD = "Plan validation failed: "
 _SWITCH = {"on": True, "off": False}
 
 
 @word(
     "add",
-    "PLAN [PLAN…] [--for TABLE] [--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…] | --file FILE",
+    "PLAN [PLAN…] [--for TABLE] [--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…] [--dry-run]"
+    " | --file FILE",
 )
 def add(session: Session, line: Line) -> Changed:
     """Queue plans, at the back unless an option says otherwise.
@@ -49,6 +52,8 @@ def add(session: Session, line: Line) -> Changed:
 
         %qs add count([det1, det2], num=10, delay=1)
         %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"
+
+    --dry-run also shows what the plans would do when the queue reaches them; they are queued in any case.
 
     --for takes a table: a list of dictionaries or a DataFrame of this session, or a .csv or .xlsx file. Its columns
     are $names, and the plans are queued once for each row. --file queues the lines that %qs save has written, or that
@@ -67,7 +72,7 @@ def add(session: Session, line: Line) -> Changed:
     items = [plan.item for plan in plans]
     with pointing_at_errors(line, plans):
         view = _add(session, items, options)
-    view.notes = notes_on_text(items, line.session)
+    view.notes = [*notes_on_text(items, line.session), *view.notes]
     return view
 
 
@@ -115,7 +120,7 @@ def _add_file(session: Session, line: Line) -> Changed:
     return view
 
 
-@cell("add", "[--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…]")
+@cell("add", "[--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…] [--dry-run]")
 def add_cell(session: Session, line: Line) -> Changed:
     """Queue the plans in a cell, all or none. A line may have several plans, and comments are ignored."""
     return add(session, line)
@@ -416,8 +421,9 @@ def autostart(session: Session, line: Line) -> View:
 
 
 def _places(session: Session, line: Line) -> Options:
-    """The options for the position in the queue."""
+    """The options of words that queue plans."""
     return {
+        f"--{_DRY_RUN}": None,
         "--front": None,
         "--back": None,
         "--at": line.number,
@@ -426,17 +432,24 @@ def _places(session: Session, line: Line) -> Options:
     }
 
 
-def _one_place(line: Line, given: Mapping[str, Any]) -> None:
+def _one_place(line: Line, given: Iterable[str]) -> None:
+    given = [name for name in given if name != _DRY_RUN]
     if len(given) > 1:
-        last = f"--{list(given)[-1]}"
+        last = f"--{given[-1]}"
         raise line.fault(f"--{' and --'.join(given)} cannot be combined", line.text.rindex(last), len(last))
 
 
 def _add(session: Session, items: list[Item], options: Mapping[str, Any], lead: str = "Queued at position") -> Changed:
     where: dict[str, Any] = {}
     for name, value in options.items():
+        if name == _DRY_RUN:
+            continue
         key = {"before": "before_uid", "after": "after_uid"}.get(name, "pos")
         where[key] = name if name in ("front", "back") else value
     if len(items) == 1:
-        return added(session, where, session.rm.queue_item_add(items[0], **where), lead)
-    return added(session, where, session.rm.queue_item_add_batch(items, **where))
+        view = added(session, where, session.rm.queue_item_add(items[0], **where), lead)
+    else:
+        view = added(session, where, session.rm.queue_item_add_batch(items, **where))
+    if _DRY_RUN in options:
+        view.notes = queue_findings.of_added(session, view)
+    return view

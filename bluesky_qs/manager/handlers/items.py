@@ -101,7 +101,8 @@ def _status(ctx: Context, uid: str, events: list[EventRecord], past: SentItem | 
         paused = ctx.lifecycle.state is ManagerState.PAUSED
         return {"state": "paused" if paused else "running", **status}
     if position is not None:
-        return {"state": "queued", "position": position, **status}
+        finding = ctx.findings.of(uid)
+        return {"state": "queued", "position": position, **({"dry_run": finding} if finding else {}), **status}
     if ended and ended.get("requeued_as"):
         status["requeued_as"] = ended["requeued_as"]
     if past is not None:

@@ -5,7 +5,9 @@ import time
 import pytest
 from IPython.core.error import UsageError
 
+from bluesky_qs.config.schema import Settings, Worker
 from bluesky_qs.errors import QSError
+from bluesky_qs.testing import Manager
 
 TRACE = """Traceback (most recent call last):
   File "/beamline/scan.py", line 12, in go_outside
@@ -173,3 +175,73 @@ def test_a_wrong_parameter_of_a_plan_is_marked(qs, opened):
         qs("dryrun count([det1], num='x')")
     assert "num='x'" in caught.value.__notes__[0]
     assert caught.value.__notes__[0].splitlines()[-1].strip().strip("^") == ""
+
+
+def test_a_plan_is_queued_and_its_dry_run_shown(qs, opened):
+    opened.worker.dry_run = {"points": 5, "runs": 1, "motors": {"motor": MOTOR}, "as_of": time.time()}
+    assert qs("add rel_scan([det1], motor, -1, 1, 5) --dry-run").text(80).splitlines() == [
+        "Queued at position 0: rel_scan([det1], motor, -1, 1, 5)",
+        "  Would take 5 points in 1 run.",
+        "  motor: starts at 0, ends at 1 mm, range \N{MINUS SIGN}1 … 1.",
+    ]
+    assert len(opened.do("queue_get")["items"]) == 1
+
+
+def test_several_plans_are_queued_and_those_that_fail_are_listed(qs, opened):
+    error = {"msg": "LimitError: 99 is outside", "traceback": TRACE, "step": 3}
+    opened.worker.dry_run = lambda item: {
+        "points": 1,
+        "runs": 1,
+        "as_of": time.time(),
+        **({"ok": False, "errors": [error]} if item["kwargs"].get("num") == 2 else {}),
+    }
+    lines = qs("add count([det1], num=1) --dry-run count([det1], num=2) queue_stop --back").text(100).splitlines()
+    assert lines[3:] == [
+        "  Dry run of 2 plans: 1 ok, 1 fails; 2 points in 2 runs.",
+        "  count([det1], num=2) fails: LimitError: 99 is outside (point 3; scan.py, line 12)",
+    ]
+
+
+def test_a_plan_is_queued_even_if_there_is_no_dry_run(qs, opened):
+    opened.worker.dry_run_refusal = "This system cannot copy the worker"
+    lines = qs("add count([det1]) --dry-run").text(80).splitlines()
+    assert lines[1:] == ["  No dry run: This system cannot copy the worker"]
+    assert qs("add queue_stop --dry-run").text(80).splitlines() == ["Queued at position 1: queue_stop"]
+
+
+def test_the_plans_of_a_table_are_walked_too(qs, shell, opened):
+    shell.user_ns["rows"] = [{"n": 1}, {"n": 2}]
+    lines = qs("add count([det1], num=$n) --for rows --dry-run").text(80).splitlines()
+    assert lines[0].startswith("Queued 2 plans")
+    assert lines[-1] == "  Dry run of 2 plans: 2 ok."
+
+
+class TestFindingsOfTheService:
+    """With ``--dry-run-on-add`` the queue shows what was found."""
+
+    @pytest.fixture
+    def qs_manager(self, monkeypatch):
+        with Manager(settings=Settings(worker=Worker(dry_run_on_add=True))) as manager:
+            for name, value in manager.environ.items():
+                monkeypatch.setenv(name, value)
+            yield manager
+
+    def test_the_queue_shows_why_a_plan_would_fail(self, qs, opened):
+        error = {"msg": "LimitError: 99 is outside", "traceback": TRACE, "step": 3}
+        by_num = {1: {}, 2: {"ok": False, "errors": [error]}, 3: {"ok": None, "complete": False, "reason": "cut off"}}
+        opened.worker.dry_run = lambda item: by_num[item["kwargs"]["num"]]
+        qs("add count([det1], num=1) count([det1], num=2) count([det1], num=3)")
+        last = opened.do("queue_get")["items"][-1]["item_uid"]
+        before = opened.do("status")["dry_runs_uid"]
+        while "dry_run" not in opened.do("item_status", item_uid=last)["status"]:
+            before = opened.wait_until(lambda status, seen=before: status["dry_runs_uid"] != seen)["dry_runs_uid"]
+        lines = [line.strip() for line in qs("queue").text(80).splitlines()]
+        assert lines[3:] == [
+            "1  count([det1], num=2)  queued",
+            "would fail: LimitError: 99 is outside",
+            "2  count([det1], num=3)  queued",
+            "the dry run is not complete: cut off",
+        ]
+        opened.requests.clear()
+        qs("queue")
+        assert "item_status" not in opened.methods

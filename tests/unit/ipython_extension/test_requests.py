@@ -17,6 +17,7 @@ _LINES = {
     "add": [
         ("add scan([det1, det1, motor, motor.setpoint], motor, -1, 1, num=5)", _CHANGE),
         ("add count([det1]) --front", _CHANGE),
+        ("add count([det1]) --dry-run", _CHANGE),
     ],
     "rm": [("rm 0", _CHANGE), ("rm 0 1", _CHANGE), ("rm aaaa-1", 1)],
     "edit": [("edit 0 num=5", _CHANGE), ("edit 0 count([det1, motor])", _CHANGE)],
