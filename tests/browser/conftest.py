@@ -42,12 +42,15 @@ def browser() -> Iterator[Browser]:
 
 
 class Site:
-    """A service with a door, and a page of it."""
+    """A service with a door, and a page of it. With a configuration of the door, the key does not count."""
 
-    def __init__(self, home: Path, *args: str) -> None:
+    def __init__(self, home: Path, *args: str, configuration: str = "") -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         env = {"QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY": KEY}
+        if configuration:
+            (home / "http.yml").write_text(configuration.format(home=home))
+            args, env = (*args, "--http-config", str(home / "http.yml")), {}
         self.service = Service(home, "--warm-worker", "OFF", "--http", f"127.0.0.1:{self.port}", *args, env=env)
 
     @property
@@ -74,8 +77,8 @@ def new_site() -> Iterator[Any]:
     """Makes services with a door: ``new_site("--option", …)``."""
     made: list[Site] = []
 
-    def new(*args: str) -> Site:
-        made.append(Site(Path(tempfile.mkdtemp(prefix="qs-page-")), *args))
+    def new(*args: str, **options: Any) -> Site:
+        made.append(Site(Path(tempfile.mkdtemp(prefix="qs-page-")), *args, **options))
         return made[-1]
 
     yield new

@@ -71,3 +71,16 @@ def test_a_row_opens_with_the_keys_and_its_uid_can_be_copied(site, page):
     assert rows.bounding_box()["height"] > closed
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Copy the uid")).to_have_count(0)
+
+
+def test_a_plan_that_cannot_run_any_more_has_the_reason(site, page):
+    site.service.do(
+        "script_upload", script="import bluesky.plan_stubs as bps\ndef short_lived():\n    yield from bps.null()"
+    )
+    site.service.wait_idle()
+    site.add("short_lived")
+    site.add("count", ["det1"])
+    expect(calls(page)).to_have_text(["short_lived()", "count([det1])"])
+    site.service.do("script_upload", script="del short_lived")
+    expect(page.get_by_text("⚠ 1 cannot run now")).to_be_visible()
+    expect(page.get_by_role("option").first).to_contain_text("Cannot run now: Plan 'short_lived' is not in the list")

@@ -1,8 +1,26 @@
 """How a person gets into the page, and out of it."""
 
 import httpx
+from playwright.sync_api import expect
 
 from tests.browser.conftest import KEY
+
+#: A door at a path of its site, where a session is renewed a second after it began.
+_USERS = """
+authentication:
+  access_token_max_age: 61
+  providers:
+    - provider: site
+      authenticator: dictionary
+      args: {{users_to_passwords: {{ada: the-password-of-ada}}}}
+access:
+  rules:
+    - {{user: ada, roles: observer}}
+database:
+  uri: sqlite:///{home}/sign-in.sqlite3
+uvicorn:
+  root_path: /beamline
+"""
 
 
 def test_the_printed_link_signs_in_and_the_key_is_no_longer_in_the_address(site, new_page):
@@ -43,3 +61,29 @@ def test_the_scripts_as_sent_are_small(site):
         sizes = {name: int(http.get(name).headers["content-length"]) for name in names}
     assert any(name.endswith(".js") for name in sizes)
     assert sum(sizes.values()) < 200_000
+
+
+def test_a_user_signs_in_with_a_password_behind_a_prefix_and_the_session_is_renewed(new_site, new_page):
+    site = new_site(configuration=_USERS)
+    site.service.start()
+    page = new_page()
+    page.clock.install()
+    page.goto(f"{site.url}/beamline")
+    page.get_by_label("User name").fill("ada")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_text("Incorrect username or password").wait_for()
+    page.get_by_label("Password").fill("the-password-of-ada")
+    page.get_by_label("Stay signed in on this computer").check()
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_text("Idle, the environment is closed").wait_for()
+    assert page.url == f"{site.url}/beamline/"
+    expect(page.locator("header .who")).to_have_text("ada")
+    page.clock.fast_forward(2000)
+    with page.expect_response("**/beamline/api/auth/session/refresh") as renewed:
+        page.get_by_role("link", name="Console").click()
+    assert renewed.value.ok
+    expect(page.locator(".line").first).to_be_visible()
+    another = page.context.new_page()
+    another.goto(f"{site.url}/beamline/")
+    another.get_by_text("Idle, the environment is closed").wait_for()

@@ -46,8 +46,9 @@ export class Console {
       this.problem.value = "";
       const early = this.early;
       this.early = null;
-      for (const message of messages) this.take(message);
-      for (const message of early) this.take(message);
+      // Both may have what was shown before the connection was lost, or each other's messages.
+      for (const message of messages.filter((each) => each.time > this.lastTime)) this.take(message);
+      for (const message of early.filter((each) => each.time > this.lastTime)) this.take(message);
     } catch (error) {
       this.early = null;
       this.problem.value = error instanceof Error ? error.message : String(error);
@@ -59,7 +60,6 @@ export class Console {
       this.early.push(message);
       return;
     }
-    if (message.time <= this.lastTime) return; // it was read before
     this.lastTime = message.time;
     const parts = (this.open + message.msg).split("\n");
     this.open = parts.pop() ?? "";

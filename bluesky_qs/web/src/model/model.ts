@@ -1,10 +1,11 @@
 /** Everything that the views show of one service, as signals. */
 
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
 import type { Clock } from "../words/status";
 import { Zone } from "../words/times";
 import { Console } from "./console";
+import { Faults } from "./faults";
 import { Past } from "./past";
 import { Queue } from "./queue";
 import { Runs } from "./runs";
@@ -19,6 +20,7 @@ export class Model {
   /** Names of devices, which are written without quotes. */
   readonly devices = signal<ReadonlySet<string>>(new Set());
   readonly queue: Queue;
+  readonly faults: Faults;
   readonly past: Past;
   readonly console: Console;
   readonly runs: Runs;
@@ -32,12 +34,14 @@ export class Model {
     const ticking = setInterval(() => {
       clock.value = { ...clock.value, now: source.now() };
     }, TICK);
+    this.faults = new Faults(source);
     this.past = new Past(source);
     this.console = new Console(source);
     this.runs = new Runs(source);
     this.queue = new Queue(source, (event) => this.take(event));
     this.stops = [
       () => clearInterval(ticking),
+      effect(() => this.faults.look(this.queue.items.value, this.status.value, this.devices.value.size > 0)),
       source.listen("status", {
         message: ({ time, msg }) => {
           if (this.status.value === null) clock.value = { now: source.now(), zone: Zone.of(msg.status.time, time) };
@@ -54,7 +58,7 @@ export class Model {
 
   close(): void {
     for (const stop of this.stops) stop();
-    for (const part of [this.queue, this.console, this.runs]) part.close();
+    for (const part of [this.queue, this.console, this.runs, this.faults]) part.close();
     this.source.close();
   }
 

@@ -142,8 +142,7 @@ export class Queue {
       this.source.ask("item_status", { item_uid: uids }),
       ...uids.map((uid) => (put.has(uid) ? this.item(uid) : known.get(uid))),
     ]);
-    // For a single uid, the reply is its state itself.
-    const states = (uids.length === 1 ? { [uids[0] as string]: status } : status) as Record<string, ItemState>;
+    const states = status as Record<string, ItemState>;
     this.insert(uids.map((uid, at) => [states[uid]?.position, items[at]]));
   }
 

@@ -10,8 +10,11 @@ import type { Document, Source, Stop } from "../source/source";
 type Doc = Record<string, unknown>;
 
 const ASIDE = ["baseline", "interruptions"];
-/** Points of a run to keep. */
-const MOST = 20_000;
+/** Points of a run to keep: of a grid, and of others, of which older ones are thinned out. */
+const MOST_OF_GRID = 20_000;
+const MOST = 4_000;
+/** The latest points, which are all kept. */
+const LATEST = 200;
 /** Curves that are chosen at first. */
 const CURVES = 4;
 const PAGE = 5000;
@@ -104,7 +107,12 @@ export class Run {
     this.added += 1;
     const number = typeof event.seq_num === "number" ? event.seq_num : this.points.length + 1;
     this.points.push({ number, time: Number(event.time) || 0, data: record(event.data) });
-    if (this.points.length > MOST) this.points.splice(0, this.points.length - MOST);
+    if (this.grid) {
+      if (this.points.length > MOST_OF_GRID) this.points.shift();
+    } else if (this.points.length > MOST) {
+      const older = this.points.splice(0, this.points.length - LATEST);
+      this.points.unshift(...older.filter((_, at) => at % 2 === 0));
+    }
   }
 }
 
@@ -115,7 +123,7 @@ export class Runs {
   private stop: Stop | null = null;
   private item = "";
   private byUid = new Map<string, Run>();
-  private descriptors = new Map<string, { run: Run; stream: string }>();
+  private descriptors = new Map<string, { run: Run; stream: string; last: number }>();
   private seen = new Set<string>();
   private early: Document[] | null = [];
   private isDue = false;
@@ -141,7 +149,7 @@ export class Runs {
     for (const message of [...page.documents, ...early]) this.take(message);
   }
 
-  take(message: Document): void {
+  private take(message: Document): void {
     if (this.early) {
       this.early.push(message);
       return;
@@ -149,9 +157,12 @@ export class Runs {
     const doc = record(message.doc);
     const uid = text(doc.uid);
     if (message.item_uid !== this.item) this.reset(message.item_uid);
-    if (!uid || this.seen.has(uid)) return;
-    this.seen.add(uid);
-    this.place(message.name, doc, uid);
+    if (message.name === "event") {
+      this.placeEvent(doc);
+    } else if (uid && !this.seen.has(uid)) {
+      this.seen.add(uid);
+      this.place(message.name, doc, uid);
+    }
     if (!this.isDue) {
       this.isDue = true;
       setTimeout(() => {
@@ -176,20 +187,27 @@ export class Runs {
       this.byUid.set(uid, new Run(doc));
     } else if (name === "descriptor") {
       this.placeDescriptor(doc, uid);
-    } else if (name === "event") {
-      const place = this.descriptors.get(text(doc.descriptor));
-      if (place && place.stream === place.run.stream) place.run.add(doc);
     } else if (name === "stop") {
       const run = this.byUid.get(text(doc.run_start));
       if (run) run.isOpen = false;
     }
   }
 
+  /** Events of a stream are numbered, so that those that come twice are found without keeping their uids. */
+  private placeEvent(event: Doc): void {
+    const place = this.descriptors.get(text(event.descriptor));
+    if (!place || place.stream !== place.run.stream) return;
+    const number = typeof event.seq_num === "number" ? event.seq_num : place.last + 1;
+    if (number <= place.last) return;
+    place.last = number;
+    place.run.add(event);
+  }
+
   private placeDescriptor(doc: Doc, uid: string): void {
     const run = this.byUid.get(text(doc.run_start));
     const stream = text(doc.name) || "primary";
     if (!run || ASIDE.includes(stream) || stream.endsWith("_monitor")) return;
-    this.descriptors.set(uid, { run, stream });
+    this.descriptors.set(uid, { run, stream, last: 0 });
     if (stream === run.stream) run.describe(doc);
   }
 }

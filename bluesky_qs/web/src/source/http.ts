@@ -25,6 +25,7 @@ const ROUTES = {
   documents_get: "/api/documents",
   events_get: "/api/events",
   history_get: "/api/history/get",
+  item_check: "/api/item/check",
   item_status: "/api/item/status",
   queue_get: "/api/queue/get",
   queue_item_get: "/api/queue/item/get",
@@ -87,10 +88,14 @@ export class HttpSource implements Source {
     return seconds() + this.ahead;
   }
 
+  group(): string {
+    return this.signIn.me.value?.user_group ?? "";
+  }
+
   async ask<M extends Method>(method: M, params: Params<M>): Promise<Reply<M>> {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(params)) {
-      for (const each of Array.isArray(value) ? value : [value]) query.append(name, String(each));
+      query.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
     }
     const address = `${this.base}${ROUTES[method].slice("/api".length)}?${query}`;
     const headers = await this.signIn.headers();

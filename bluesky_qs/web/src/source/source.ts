@@ -19,6 +19,7 @@ export type Method =
   | "documents_get"
   | "events_get"
   | "history_get"
+  | "item_check"
   | "item_status"
   | "queue_get"
   | "queue_item_get"
@@ -79,6 +80,8 @@ export interface Source {
   readonly link: ReadonlySignal<Link>;
   /** The time of the service in seconds since 1970. */
   now(): number;
+  /** The user group whose permissions apply. */
+  group(): string;
   /** Send a request; raises `Refused`. */
   ask<M extends Method>(method: M, params: Params<M>): Promise<Reply<M>>;
   /** All events after a number, without gaps and doubles. */

@@ -13,9 +13,15 @@ export function QueuePanel() {
   const model = useModel();
   const items = model.queue.items.value;
   const isRead = model.queue.isRead.value;
+  const reasons = model.faults.reasons.value;
+  const count = items.length > 0 ? ` · ${plural(items.length, "item")}` : "";
+  const bad = items.filter((item) => reasons.has(item.item_uid)).length;
   return (
     <section class="queue" aria-labelledby="queue-title">
-      <h2 id="queue-title">Queue{isRead && items.length > 0 ? ` · ${plural(items.length, "item")}` : ""}</h2>
+      <h2 id="queue-title">
+        Queue{count}
+        {bad > 0 && <span class="warn">⚠ {bad} cannot run now</span>}
+      </h2>
       {isRead && items.length === 0 && <p class="meta none">The queue is empty.</p>}
       {items.length > 0 && (
         <>
@@ -24,7 +30,12 @@ export function QueuePanel() {
             <span>Plan</span>
             <span class="who">Who</span>
           </div>
-          <Rows label="Queue" rows={items} id={uidOf} lines={linesOf}>
+          <Rows
+            label="Queue"
+            rows={items}
+            id={uidOf}
+            lines={(item) => linesOf(item) + (reasons.has(item.item_uid) ? 1 : 0)}
+          >
             {(item, at, isOpen) => <QueueRow item={item} at={at} isOpen={isOpen} />}
           </Rows>
         </>
@@ -37,7 +48,9 @@ const uidOf = (item: Item) => item.item_uid;
 const linesOf = (item: Item) => (metadataPairs(item.meta).length > 0 ? 2 : 1);
 
 function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolean }) {
-  const devices = useModel().devices.value;
+  const model = useModel();
+  const devices = model.devices.value;
+  const reason = model.faults.reasons.value.get(item.item_uid);
   const isStop = item.item_type === "instruction" && item.name === "queue_stop";
   return (
     <div class="cells">
@@ -48,6 +61,7 @@ function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolea
         ) : (
           <span class="call">{planText(item, devices)}</span>
         )}
+        {reason && <span class="warn">⚠ Cannot run now: {reason}</span>}
         <Metadata pairs={metadataPairs(item.meta)} />
         {isOpen && <Uid uid={item.item_uid} />}
       </span>

@@ -1,0 +1,97 @@
+/** A service for tests of the model: it answers from what the test says, and publishes what the test sends. */
+
+import { signal } from "@preact/signals";
+import type {
+  EventListener,
+  Item,
+  Link,
+  Listener,
+  Method,
+  Params,
+  Reply,
+  ServiceEvent,
+  Source,
+  Stop,
+  Topic,
+  Topics,
+} from "../source/source";
+
+type Answer = (params: Record<string, unknown>) => unknown;
+
+export class FakeSource implements Source {
+  readonly link = signal<Link>({ state: "live" });
+  readonly asked: Method[] = [];
+  readonly answers: Partial<Record<Method, Answer>> = {};
+  queue: Item[] = [];
+  private seq = 0;
+  private listener: EventListener | null = null;
+  private readonly topics = new Map<Topic, Listener<never>>();
+
+  constructor() {
+    this.answers.events_get = () => ({ events: [], last: this.seq, first: 1 });
+    this.answers.queue_get = () => ({ items: [...this.queue], running_item: {}, plan_queue_uid: "" });
+    this.answers.queue_item_get = ({ uid }) => {
+      const item = this.queue.find((each) => each.item_uid === uid);
+      if (!item) throw new Error("not in the queue");
+      return { item };
+    };
+    this.answers.item_status = ({ item_uid }) => {
+      const state = (uid: string) => {
+        const position = this.queue.findIndex((item) => item.item_uid === uid);
+        return position < 0 ? { state: "not_found", times: {} } : { state: "queued", position, times: {} };
+      };
+      if (typeof item_uid === "string") return { status: state(item_uid) };
+      return { status: Object.fromEntries((item_uid as string[]).map((uid) => [uid, state(uid)])) };
+    };
+  }
+
+  now(): number {
+    return 1000;
+  }
+
+  group(): string {
+    return "primary";
+  }
+
+  async ask<M extends Method>(method: M, params: Params<M>): Promise<Reply<M>> {
+    this.asked.push(method);
+    const answer = this.answers[method];
+    if (!answer) throw new Error(`no answer to ${method}`);
+    return answer(params as Record<string, unknown>) as Reply<M>;
+  }
+
+  events(_after: number, listener: EventListener): Stop {
+    this.listener = listener;
+    return () => {};
+  }
+
+  listen<T extends Topic>(topic: T, listener: Listener<Topics[T]>): Stop {
+    this.topics.set(topic, listener as Listener<never>);
+    return () => this.topics.delete(topic);
+  }
+
+  close(): void {}
+
+  /** An event of the service. */
+  happened(event: Partial<ServiceEvent> & { type: ServiceEvent["type"] }): void {
+    this.seq += 1;
+    this.listener?.event({ seq: this.seq, time: 1000, ...event } as ServiceEvent);
+  }
+
+  gap(): void {
+    this.listener?.gap();
+  }
+
+  published<T extends Topic>(topic: T, message: Topics[T]): void {
+    (this.topics.get(topic) as Listener<Topics[T]> | undefined)?.message(message);
+  }
+
+  connected(topic: Topic): void {
+    this.topics.get(topic)?.connected?.();
+  }
+}
+
+/** A plan of the queue. */
+export function plan(uid: string, more: Partial<Item> = {}): Item {
+  return { item_type: "plan", name: "count", item_uid: uid, user: "ada", user_group: "primary", ...more };
+}
