@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.nearest import did_you_mean, nearest
+from bluesky_qs.words import slips
 from bluesky_qs.words.parseable import MARK, has_index, parseable
 from bluesky_qs.words.scanner import ExpressionError, brackets
 
@@ -146,7 +147,7 @@ class _Reader:
         self.text = text
         self.computes = computes
         self.needs_braces = needs_braces
-        self.start = start
+        self.start, self.end = start, end
         self.session = session
         self.objection = objection
         code, self.indices = parseable(text, start, end)
@@ -215,7 +216,10 @@ class _Reader:
                 # The brackets allow a value to have several lines. They change nothing else.
                 return ast.parse(f"({text}\n)", mode="eval").body
         except SyntaxError as error:
-            raise ExpressionError(self._complaint(error), self.text, self._syntax_offset(error)) from None
+            offset = self._syntax_offset(error)
+            unit = slips.unit_at(self.text, offset, self.start, self.end)
+            message, at, length = unit or (self._complaint(error), offset, 1)
+            raise ExpressionError(message, self.text, at, length) from None
         except (ValueError, MemoryError, RecursionError, OverflowError):
             raise ExpressionError("Invalid syntax", self.text, self.start) from None
 
@@ -338,7 +342,7 @@ class _Reader:
                 self.needs_braces and "_" in (typed := self._typed(node))
             ):
                 return typed
-            case ast.BinOp() | ast.UnaryOp() if self.needs_braces and _has_only_numbers(node):
+            case ast.BinOp() | ast.UnaryOp() if self.needs_braces and slips.has_only_numbers(node):
                 typed = self._typed(node)
                 raise self._fault(node, f"{typed} can be text or arithmetic: write {typed!r} or {{{typed}}}")
             case _:
@@ -390,11 +394,17 @@ class _Reader:
                 value = self._operand(operand, depth, in_braces=in_braces)
                 return -value if isinstance(sign, ast.USub) else value
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                if not in_braces and isinstance(left, ast.Name) and (slip := self._missing_comma(left, right)):
+                    raise self._fault(node, slip)
                 a = self._operand(left, depth, in_braces=in_braces)
                 b = self._operand(right, depth, in_braces=in_braces)
                 return self._arithmetic(node, a, b)
             case _:
                 raise self._fault(node, _REFUSED.get(type(node), _NOT_THIS))
+
+    def _missing_comma(self, left: ast.expr, right: ast.expr) -> str:
+        between = self.text[self._extent(left)[1] : self._extent(right)[0]]
+        return slips.missing_comma(self._typed(left), between, self._typed(right))
 
     def _variable(self, node: ast.expr, name: str) -> Any:
         if not name.isidentifier():
@@ -467,15 +477,6 @@ def _inner(node: ast.AST, step: int | str) -> ast.expr | None:
             if isinstance(key, ast.Constant) and key.value == step:
                 return value
     return None
-
-
-def _has_only_numbers(node: ast.expr) -> bool:
-    """Whether this is arithmetic on numbers, without a variable; a number with a sign is not arithmetic."""
-    inner = list(ast.walk(node))
-    return any(isinstance(each, ast.BinOp) for each in inner) and not any(
-        isinstance(each, ast.Name | ast.Set) or (isinstance(each, ast.Constant) and isinstance(each.value, str))
-        for each in inner
-    )
 
 
 def _kind(value: Any) -> str:

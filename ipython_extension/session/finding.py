@@ -11,11 +11,14 @@ from ipython_extension.shown.tables import plural, ranges
 from ipython_extension.typed.line import Line, LineWord
 
 _SHORTEST_UID = 4
+_WORDS = {"first": 0, "last": -1}
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
 
 
 def integer(text: str) -> int | None:
-    """The text as an integer; None if it is none."""
+    """The text as a position; None if it is none. ``last`` is -1, and ``first`` is 0."""
+    if text in _WORDS:
+        return _WORDS[text]
     try:
         return int(text)
     except ValueError:

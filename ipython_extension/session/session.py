@@ -1,6 +1,7 @@
 """The state behind ``%qs``: the client, the known names, and the items that the user saw last."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from ipython_extension.typed.history_query import HistoryQuery
 from ipython_extension.typed.line import Line, LineWord
 
 _MOST_FIELDS = 100
+_MOST_REMEMBERED = 1000
 
 
 class Session:
@@ -61,6 +63,8 @@ class Session:
         self._line_status: dict[str, Any] | None = None
         self._line_queue: dict[str, Any] | None = None
         self._looked_at: list[Item] = []
+        #: The latest items with metadata that were fetched, also if no table shows them any more.
+        self._with_metadata: deque[Item] = deque(maxlen=_MOST_REMEMBERED)
         self._lists_are_checked = False
 
     @property
@@ -129,9 +133,13 @@ class Session:
 
     def metadata(self) -> Iterator[tuple[str, Any]]:
         """Keys and values of the metadata of all items that were shown or added, without a request."""
-        for item in reversed(self._seen()):
+        for item in [*reversed(self._seen()), *reversed(self._with_metadata)]:
             for meta in item["meta"] if isinstance(item.get("meta"), list) else [item.get("meta") or {}]:
                 yield from meta.items() if isinstance(meta, Mapping) else ()
+
+    def remember(self, items: Iterable[Item]) -> None:
+        """Remember items with metadata, whose values are offered after ``--md``."""
+        self._with_metadata.extend(item for item in items if item.get("meta"))
 
     def take_document(self, message: Mapping[str, Any]) -> None:
         """Record the fields of a run that is shown."""
@@ -244,6 +252,7 @@ class Session:
         rows = rows or self.settings.rows()
         shown = HistoryView(reply, self.known(), rows=rows, since=since, query=query, me=self.rm.user)
         self._history = self._last = shown.rows_by_number()
+        self.remember(shown)
         self._counted_back = {}
         self._ran = None
         return shown
@@ -300,6 +309,7 @@ class Session:
         self.functions.clear()
         self._queue = self._history = self._last = self._ran = None
         self.watched = Watched()
+        self._with_metadata.clear()
         self._grown = {}
 
     def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:

@@ -26,6 +26,9 @@ _UNKNOWN = (
 )
 
 
+_ANSWER = "(press Ctrl-C, then: %qs answer TEXT)"
+
+
 class Listener(Protocol):
     """Receives documents during a wait."""
 
@@ -131,7 +134,8 @@ class ProgressWait:
         question = status.get("input_pending") or {}
         uid = question.get("input_uid")
         if uid and uid != self._shown_prompt:
-            self.put(f"User code is waiting for input: {question.get('prompt')}\n(press Ctrl-C, then: %qs answer TEXT)")
+            prompt = str(question.get("prompt") or "").strip()
+            self.put(f"User code is waiting for input{f': {prompt}' if prompt else ''}\n{_ANSWER}")
         self._shown_prompt = uid
 
     def patiently(self, ask: Callable[[], T]) -> T | None:

@@ -321,8 +321,10 @@ def _flags(status: Mapping[str, Any]) -> list[str]:
     locked = [name for name in ("environment", "queue") if lock.get(name)]
     background = status.get("worker_background_tasks") or 0
     question = status.get("input_pending") or {}
+    prompt = str(question.get("prompt") or "").strip()
+    asked = f": {prompt!r}" if prompt else ""
     flags = {
-        f"user code is waiting for input: {str(question.get('prompt')).strip()!r} (%qs answer)": question,
+        f"user code is waiting for input{asked} (%qs answer)": question,
         "a console is running code in the environment": status.get("worker_environment_state") == "reserved",
         "the service is stopping": status.get("stopping") and status.get("manager_state") != "idle",
         "pausing at the next checkpoint": status.get("pause_pending"),

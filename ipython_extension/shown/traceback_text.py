@@ -21,7 +21,12 @@ _FOLDED = "  … {count} in the code of bluesky"
 def folded(traceback: str) -> str:
     """Fold the frames inside bluesky, except the last one, where the error was raised. Very long text is cut."""
     text = safe(traceback.rstrip())
-    lines = [line for line in text.split("\n") if text and not _MARKS.fullmatch(line)]
+    return cut(folded_in(text), LONGEST_MESSAGE) if text else ""
+
+
+def folded_in(text: str) -> str:
+    """Fold the frames inside bluesky in all tracebacks of a text."""
+    lines = [line for line in text.split("\n") if not _MARKS.fullmatch(line)]
     parts: list[list[str]] = []
     for line in lines:
         if _FRAME.match(line) or not line.startswith("    ") or not parts:
@@ -32,7 +37,7 @@ def folded(traceback: str) -> str:
     for inner, group in groupby(enumerate(parts), lambda at: _is_inner(parts, at[0])):
         members = [part for _, part in group]
         shown += [_FOLDED.format(count=_frames(len(members)))] if inner else [line for part in members for line in part]
-    return cut("\n".join(shown), LONGEST_MESSAGE)
+    return "\n".join(shown)
 
 
 def is_frame(line: str) -> bool:

@@ -30,7 +30,7 @@ _LOOK = 0.5
 _AWAY = 15.0
 
 
-@word("log", "[ID] [--grep TEXT] [--level LEVEL] [-n N] [-f]")
+@word("log", "[ID] [--grep TEXT] [--level LEVEL] [-n N] [-f] [--full]")
 def log(session: Session, line: Line) -> ConsoleText | None:
     """Show the last N lines of the console (20); with -f also show new output, until Ctrl-C.
 
@@ -39,13 +39,16 @@ def log(session: Session, line: Line) -> ConsoleText | None:
     With ID, show what one plan or task printed while it ran. ID is a number of the last history table, or counts back
     from the plan that ended last (-1 is that plan), or is the beginning of the uid of a plan or of a task. --grep
     selects the lines with a text, case ignored. --level selects logging records of this level or a higher one (DEBUG,
-    INFO, WARNING, ERROR, CRITICAL); other lines count as INFO.
+    INFO, WARNING, ERROR, CRITICAL); other lines count as INFO. Tracebacks are
+    shown without the code of bluesky, and with it after --full.
 
         %qs log -1
         %qs log 12 --grep motor
         %qs log -1 --level WARNING
     """
-    words, options = line.words({"-f": None, "-n": line.count, "--grep": _text, "--level": partial(_level, line)})
+    words, options = line.words(
+        {"-f": None, "--full": None, "-n": line.count, "--grep": _text, "--level": partial(_level, line)}
+    )
     if len(words) > 1:
         raise line.fault("log takes only one plan or task", words[1].start)
     selected = {name: options[name] for name in ("grep", "level") if name in options}
@@ -58,6 +61,7 @@ def log(session: Session, line: Line) -> ConsoleText | None:
     shown = _last_lines(session, wanted, selected)
     if item := session.ended_item(selected["item_uid"]) if words else None:
         shown.heading = partial(ended_heading, item, session.known())
+        shown.folds = "full" not in options and not {"grep", "level"} & selected.keys()
     if tail is None:
         return shown
     if shown:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from bluesky_qs.client.http_failures import NotAuthorizedError
 from bluesky_qs.errors import InvalidPlan, NotFound
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.session import past, queue_check, queue_findings
@@ -11,7 +12,7 @@ from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off
 from ipython_extension.shown.catalogue import CatalogueView, PlanView
-from ipython_extension.shown.display import ItemView, Overview, QueueView, View
+from ipython_extension.shown.display import ItemView, Overview, QueueView, StatusView, View
 from ipython_extension.shown.history_view import HistoryView, metadata_of
 from ipython_extension.shown.status_text import has_failed, outcomes, queue_stopped, starts_again
 from ipython_extension.shown.stop_text import stopped_sentence
@@ -29,9 +30,16 @@ _NEXT = 5
 _LATELY = 86400
 
 
-def overview(session: Session) -> Overview:
-    """The view for ``%qs`` alone."""
+def overview(session: Session) -> StatusView:
+    """The view for ``%qs`` alone; of an HTTP server, as much as the user's scopes permit."""
     status = session.status()
+    try:
+        return _whole_overview(session, status)
+    except NotAuthorizedError as error:
+        return StatusView(status, lock=f"The queue and the history are not shown. {error}")
+
+
+def _whole_overview(session: Session, status: dict[str, Any]) -> Overview:
     queue = session.queue(status)
     queue.rows = min(queue.rows, _NEXT)
     lock = lock_owner(session, status)
@@ -39,6 +47,7 @@ def overview(session: Session) -> Overview:
         return Overview(status, queue, lock=lock)
     # The same page each time, which the client downloads only after a change.
     *before, last = cast("list[Item]", past.page(session.rm, {}, past.MANY, reload=False)["items"])
+    session.remember([*before, last])
     notes = [*_why_stopped(session, status, last, queue), *_failed_lately(before, last)]
     return Overview(status, queue, last, notes, lock=lock)
 

@@ -1,6 +1,7 @@
 """Commands that change the queue."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError, UnsupportedParameterError, failure
@@ -35,6 +36,8 @@ _MOST_REASONS = 3
 _QUOTED = 60
 _DRY_RUN = "dry-run"
 _LEAD = "Plan validation failed: "
+#: In the refusal of a move to a position that does not exist.
+_NO_PLACE = "Destination plan (position"
 _SWITCH = {"on": True, "off": False}
 
 
@@ -72,7 +75,7 @@ def add(session: Session, line: Line) -> Changed:
     items = [plan.item for plan in plans]
     with pointing_at_errors(line, plans):
         view = _add(session, items, options)
-    view.notes = [*notes_on_text(items, line.session), *view.notes]
+    view.notes = [*view.notes, *notes_on_text(items, line.session)]
     return view
 
 
@@ -312,13 +315,28 @@ def move(session: Session, line: Line) -> Changed:
     line.nothing_more()
     with session.explained(line, [*items, *neighbors]):
         if len(items) == 1:
-            return moved(session, where, session.rm.queue_item_move(**session.source(line, items[0]), **where))
+            with _pointing_at_place(session, line, target):
+                reply = session.rm.queue_item_move(**session.source(line, items[0]), **where)
+            return moved(session, where, reply)
         uids = list(dict.fromkeys(session.queued(line, token) for token in items))
         where = _of_the_first(session, uids, where)
         view = moved(session, where, session.rm.queue_item_move_batch(uids, **where))
     places = {item["item_uid"]: at for at, item in enumerate(view.queue or ())}
     view.summary = f"Moved {plural(len(view), 'item')} to {_positions([places.get(uid) for uid in uids])}."
     return view
+
+
+@contextmanager
+def _pointing_at_place(session: Session, line: Line, target: LineWord) -> Iterator[None]:
+    """Point at a position that the queue does not have."""
+    try:
+        yield
+    except RequestFailedError as error:
+        if _NO_PLACE not in str(error):
+            raise
+        last = session.status()["items_in_queue"] - 1
+        message = f"The queue has no position {target.text}: its last position is {last}"
+        raise line.fault(message, target.start, len(target.text)) from None
 
 
 def _of_the_first(session: Session, uids: Sequence[str], where: dict[str, Any]) -> dict[str, Any]:
@@ -450,6 +468,16 @@ def _add(session: Session, items: list[Item], options: Mapping[str, Any], lead: 
         view = added(session, where, session.rm.queue_item_add(items[0], **where), lead)
     else:
         view = added(session, where, session.rm.queue_item_add_batch(items, **where))
+    view.notes = _note_on_place(options.get("at"), view)
     if _DRY_RUN in options:
-        view.notes = queue_findings.of_added(session, view)
+        view.notes = [*view.notes, *queue_findings.of_added(session, view)]
     return view
+
+
+def _note_on_place(wanted: int | None, view: Changed) -> list[str]:
+    """A sentence if the queue has no such position."""
+    size = view.reply.get("qsize") or 0
+    before = size - len(view)
+    if wanted is None or -before <= wanted <= before:
+        return []
+    return [f"The queue had no position {wanted}: queued at the {'back' if wanted > 0 else 'front'}."]

@@ -1,5 +1,6 @@
 """Commands that run, pause and end plans, and wait."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -31,6 +32,8 @@ _ENDED = {"stopped": "is finished (its result is `stopped`)", "aborted": "was ab
 _PAUSING = "the plan is pausing (then %qs resume or %qs abort)"
 _WILL_PAUSE = "the plan will pause at its next checkpoint"
 _STOPS_AT_ONCE = "The first item is a stop item, which stops the queue at once"
+#: A duration with its unit; the beginning of a uid has no such end.
+_SECONDS = re.compile(r"[\d.]+(s|m|min|h)")
 _RUNNING = ("starting_queue", "executing_queue")
 
 
@@ -159,7 +162,7 @@ def run(session: Session, line: Line) -> Any:
         return ended["result"]["return_value"]
 
 
-@word("wait", "[ID] [--timeout 10m]")
+@word("wait", "[ID] [10m | --timeout 10m]")
 def wait_for(session: Session, line: Line) -> View:
     """Wait until the service is idle, or until one item has ended; then show the plans that ran.
 
@@ -172,6 +175,8 @@ def wait_for(session: Session, line: Line) -> View:
     are ignored (%qs mode ignore_failures on), or if you ended the plan in this session (%qs abort).
     """
     tokens, options = line.words({"--timeout": line.seconds})
+    if tokens and _SECONDS.fullmatch(tokens[-1].text):  # %qs wait 5m
+        options.setdefault("timeout", line.seconds(tokens.pop()))
     if len(tokens) > 1:
         raise line.fault("wait takes one item", tokens[1].start)
     timeout = options.get("timeout")

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, cast
 from IPython.core.error import UsageError
 
 from bluesky_qs.client.failures import RequestFailedError, failure
-from bluesky_qs.words.planexpr import ExpressionError, can_be_sent, place_of
+from bluesky_qs.words.planexpr import ExpressionError, can_be_sent, place_of, value_at
 from bluesky_qs.words.scanner import TokenKind
 from bluesky_qs.words.sheet_cells import is_spreadsheet
 from bluesky_qs.words.spreadsheet import read_rows
-from ipython_extension.typed.line import Line, LineWord
+from ipython_extension.typed.line import Line, LineWord, pointing
 from ipython_extension.words.saved import read_sheet_file
 from ipython_extension.words.typed_plans import TypedPlan
 
@@ -60,7 +60,10 @@ def rows_of(line: Line, token: LineWord) -> list[TableRow]:
     """
     name = token.text
     from_file = is_spreadsheet(name)
-    if from_file:
+    if name.startswith("["):
+        rows = [TableRow(row, f"row {number}") for number, row in enumerate(_typed(line, token))]
+        name = "the table"
+    elif from_file:
         rows = [TableRow(*row) for row in read_sheet_file(line, token, read_rows)]
     else:
         rows = [TableRow(row, f"row {number}") for number, row in enumerate(_variable(line, token))]
@@ -75,6 +78,16 @@ def rows_of(line: Line, token: LineWord) -> list[TableRow]:
             if reason := _unusable(row.values, column, "the cell is empty" if from_file else _NO_COLUMN):
                 where = row.place if from_file else f"{row.place.capitalize()} of {name}"
                 raise UsageError(f"{where}, column {column}: {reason}")
+    return rows
+
+
+def _typed(line: Line, token: LineWord) -> list[Mapping[str, Any]]:
+    """The rows of a table that was typed: ``[{"x": 1}, {"x": 2}]``."""
+    with pointing():
+        table = value_at(line.text, token.start, token.start + len(token.text), session=line.session)
+    rows = _rows(table)
+    if not rows:
+        raise line.fault("Expected rows, such as [{'x': 1}, {'x': 2}]", token.start, len(token.text))
     return rows
 
 

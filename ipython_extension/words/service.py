@@ -126,7 +126,8 @@ def lock(session: Session, line: Line) -> View:
 def answer(session: Session, line: Line) -> View:
     """Answer an input() or getpass() prompt of user code.
 
-    Without TEXT, you are prompted for it; a password is not shown while you type it.
+    Without TEXT, you are prompted for it; a password is not shown while you type it. User code can ask only if the
+    service was started with --worker-input ask; otherwise input() is an error in the plan.
     """
     question = session.status().get("input_pending")
     if not question:

@@ -76,6 +76,10 @@ class SlowMotor(SynAxis):
     def moving(self):
         return not self._halt.is_set() and self.sim_state["readback"] != self.sim_state["setpoint"]
 
+    def describe(self):
+        """Describe the positions, with their unit."""
+        return {key: {**each, "units": "mm"} for key, each in super().describe().items()}
+
     def check_value(self, value):
         """Raise `LimitError` if the position is outside the limits."""
         if not self.low_limit <= value <= self.high_limit:

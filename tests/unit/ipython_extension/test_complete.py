@@ -210,6 +210,15 @@ def test_metadata_that_was_seen_is_offered_after_md(qs, opened, offered, plan):
     assert "mood=" not in offered("%qs add count() --md mood=low --at ")
 
 
+@pytest.mark.parametrize("looks", [("history", "history --plan nothing"), ("",)])
+def test_metadata_of_plans_that_no_table_shows_any_more_is_offered(qs, opened, offered, plan, looks):
+    result = {"exit_status": "completed", "time_start": 1.0, "time_stop": 2.0}
+    opened.fill(history=[plan("count", f"{n}-1") | {"meta": {"sample": f"S{n}"}, "result": result} for n in range(2)])
+    for line in looks:
+        qs(line)
+    assert set(offered("%qs add count() --md sample=")) == {"S0", "S1"}
+
+
 def test_metadata_that_was_seen_is_offered_to_find_plans_in_the_history(qs, opened, offered, plan):
     opened.fill(history=[plan("count", "aaaa-1") | {"meta": {"sample": "Si 111", "mood": "low"}}])
     qs("history")

@@ -81,6 +81,21 @@ def test_the_running_plan_and_a_task_have_logs(qs, qs_manager):
     assert pretty(qs(f"log {task[:8]}")) == "sleeping"
 
 
+def test_a_traceback_in_the_log_of_a_plan_is_folded_unless_asked(qs, qs_manager):
+    inner = '  File "/lib/site-packages/bluesky/run_engine.py", line {}, in _run\n    step()\n'
+    own = '  File "/home/ada/plans.py", line 7, in my_plan\n    raise ValueError\n'
+    trace = f"Traceback (most recent call last):\n{inner.format(1)}{inner.format(2)}{own}ValueError: no beam\nmore\n"
+    qs_manager.worker.on_plan("count", Print(f"begins\n{trace}"), Fail("no beam"))
+    qs_manager.add("count", ["det1"])
+    qs_manager.do("queue_start")
+    qs_manager.wait_idle()
+    shown = pretty(qs("log -1")).splitlines()[1:]
+    assert shown[:3] == ["begins", "Traceback (most recent call last):", "  … 2 frames in the code of bluesky"]
+    assert shown[-1] == "more"
+    assert "run_engine.py" in qs("log -1")  # the text itself is whole
+    assert "run_engine.py" in pretty(qs("log -1 --full"))
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -5,7 +5,9 @@ import time
 import pytest
 from IPython.lib.pretty import pretty
 
+from bluesky_qs.client.http_failures import lacks_scopes
 from bluesky_qs.testing import Fail, Wait
+from ipython_extension.session.session import Session
 
 
 def ended(plan, uid, status, at, name="count"):
@@ -139,6 +141,17 @@ def test_the_state_says_that_a_failed_plan_has_stopped_the_queue(qs, opened):
     assert shown_why(qs) == ["The queue has stopped, because the last plan failed. %qs start starts it again."]
     qs("clear")
     assert shown_why(qs) == []
+
+
+def test_without_the_scope_for_the_queue_the_state_is_shown_with_what_it_lacks(qs, opened, monkeypatch):
+    def refuse(_session, _status=None):
+        raise lacks_scopes("read:queue", {"method": "queue_get"}, "root")
+
+    monkeypatch.setattr(Session, "queue", refuse)
+    state, reason = pretty(qs("")).splitlines()
+    assert state == "Idle, the environment is open; the queue is empty."
+    assert reason.startswith("The queue and the history are not shown. You (root) may not use queue_get: ")
+    assert "the scope read:queue" in reason
 
 
 def test_a_failed_plan_that_ran_without_the_queue_has_not_stopped_it(qs, opened):

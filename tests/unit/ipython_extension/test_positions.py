@@ -179,6 +179,29 @@ def test_an_item_that_has_begun_to_run_is_shown_as_running(qs, opened, named, pl
     assert opened.worker.is_waiting
 
 
+@pytest.mark.parametrize(
+    ("line", "order"), [("move last front", "201"), ("move first back", "120"), ("move 0 before last", "102")]
+)
+def test_the_ends_of_the_queue_have_names(qs, qs_manager, plan, line, order):
+    qs_manager.fill([plan("count", f"uid-{at}{at}{at}{at}") for at in range(3)])
+    qs("queue")
+    qs(line)
+    assert [item["item_uid"][-1] for item in qs_manager.do("queue_get")["items"]] == list(order)
+
+
+@pytest.mark.usefixtures("past")
+def test_the_last_plan_of_the_history_has_a_name(qs):
+    assert "Queued number 2 again" in pretty(qs("redo last"))
+
+
+@pytest.mark.parametrize(("place", "end"), [("99", "back"), ("-99", "front")])
+def test_an_item_that_is_queued_beyond_the_end_says_so(qs, qs_manager, plan, place, end):
+    qs_manager.fill([plan("count", "uid-aaaa")])
+    note = f"The queue had no position {place}: queued at the {end}."
+    assert note in pretty(qs(f"add count([det1]) --at {place}"))
+    assert "had no position" not in pretty(qs("add count([det1]) --at 2"))
+
+
 @pytest.fixture
 def four(qs, qs_manager, plan):
     qs_manager.fill([plan("count", f"uid-{at}{at}{at}{at}") for at in range(4)])

@@ -29,6 +29,36 @@ def test_a_slip_in_a_plan_is_refused(shell, qs, opened, line, message):
     assert opened.do("status")["items_in_queue"] == 0
 
 
+@pytest.mark.parametrize(
+    ("line", "message", "marked"),
+    [
+        ("add count([det1], delay=1s)", "Numbers have no units here: write 1 without 's'", "s"),
+        ("add scan([det1], motor, -1mm, 1, 5)", "Numbers have no units here: write 1 without 'mm'", "mm"),
+        ("add mv(motor, 3.5 mm)", "Numbers have no units here: write 3.5 without 'mm'", "mm"),
+        ("run count([det1], delay=0.5min)", "Numbers have no units here: write 0.5 without 'min'", "min"),
+        ("add scan([det1], motor -1, 1, 5)", "A comma is missing: write motor, -1", "motor -1"),
+        ("add scan([det1], motor - 1, 1, 5)", "'motor' means a device or plan here", "motor"),
+        ("add scan([det1], motor +1, 2, 5)", "A comma is missing: write motor, 1", "motor +1"),
+        ("move 1 99", "The queue has no position 99: its last position is 1", "99"),
+        ("move 1 -3", "The queue has no position -3: its last position is 1", "-3"),
+        ("add count([det1], num=$n) --for [1, 2]", "Expected rows, such as [{'x': 1}, {'x': 2}]", "[1, 2]"),
+        ("add count([det1], num=$n) --for [{'n': x(1)}]", "Only arithmetic is evaluated here", "x(1)"),
+    ],
+)
+def test_a_slip_is_marked_where_it_is(qs, opened, line, message, marked):
+    for _ in range(2):
+        opened.add("count", ["det1"])
+    said, typed, carets = complaint(qs, line).splitlines()
+    assert said.startswith(message)
+    assert typed[carets.index("^") :][: carets.count("^")] == marked
+    assert opened.do("status")["items_in_queue"] == 2
+
+
+def test_names_that_begin_with_a_number_of_another_kind_are_read_as_before(qs, opened):
+    added = qs("add count([det1], num=0x10, delay=1e-3)")
+    assert added[0]["kwargs"] == {"num": 16, "delay": 0.001}
+
+
 @pytest.mark.parametrize("command", ["add count([det1])", "run count([det1])", "edit 0"])
 def test_arithmetic_in_metadata_may_be_text_and_needs_braces(qs, opened, command):
     qs("add count([det1])")

@@ -46,6 +46,14 @@ def test_while_the_service_restarts_the_plan_is_not_said_to_start():
     assert "before that, a plan was running" in status_sentence(status, "", 80)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "shown"), [("Go on? ", "input: 'Go on?' (%qs"), ("", "input (%qs"), (None, "input (%qs")]
+)
+def test_a_question_without_a_prompt_leaves_no_hole(prompt, shown):
+    status = running(4, 8, elapsed=10) | {"input_pending": {"prompt": prompt}}
+    assert f"user code is waiting for {shown} answer)" in status_sentence(status, "count()", 200)
+
+
 def test_a_service_that_is_stopping_is_not_called_idle():
     status = {"manager_state": "idle", "worker_environment_exists": True, "items_in_queue": 1, "stopping": True}
     assert status_sentence(status, "", 80) == "The service is stopping; 1 item in the queue."

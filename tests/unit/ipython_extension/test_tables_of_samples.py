@@ -49,6 +49,15 @@ def test_several_plans_of_a_cell_are_queued_row_by_row(shell, opened):
     assert arguments(opened) == [["motor", 1.5], [["det1"]], ["motor", 2], [["det1"]]]
 
 
+def test_a_table_may_be_typed(qs, opened):
+    added = qs("add count([det1], num=$n) --for [{'n': 1, 'who': 'a'}, {'n': 2, 'who': 'b'}] --md who=$who")
+    assert [(item["kwargs"], item["meta"]) for item in added] == [
+        ({"num": 1}, {"who": "a"}),
+        ({"num": 2}, {"who": "b"}),
+    ]
+    assert pretty(added).startswith("Queued 2 plans at positions 0, 1.")
+
+
 @pytest.mark.parametrize(
     ("table", "line", "message"),
     [

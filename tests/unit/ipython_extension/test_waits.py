@@ -5,6 +5,7 @@ import itertools
 import pytest
 from IPython.lib.pretty import pretty
 
+from bluesky_qs.client.failures import WaitTimeoutError
 from bluesky_qs.testing import Fail, Measure, Wait
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.status_text import queue_stopped
@@ -115,6 +116,13 @@ def test_a_wait_raises_no_error_for_a_plan_that_this_session_has_aborted(qs, ope
     opened.wait_until(lambda _: opened.worker.is_waiting)
     qs("abort")
     assert "because you aborted the last plan." in " ".join(pretty(qs("wait")).split())
+
+
+@pytest.mark.parametrize("limit", ["0.01s", "--timeout 0.01"])
+@pytest.mark.usefixtures("running")
+def test_a_wait_may_have_a_limit(qs, limit):
+    with pytest.raises(WaitTimeoutError, match=r"Still not done after 0\.0 s"):
+        qs(f"wait {limit}")
 
 
 def test_a_wait_for_an_item_of_a_queue_that_does_not_run_ends_at_once(qs, opened):

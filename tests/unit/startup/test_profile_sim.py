@@ -168,6 +168,11 @@ def test_slow_motors_pass_the_positions_on_the_way_and_can_be_stopped(namespace)
     assert not slow.moving
 
 
+def test_slow_motors_have_units(namespace):
+    described = namespace["slow_motor1"].describe()
+    assert {key["units"] for key in described.values()} == {"mm"}
+
+
 def test_a_new_move_replaces_the_current_one(namespace):
     slow = namespace["slow_motor2"]
     slow.velocity.put(10)
