@@ -4,6 +4,7 @@ They show nothing by themselves: the page signs in, and asks the API.
 """
 
 import gzip
+import re
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -25,12 +26,13 @@ _TYPES = {
     ".svg": b"image/svg+xml",
 }
 #: Everything comes from the door itself, nothing is written into the page, and no other page may show it in a frame.
+#: For some browsers, a websocket to the same host is not from the door itself.
 _POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{sockets}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_HOST = re.compile(r"[\w.-]+(:\d+)?|\[[\da-fA-F:.]+\](:\d+)?", re.ASCII)
 _SAFE = (
-    (b"content-security-policy", _POLICY),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -68,7 +70,7 @@ class _File(NamedTuple):
     content_type: bytes
 
     def answer(self, call: Call, caching: tuple[bytes, bytes]) -> Answer:
-        headers = (*_SAFE, caching)
+        headers = (*_safe(call), caching)
         if "gzip" in (call.header(b"accept-encoding") or ""):
             return Answer(self.zipped, 200, self.content_type, (*headers, (b"content-encoding", b"gzip")))
         return Answer(self.content, 200, self.content_type, headers)
@@ -86,20 +88,26 @@ def _read(path: Path) -> _File:
     return _File(content, gzip.compress(content, 9, mtime=0), _TYPES[path.suffix])
 
 
+def _safe(call: Call) -> tuple[tuple[bytes, bytes], ...]:
+    host = call.header(b"host") or ""
+    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    return ((b"content-security-policy", _POLICY.format(sockets=sockets).encode()), *_SAFE)
+
+
 async def _add_slash(call: Call) -> Answer:
     """Addresses in the page are relative to the prefix, so that it must end with a slash."""
-    return Answer(b"", 303, headers=((b"location", call.scope.get("root_path", "").encode() + b"/"), *_SAFE))
+    return Answer(b"", 303, headers=((b"location", call.scope.get("root_path", "").encode() + b"/"), *_safe(call)))
 
 
 async def _home(call: Call) -> Answer:
     """The page. A key in the query becomes a cookie, and is no longer in the address."""
     if call.scope["query_string"]:
         await call.door.sign_in.caller(HTTPConnection(call.scope))
-        return Answer(b"", 303, headers=((b"location", b"."), *_SAFE))
+        return Answer(b"", 303, headers=((b"location", b"."), *_safe(call)))
     page = _files(FOLDER).get("index.html")
     if page is None:
         text = _NOT_BUILT.format(folder=escape(str(FOLDER.parents[2])))
-        return Answer(text.encode(), 200, _TYPES[".html"], (*_SAFE, _ASK_AGAIN))
+        return Answer(text.encode(), 200, _TYPES[".html"], (*_safe(call), _ASK_AGAIN))
     return page.answer(call, _ASK_AGAIN)
 
 

@@ -60,7 +60,11 @@ async def test_nothing_but_the_files_of_the_page_is_served(built, door, path):
 async def test_the_policy_allows_only_what_the_door_itself_sends(built, door):
     async with door.client() as browser:
         policy = (await browser.get("/")).headers["content-security-policy"]
+        other = (await browser.get("/", headers={"Host": "a; script-src *"})).headers["content-security-policy"]
     assert "unsafe" not in policy
+    host = door.url.partition("//")[2]
+    assert f"connect-src 'self' ws://{host} wss://{host};" in policy
+    assert "connect-src 'self';" in other
     assert "default-src 'none'; script-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
 

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
+import { Forbidden } from "../source/source";
 import { FakeSource, plan } from "./fake_source";
 import { Queue } from "./queue";
 
@@ -84,5 +85,18 @@ test("a service that does not answer is asked again until it does", async () => 
   source.answers.queue_item_get = answer as NonNullable<typeof answer>;
   await vi.advanceTimersByTimeAsync(2000);
   expect(shown()).toBe("a b c d");
+  vi.useRealTimers();
+});
+
+test("somebody who may not read the queue is told so, and it is not asked for again", async () => {
+  vi.useFakeTimers();
+  const closed = new FakeSource();
+  closed.answers.queue_get = () => {
+    throw new Forbidden("Not enough permissions.");
+  };
+  const forbidden = new Queue(closed, () => {});
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(forbidden.problem.value).toBe("Not enough permissions.");
+  expect(closed.asked).toEqual(["events_get", "queue_get"]);
   vi.useRealTimers();
 });

@@ -1,7 +1,16 @@
 /** The queue: read once, then kept up to date by events. */
 
 import { batch, signal } from "@preact/signals";
-import type { Item, RunningItem, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
+import {
+  Forbidden,
+  type Item,
+  type RunningItem,
+  type Schemas,
+  type ServiceEvent,
+  type Source,
+  type Status,
+  type Stop,
+} from "../source/source";
 
 type ItemState = Schemas["ItemState"];
 type QueueChanged = Extract<ServiceEvent, { type: "queue_changed" }>;
@@ -22,6 +31,8 @@ export class Queue {
   readonly running = signal<RunningItem | null>(null);
   /** Whether the queue has been read. */
   readonly isRead = signal(false);
+  /** Why it cannot be read. */
+  readonly problem = signal("");
 
   private stop: Stop | null = null;
   private work: Promise<void> = Promise.resolve();
@@ -68,7 +79,11 @@ export class Queue {
       try {
         await work();
         return;
-      } catch {
+      } catch (error) {
+        if (error instanceof Forbidden) {
+          this.problem.value = error.message;
+          return;
+        }
         // The page says that the service does not answer; then everything is read again.
         await new Promise((resolve) => setTimeout(resolve, RETRY));
         work = this.stop ? () => this.read() : () => this.begin();

@@ -2,9 +2,10 @@
 
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { paths } from "./api.gen";
-import { NotSignedIn, type SignIn } from "./sign_in";
+import type { SignIn } from "./sign_in";
 import {
   type EventListener,
+  Forbidden,
   type Link,
   type Listener,
   type Method,
@@ -102,7 +103,10 @@ export class HttpSource implements Source {
     const response = await fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
     if (!this.isFollowing) this.noteAnswer(response.ok);
     const answer: unknown = await response.json().catch(() => ({}));
-    if (response.status === 401) throw new NotSignedIn(sentence(answer));
+    if (response.status === 401) {
+      void this.checkSignIn();
+      throw new Forbidden(sentence(answer));
+    }
     if (!response.ok) throw new Refused(sentence(answer));
     const reply = answer as Reply<M> & { success?: boolean; msg?: string };
     if (reply.success === false) throw new Refused(reply.msg || "The service refuses the request.");

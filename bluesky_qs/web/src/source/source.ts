@@ -74,6 +74,8 @@ export interface EventListener {
 
 /** The service does not do what was asked; the message is a sentence for people. */
 export class Refused extends Error {}
+/** Whoever is signed in may not ask that; asking again is of no use. */
+export class Forbidden extends Refused {}
 
 /** One service. Components get what it says from the model, and know no source. */
 export interface Source {

@@ -22,6 +22,7 @@ export function QueuePanel() {
         Queue{count}
         {bad > 0 && <span class="warn">⚠ {bad} cannot run now</span>}
       </h2>
+      {model.queue.problem.value && <p class="bad">✕ The queue cannot be read: {model.queue.problem.value}</p>}
       {isRead && items.length === 0 && <p class="meta none">The queue is empty.</p>}
       {items.length > 0 && (
         <>
