@@ -39,12 +39,12 @@ _UP = Described("bluesky_qs_manager_up", ("instrument",), "1 if the manager can 
 _RESTARTS = Described(
     "bluesky_qs_manager_restarts_total",
     ("instrument",),
-    "Times that the manager was connected again: it was restarted, or the network had been interrupted",
+    "Number of reconnections to the manager, after a restart or a network interruption",
 )
 _DROPPED = Described(
     "bluesky_qs_stream_dropped_messages_total",
     ("instrument", "stream"),
-    "Messages that slow readers of streams have missed",
+    "Messages that slow readers of streams missed",
 )
 _READERS = Described("bluesky_qs_stream_readers", (), "Open streams")
 _PLANS = Described(
