@@ -6,6 +6,7 @@ export default defineConfig({
   build: {
     target: "es2022",
     modulePreload: { polyfill: false },
+    license: { fileName: "licenses.md" }, // of the packages whose code is in the page
     assetsInlineLimit: 0, // the policy of the page allows no data: addresses
     reportCompressedSize: false,
   },

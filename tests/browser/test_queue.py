@@ -44,7 +44,10 @@ def test_many_changes_at_once_leave_the_page_with_the_queue_of_the_service(site,
     expect(calls(page)).to_have_text(expected)
 
 
-def test_ten_thousand_items_are_there_but_only_the_rows_that_are_seen_are_in_the_page(site, page):
+@pytest.mark.parametrize("width", [360, 3840])
+def test_ten_thousand_items_are_there_but_only_the_rows_that_are_seen_are_in_the_page(site, new_page, width):
+    page = new_page(width, 2100)
+    page.goto(site.link)
     plan = {"item_type": "plan", "name": "count", "args": [["det1"]]}
     items = [plan | {"kwargs": {"num": number + 1}} for number in range(10_000)]
     site.service.do("queue_item_add_batch", items=items, user="tester", user_group="primary")

@@ -63,3 +63,12 @@ test("a wrong key is refused and not kept", async () => {
   await expect(signIn.withKey("wrong", true)).rejects.toThrow("The key is wrong");
   expect(localStorage.length + sessionStorage.length).toBe(0);
 });
+
+test("whoever comes back from an identity provider has a token in the fragment", async () => {
+  history.replaceState(null, "", "/#refresh_token=from-the-provider");
+  answers["auth/session/refresh"] = [200, tokens("first", 900)];
+  const signIn = new SignIn("http://door/api");
+  expect(location.hash).toBe("");
+  expect(await signIn.resume()).toBe(true);
+  expect(asked).toEqual(["auth/session/refresh", "auth/scopes Bearer first"]);
+});

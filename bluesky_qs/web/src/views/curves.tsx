@@ -73,7 +73,7 @@ function pointAt(run: Run, along: string | undefined, index: number | null | und
 
 function size(element: HTMLElement): { width: number; height: number } {
   const width = element.clientWidth;
-  return { width, height: Math.round(Math.min(Math.max(width * HEIGHT, 180), innerHeight * 0.5)) };
+  return { width, height: Math.round(Math.min(Math.max(width * HEIGHT, 180), innerHeight * 0.4)) };
 }
 
 function options(element: HTMLElement, run: Run, along: string | undefined, fields: string[], isLog: boolean) {
