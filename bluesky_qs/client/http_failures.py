@@ -17,7 +17,7 @@ _BAD_REQUEST = 400
 _UNAVAILABLE = (502, 503, 504)
 _EXPIRED = "Access token has expired"
 _LACKS_SCOPES = "Not enough permissions"
-_NO_ROLE = "User is not authorized to access the server"
+_NO_ROLE = ("User is not authorized to access the server", "Permissions for the user are revoked")
 _SCOPES = re.compile(rf"^{_LACKS_SCOPES}.* Requires scopes \[([^\]]+)\]")
 #: The answers of nginx, Apache, and servers written in Go to plain HTTP at a port for TLS.
 _WANTS_TLS = ("plain http request was sent to https port", "speaking plain http", "http request to an https server")

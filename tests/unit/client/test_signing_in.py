@@ -171,8 +171,14 @@ def test_a_session_that_has_ended_says_to_sign_in_again(scripted, scripted_RM):
         scripted_RM.status()
 
 
-def test_whoever_has_no_role_any_more_is_not_told_to_sign_in_again(scripted, scripted_RM):
-    detail = "User is not authorized to access the server: no rule gives ada a role. Ask the administrator"
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "User is not authorized to access the server: no rule gives ada a role. Ask the administrator",
+        "Permissions for the user are revoked. Please contact the administrator",
+    ],
+)
+def test_whoever_has_no_role_any_more_is_not_told_to_sign_in_again(scripted, scripted_RM, detail):
     scripted.answers["GET", "/api/status"] = (401, {"detail": detail})
     with pytest.raises(scripted_RM.HTTPClientError) as caught:
         scripted_RM.status()
