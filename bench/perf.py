@@ -22,6 +22,7 @@ import sys
 import tempfile
 
 import measure_documents  # noqa: F401 - the groups of measurements register themselves
+import measure_estimates  # noqa: F401
 import measure_faults  # noqa: F401
 import measure_history  # noqa: F401
 import measure_reading  # noqa: F401

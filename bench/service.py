@@ -14,6 +14,7 @@ import uuid
 import psutil
 from harness import USER, Client, Redis, Timeout, enc, free_port, now
 from startup_code import BENCH_DIR, BIG_DIR, EMPTY_DIR, PERMS
+from timed_devices import TIMED_DIR
 
 
 class Impl:
@@ -33,7 +34,7 @@ class Bench:
         self.results, self.errors, self.notes = {}, [], {}
         self.live = []
         self.dirs = {}
-        for name, text in (("empty", EMPTY_DIR), ("bench", BENCH_DIR), ("big", BIG_DIR)):
+        for name, text in (("empty", EMPTY_DIR), ("bench", BENCH_DIR), ("big", BIG_DIR), ("timed", TIMED_DIR)):
             d = os.path.join(self.work, "startup_" + name)
             os.makedirs(d)
             open(os.path.join(d, "00_startup.py"), "w").write(text)

@@ -2,6 +2,8 @@
 
 from typing import Any, TypedDict
 
+from bluesky_qs.api.estimates import EstimateSource
+
 
 class DryRunError(TypedDict):
     """An exception that ends the plan. ``step`` is the number of the plan's point at that moment, from 1."""
@@ -47,11 +49,18 @@ class DryRunTimes(TypedDict):
 
 
 class DryRunEstimate(TypedDict):
-    """The time that the plan would take, in seconds. If it is unknown, ``seconds`` is null and ``reason`` says why."""
+    """The time that the plan would take, in seconds, with an interval of 80 %.
+
+    ``source``: ``history`` (a completed run with the same parameters, start positions and settings), ``walk`` (times
+    of its actions), ``points`` (earlier runs, by the number of points) or ``unknown``. Then ``seconds`` is null,
+    ``reason`` says why, and ``at_least`` is true if ``low`` is the time of the known parts.
+    """
 
     seconds: float | None
     low: float | None
     high: float | None
+    at_least: bool
+    source: EstimateSource
     reason: str
     parts: DryRunTimes
 

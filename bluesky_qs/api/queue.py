@@ -11,6 +11,7 @@ from bluesky_qs.api.types import (
     Checks,
     DryRunDone,
     EndParameter,
+    Estimates,
     ItemAdded,
     ItemAndSize,
     ItemParameter,
@@ -351,5 +352,20 @@ def queue_dry_run(
     and the whole dry run after ``timeout`` seconds; plans that were not reached have reports that are not
     ``complete``. Only the first 1000 items are walked. ``run_in_background``: the reply comes immediately, and the
     reports are the return value of the task. A manager that ends loses the task.
+    """
+    raise NotImplementedError
+
+
+@method(
+    scope="read:queue",
+    on_failure={"estimates": {}, "queue": None, "estimates_uid": None},
+    failing="No estimates",
+)
+def estimates_get(uids: list[str] | None = None) -> Estimates:
+    """How long the queued plans and the running one take, when they start, and when the queue ends.
+
+    Without ``uids``, of all items. Estimates are made in the background, a moment after the queue or the environment
+    has changed; before that, the reason says so. The status has the key ``estimates_uid``, which changes with them,
+    and ``queue_end``.
     """
     raise NotImplementedError

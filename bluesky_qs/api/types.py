@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from bluesky_qs.api.dry_run import DryRunReport, DryRunTotal, ItemDryRun
+from bluesky_qs.api.estimates import ItemEstimate, QueueEstimate
 from bluesky_qs.api.events import AnyEvent
 from bluesky_qs.api.method import Messages
 from bluesky_qs.api.values import (
@@ -129,7 +130,9 @@ class Status(TypedDict):
 
     ``queue_autostart_off_reason`` is the reason if autostart switched itself off, otherwise null. ``extensions`` lists
     optional parameters that other versions of the service may not have. Send them only to a service that lists them.
-    ``stopping``: the service is stopping, and will no longer answer.
+    ``stopping``: the service is stopping, and will no longer answer. ``queue_end`` is when the running queue ends
+    (epoch seconds; null if it does not run or if that is not known), at least if ``queue_at_least`` is true. Both
+    change, with ``estimates_uid``, when the end moves by more than 1 s and 2 % of the time to go.
     """
 
     msg: str
@@ -153,6 +156,9 @@ class Status(TypedDict):
     input_pending: InputPending | None
     waiting_for: WaitingFor | None
     stopping: bool
+    estimates_uid: str
+    queue_end: float | None
+    queue_at_least: bool
     run_list_uid: str
     plan_queue_uid: str
     plan_history_uid: str
@@ -342,6 +348,14 @@ class QueueDryRunDone(Reply):
     reports: list[ItemDryRun]
     total: DryRunTotal | None
     task_uid: str | None
+
+
+class Estimates(Reply):
+    """Estimates by uid, and that of the queue. ``estimates_uid`` is as in the status."""
+
+    estimates: dict[str, ItemEstimate]
+    queue: QueueEstimate
+    estimates_uid: str
 
 
 class Documents(Reply):

@@ -61,6 +61,7 @@ class Result(TypedDict):
     have neither key. ``ended_by`` is the user who stopped, aborted or halted the plan, if the client named one.
     ``time_paused`` and ``time_suspended`` are the seconds that the plan was paused, and held by suspenders. A key is
     missing if this did not happen.
+    ``time_estimated`` is the expected time without pauses; missing if it was unknown.
     """
 
     exit_status: ExitStatus
@@ -75,6 +76,7 @@ class Result(TypedDict):
     ended_by: NotRequired[str]
     time_paused: NotRequired[float]
     time_suspended: NotRequired[float]
+    time_estimated: NotRequired[float]
 
 
 class _CheckedKeys(TypedDict):

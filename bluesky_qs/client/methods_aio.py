@@ -72,6 +72,7 @@ class Methods:
     item_check = acall(queue.item_check)
     item_dry_run = acall(queue.item_dry_run)
     queue_dry_run = acall(queue.queue_dry_run)
+    estimates_get = acall(queue.estimates_get)
 
     # Methods on the service itself: status, configuration, events, console output, and stopping it.
     ping = acached(service.ping)

@@ -72,6 +72,7 @@ class Methods:
     item_check = call(queue.item_check)
     item_dry_run = call(queue.item_dry_run)
     queue_dry_run = call(queue.queue_dry_run)
+    estimates_get = call(queue.estimates_get)
 
     # Methods on the service itself: status, configuration, events, console output, and stopping it.
     ping = cached(service.ping)

@@ -10,8 +10,6 @@ from bluesky_qs.foresight.runs import Runs
 #: The most entries of a list in a report; plans may be long.
 MOST = 100
 _LONGEST = 200
-#: Why the report has no time.
-NO_TIMES = "The service does not learn how long plans take yet"
 
 
 class Move:
@@ -104,7 +102,7 @@ class Findings:
         self._errors.append({"msg": message, "traceback": trace, "step": self.step})
 
     def report(self, *, slept: float) -> dict[str, Any]:
-        """The report, without the keys that only the process of the walk knows."""
+        """The report, without the keys that only the process of the walk knows, and without an estimate."""
         complete = not self._reason
         ok = None if self.blocked or not complete else not self._errors
         return {
@@ -131,7 +129,9 @@ class Findings:
                 "seconds": None,
                 "low": None,
                 "high": None,
-                "reason": NO_TIMES,
+                "at_least": False,
+                "source": "unknown",
+                "reason": "",
                 "parts": {"move": None, "trigger": None, "sleep": slept, "other": None},
             },
         }

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Generator
 from typing import Any
 
 from bluesky_qs.foresight.carried import AFTER_CUT, ELSEWHERE, Carried
-from bluesky_qs.foresight.devices import Facts, Known, Positions
+from bluesky_qs.foresight.devices import UNSET, Facts, Known, Positions
 from bluesky_qs.foresight.report import Findings
 from bluesky_qs.foresight.runs import Runs
+from bluesky_qs.foresight.work import Follower
 
 #: Messages between two looks at the clock; a power of two.
 _PER_LOOK = 64
@@ -117,6 +118,7 @@ class Walk:
         self.findings = Findings(self.runs)
         self._began = self.clock.ahead
         self._token = 0
+        self._follower = Follower()
 
     def next(self) -> None:
         """Be ready for the next plan of the queue, which begins where the last one has ended."""
@@ -141,10 +143,11 @@ class Walk:
 
     def report(self) -> dict[str, Any]:
         """What the plan would do, as far as it has been walked."""
-        return self.findings.report(slept=self.clock.ahead - self._began)
+        found = self.findings.report(slept=self.clock.ahead - self._began)
+        return {**found, "work": self._follower.work.to_json()}
 
     def _follow(self, messages: Generator[Any, Any, Any]) -> None:
-        find = self._handlers.get
+        find, note = self._handlers.get, self._follower.message
         answer: Any = None
         error: Exception | None = None
         count = 0
@@ -158,6 +161,8 @@ class Walk:
                 raise CutOff("the time for the dry run is over")
             handler = find(message.command)
             error = None
+            if message.command != "set":
+                note(message)
             try:
                 answer = handler(message) if handler else _refuse_command(message)
             except Exception as raised:  # noqa: BLE001 - as the RunEngine, which passes it to the plan
@@ -229,6 +234,7 @@ class Walk:
             self.findings.inexact(AFTER_CUT)
         elif device.name in self.carried.doubtful:
             self.findings.inexact(ELSEWHERE.format(name=device.name))
+        self._follower.message(message, device.start if device.walked is UNSET else device.walked)
         self.findings.move(device, value)
         self.positions.move(device, value)
         if device.follows_others:
@@ -306,7 +312,8 @@ class Walk:
     def _on_sleep(self, message: Any) -> None:
         self.clock.sleep(float(message.args[0]))
 
-    def _on_wait(self, _message: Any) -> bool:
+    def _on_wait(self, message: Any) -> bool:
+        self._follower.wait_for(self._follower.awaited(message))
         return True
 
     def _on_wait_for(self, _message: Any) -> None:

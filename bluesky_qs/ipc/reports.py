@@ -81,6 +81,13 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
     time_suspended: float = 0.0
 
 
+class PlanTimes(msgspec.Struct, frozen=True, tag=True):
+    """The work of a plan that has ended, and the times of its actions (JSON). Not acknowledged."""
+
+    item_uid: str
+    times: bytes
+
+
 class RunsChanged(msgspec.Struct, frozen=True, tag=True):
     """All runs that the current plan has opened."""
 
@@ -175,6 +182,7 @@ WorkerReport = (
     | EnvironmentFailed
     | StateChanged
     | PlanEnded
+    | PlanTimes
     | RunsChanged
     | ListsReport
     | TaskEnded

@@ -133,6 +133,8 @@ class RunningManager:
         tasks.create_task(ctx.ledger.write())
         tasks.create_task(ctx.search.follow())
         tasks.create_task(ctx.documents.live())
+        for part in (ctx.times, ctx.foresight, ctx.end_of_queue):
+            tasks.create_task(part.live())
         tasks.create_task(self._beat())
         # A manager that replaces this one uses the stored permissions, even if their file has changed.
         ctx.ledger.submit(*ctx.lists.to_store(snapshot.facts.get("user_group_permissions")))
@@ -160,11 +162,15 @@ class RunningManager:
         """Continue the last manager's work, then start to react to changes."""
         await ctx.lists.reload_lists()
         await ctx.documents.recall()  # before the worker sends more of them
+        await ctx.times.recall()
         await ctx.ledger.drain()
         await take_up(ctx, inventory)
         ctx.changed.watch(lambda: self._autostart(ctx))
         if self._settings.worker.dry_run_on_add:
             ctx.changed.watch(ctx.findings.look)
+        ctx.changed.watch(ctx.foresight.look)
+        ctx.changed.watch(ctx.end_of_queue.look)
+        ctx.foresight.look()
         board.watch_parts(lambda event: ctx.ledger.submit(EventEdit(event)))
 
     # ------------------------------------------------------------------------------------------ supervisor and time

@@ -13,6 +13,7 @@ from bluesky_qs.ipc.reports import (
     InfoReport,
     ListsReport,
     PlanEnded,
+    PlanTimes,
     Pulse,
     StateChanged,
     TaskEnded,
@@ -26,11 +27,14 @@ from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.document_keeper import DocumentKeeper
 from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.dry_runs import DryRuns
+from bluesky_qs.manager.end_of_queue import EndOfQueue
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook, EventEdit
+from bluesky_qs.manager.foresight import Foresight
 from bluesky_qs.manager.history_book import HistoryBook
 from bluesky_qs.manager.history_search import HistorySearch
 from bluesky_qs.manager.item_logs import ItemLogs
+from bluesky_qs.manager.learned_times import LearnedTimes
 from bluesky_qs.manager.ledger import Ledger
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
@@ -45,6 +49,7 @@ from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.manager.subscriptions import WorkerGone
 from bluesky_qs.manager.switches import Switches
 from bluesky_qs.manager.tasks import TaskRecords
+from bluesky_qs.manager.times import Times
 from bluesky_qs.manager.undo import UndoBook
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
@@ -72,6 +77,9 @@ def assemble(
     ledger = Ledger(outside.store, events, changed, undo=undo, answers=answers)
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
     environment = _environment(common, settings, outside, location, lists)
+    foresight = _foresight(common, settings, outside, queue=queue, lists=lists, environment=environment)
+    expected, switches = foresight.seconds_of, _switches(common, snapshot, inventory)
+    runner = _runner(common, queue, ledger, lists, environment, switches=switches, expected=expected)
     ctx = Context(
         settings=settings,
         clock=outside.clock,
@@ -90,11 +98,9 @@ def assemble(
         lists=lists,
         tasks=_tasks(common, settings),
         environment=environment,
+        **_foreseen(common, settings, queue, runner, foresight),
         pulse=PulseBook(outside.clock, changed, publisher.progress),
-        readings=Readings(environment, settings.worker.device_read_exclude),
-        dry_runs=(dry_runs := DryRuns(environment, settings.worker.device_read_exclude)),
-        findings=_findings(common, queue, ledger, lists, environment=environment, dry_runs=dry_runs),
-        runner=_runner(common, queue, ledger, lists, environment, switches=_switches(common, snapshot, inventory)),
+        findings=_findings(common, queue, ledger, lists, environment=environment, dry_runs=foresight.dry_runs),
         supervisor=outside.supervisor,
         order=asyncio.Lock(),
         spawn=spawn,
@@ -139,6 +145,43 @@ def _known(queue: PlanQueue, history: HistoryBook) -> _Known:
     return known
 
 
+def _foresight(
+    common: _Common,
+    settings: Settings,
+    outside: Outside,
+    *,
+    queue: PlanQueue,
+    lists: ListBook,
+    environment: Environment,
+) -> Foresight:
+    return Foresight(
+        queue=queue,
+        times=Times(queue, LearnedTimes(outside.store.state_folder), common.changed),
+        lists=lists,
+        environment=environment,
+        dry_runs=DryRuns(environment, settings.worker.device_read_exclude),
+        changed=common.changed,
+    )
+
+
+def _foreseen(
+    common: _Common, settings: Settings, queue: PlanQueue, runner: Runner, foresight: Foresight
+) -> dict[str, Any]:
+    """The parts that run plans, read devices, and know how long plans take."""
+    environment = foresight.environment
+    end_of_queue = EndOfQueue(
+        queue=queue,
+        foresight=foresight,
+        runner=runner,
+        environment=environment,
+        clock=common.clock,
+        changed=common.changed,
+    )
+    parts: dict[str, Any] = {"times": foresight.times, "dry_runs": foresight.dry_runs, "runner": runner}
+    parts["readings"] = Readings(environment, settings.worker.device_read_exclude)
+    return {**parts, "foresight": foresight, "end_of_queue": end_of_queue}
+
+
 def _environment(
     common: _Common, settings: Settings, outside: Outside, location: StartupLocation, lists: ListBook
 ) -> Environment:
@@ -176,6 +219,7 @@ def _runner(
     environment: Environment,
     *,
     switches: Switches,
+    expected: Callable[[str], float | None],
 ) -> Runner:
     return Runner(
         queue=queue,
@@ -187,6 +231,7 @@ def _runner(
         changed=common.changed,
         spawn=common.spawn,
         switches=switches,
+        expected=expected,
     )
 
 
@@ -217,6 +262,11 @@ def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     reports.at_once(Pulse, ctx.pulse.take)
     reports.at_once(StateChanged, ctx.pulse.state_changed)
     reports.at_once(PlanEnded, lambda _: ctx.pulse.end())
+    reports.at_once(PlanEnded, ctx.times.plan_ended)
+    reports.at_once(PlanTimes, ctx.times.arrived)
+    reports.at_once(PlanEnded, ctx.foresight.plan_ended)
+    for kind in (EnvironmentOpened, TaskEnded, WorkerGone):
+        reports.in_turn(kind, ctx.foresight.code_ran)
     reports.in_turn_acknowledging(PlanEnded, ctx.runner.plan_ended)
     reports.in_turn(StateChanged, lambda report: ctx.runner.engine_changed(report.state))
     reports.in_turn(TaskEnded, ctx.tasks.ended)

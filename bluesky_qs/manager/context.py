@@ -12,8 +12,10 @@ from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.dry_runs import DryRuns
+from bluesky_qs.manager.end_of_queue import EndOfQueue
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.foresight import Foresight
 from bluesky_qs.manager.history_book import HistoryBook
 from bluesky_qs.manager.history_search import HistorySearch
 from bluesky_qs.manager.item_logs import ItemLogs
@@ -26,6 +28,7 @@ from bluesky_qs.manager.readings import Readings
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle
 from bluesky_qs.manager.tasks import TaskRecords
+from bluesky_qs.manager.times import Times
 from bluesky_qs.manager.undo import UndoBook
 from bluesky_qs.plan_queue.queue import PlanQueue
 
@@ -66,6 +69,9 @@ class Context:
     readings: Readings
     dry_runs: DryRuns
     findings: QueueFindings
+    times: Times
+    foresight: Foresight
+    end_of_queue: EndOfQueue
     pulse: PulseBook
     runner: Runner
     supervisor: Link

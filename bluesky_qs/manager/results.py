@@ -10,8 +10,11 @@ from bluesky_qs.ipc.reports import PlanEnded
 _BY_REQUEST = ("stopped", "aborted", "halted")
 
 
-def reported(report: PlanEnded, ender: str | None = None) -> dict[str, Any]:
-    """The result of a plan that ended in the worker; ``ender`` is the user who requested its end."""
+def reported(report: PlanEnded, ender: str | None = None, expected: float | None = None) -> dict[str, Any]:
+    """The result of a plan that ended in the worker.
+
+    ``ender`` is the user who requested its end; ``expected`` are the seconds that it was expected to take.
+    """
     stood = {"time_paused": report.time_paused, "time_suspended": report.time_suspended}
     by_request = ender and report.exit_status in _BY_REQUEST
     return {
@@ -25,6 +28,7 @@ def reported(report: PlanEnded, ender: str | None = None) -> dict[str, Any]:
         "return_value": json.loads(report.return_value),
         "return_value_is_text": report.return_value_is_text,
         **({"ended_by": ender} if by_request else {}),
+        **({"time_estimated": round(expected, 3)} if expected is not None else {}),
         **{name: round(seconds, 3) for name, seconds in stood.items() if seconds > 0},
     }
 

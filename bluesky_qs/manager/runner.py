@@ -71,9 +71,10 @@ class Runner:
         changed: Callable[[], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         switches: Switches,
+        expected: Callable[[str], float | None] = lambda _: None,
     ) -> None:
-        self._queue = queue
-        self._ledger = ledger
+        self._expected = expected
+        self._queue, self._ledger = queue, ledger
         self._lists = lists
         self._environment = environment
         self._lifecycle = lifecycle
@@ -175,7 +176,7 @@ class Runner:
         if self.running is not None:
             self.running.has_ended = True
             self._changed()
-        result = reported(report, self.running.ender if self.running else None)
+        result = reported(report, self.running.ender if self.running else None, self._expected(report.item_uid))
         if self._stop_reason and report.exit_status != "completed":
             error = report.message if report.exit_status == "failed" else ""
             if self.running is not None:

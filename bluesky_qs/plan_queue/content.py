@@ -69,6 +69,10 @@ class QueueContent:
         data = self._entries[0].data
         return b'"instruction"' in data and json.loads(data)["item_type"] == "instruction"
 
+    def uids(self) -> list[str]:
+        """The uids of the items, front to back."""
+        return [entry.uid for entry in self._entries.entries()]
+
     def items_json(self) -> list[bytes]:
         """The items front to back, each as JSON text."""
         return self._entries.data()

@@ -54,6 +54,7 @@ class Script(Foresees, Protocol):
     metadata: dict[str, Any]
     readings: dict[str, dict[str, Any]]
     scan_id: int
+    times: dict[str, Any] | None
     commands: list[Any]
     replies: list[str]
     refusals: dict[type[Any], QSError]
@@ -295,7 +296,6 @@ class ScriptedProcess:
         self._script.logs.end(item["item_uid"])
         status = exit_status(last)
         measurement.close(status)
-        missed = job.pause is not None
         self.main = None
         self._set_runs([])
         over = {"item_uid": None, "pause_pending": False, "waiting": None, "time_suspended": 0.0}
@@ -311,10 +311,11 @@ class ScriptedProcess:
             message=last.message if isinstance(last, steps.End | steps.Fail) else "",
             traceback=last.traceback if isinstance(last, steps.End | steps.Fail) else "",
             state=self.state,
-            pause_missed=missed,
+            pause_missed=job.pause is not None,
             return_value=value_of(last),
         )
         self._push(done)
+        measurement.report_times()
 
     async def _run_task(self, job: Job) -> None:
         self._script.logs.begin(job.task_uid, self._script.now())

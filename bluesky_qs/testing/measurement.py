@@ -11,7 +11,7 @@ from bluesky_qs.api.values import ExitStatus
 from bluesky_qs.foresight.report import Findings
 from bluesky_qs.foresight.runs import Runs
 from bluesky_qs.ipc.commands import DryRun, ReadDevices
-from bluesky_qs.ipc.reports import DevicesRead, DocumentReport, DryRunEnded, ProgressReport
+from bluesky_qs.ipc.reports import DevicesRead, DocumentReport, DryRunEnded, PlanTimes, ProgressReport
 from bluesky_qs.ipc.states import RunState
 from bluesky_qs.testing import steps
 from bluesky_qs.wire.codec import json_text
@@ -54,9 +54,10 @@ class Foresees(Protocol):
 
 
 class Counter(Protocol):
-    """Counts the scans and has a clock."""
+    """Counts the scans, has a clock, and has measured something."""
 
     scan_id: int
+    times: dict[str, Any] | None
 
     def now(self) -> float: ...
 
@@ -127,6 +128,11 @@ class Measurement:
         """Close all open runs, as at the end of a plan."""
         for run in [run for run in self._runs.values() if run.is_open]:
             self._close(run.uid, _EXIT_STATUS.get(exit_status, "fail"), 0)
+
+    def report_times(self) -> None:
+        """Report what was measured, after the end of the plan."""
+        if (times := self._counter.times) is not None:
+            self._push(PlanTimes(self._item["item_uid"], json_text(times)), keep=False)
 
     def _open(self, start: dict[str, Any]) -> str:
         uid = str(uuid4())

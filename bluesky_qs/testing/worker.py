@@ -77,6 +77,8 @@ class ScriptedWorker(InLoop):
     dry_run
         What a dry run reports, besides what it reports for a plan that does nothing; or a function that returns it for
         an item.
+    times
+        What the worker has measured during each plan (`bluesky_qs.ipc.reports.PlanTimes`); None: nothing.
     dry_run_refusal
         Why the worker cannot make dry runs; empty if it can.
     dry_run_carried
@@ -118,6 +120,7 @@ class ScriptedWorker(InLoop):
         self.metadata: dict[str, Any] = {}
         self.readings: dict[str, dict[str, Any]] = {}
         self.dry_run: DryRunScript = {}
+        self.times: dict[str, Any] | None = None
         self.dry_run_refusal = ""
         self.dry_run_carried: Callable[[dict[str, Any]], dict[str, Any]] | None = None
         self.commands: list[Any] = []

@@ -115,8 +115,10 @@ def note_fault(note: str) -> str:
 class Uids(Text):
     """One uid, or several as a list; always a list with ``listed``."""
 
-    def __init__(self, parameter: str, *, listed: bool = False, until: Argument | None = None) -> None:
-        super().__init__(parameter, "UID…")
+    def __init__(
+        self, parameter: str, *, listed: bool = False, until: Argument | None = None, optional: bool = False
+    ) -> None:
+        super().__init__(parameter, "UID…", optional=optional)
         self.listed = listed
         self.until = until
 

@@ -160,6 +160,12 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("queue check plan", "item_check", ItemArgument("plan")),
         Form("queue dryrun plan", "item_dry_run", ItemArgument("plan"), summary="Show what a plan would do"),
         Form("queue dryrun", "queue_dry_run", _IN_BACKGROUND, summary="Show what the plans of the queue would do"),
+        Form(
+            "queue estimates",
+            "estimates_get",
+            Uids("uids", listed=True, optional=True),
+            summary="Show how long the plans take, and when the queue ends",
+        ),
         Form("queue item get", "queue_item_get", Place(optional=True)),
         Form("queue item remove", "queue_item_remove", Place(optional=True)),
         Form(

@@ -19,6 +19,7 @@ from bluesky_qs.worker.place import place_of
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.returned import Returned, value_of_plan
 from bluesky_qs.worker.standstill import Standstill, tripped_suspenders
+from bluesky_qs.worker.timing import Memory, PlanTiming
 from bluesky_qs.worker.trace import came_through, sentence, traceback_text
 from bluesky_qs.worker.waits import NOTHING, PlanWaits, Streaming
 from bluesky_qs.worker.watcher import PlanWatcher
@@ -45,9 +46,10 @@ _ENDINGS: Mapping[How, str] = {"stop": "stopping", "abort": "aborting", "halt": 
 class _Plan:
     """A plan that was started. The object is kept while the plan is paused and the main thread does other things."""
 
-    def __init__(self, item_uid: str, reports: Reports, streaming: Streaming) -> None:
+    def __init__(self, item_uid: str, reports: Reports, streaming: Streaming, memory: Memory) -> None:
         self.item_uid = item_uid
-        self.observer = Observer(item_uid, reports)
+        self.timing = PlanTiming(memory)
+        self.observer = Observer(item_uid, reports, self.timing.document)
         self.standstill = Standstill()
         self.waits = PlanWaits(streaming=streaming)
         #: The generator of its messages, once the RunEngine has requested the first one.
@@ -145,6 +147,7 @@ class Engine:
         #: The user who requested the pause; None if nobody did.
         self._pauser: str | None = None
         self._watcher = PlanWatcher(reports)
+        self._memory = Memory()
         self._hooks = (
             Hook("state_hook", self._state_changed),
             Hook("msg_hook", self._message_seen),
@@ -220,9 +223,9 @@ class Engine:
         ``make`` returns the plan and the metadata of its runs. It calls user code and may raise an exception.
         """
         with self._lock:
-            plan = self._plan = _Plan(item_uid, self._reports, self.streaming)
+            plan = self._plan = _Plan(item_uid, self._reports, self.streaming, self._memory)
         self._output.begin(item_uid, plan.start)
-        self._watcher.watch(item_uid, plan.waits, self._is_held, lambda: self._place(plan))
+        self._watcher.watch(item_uid, plan.waits, plan.timing, self._is_held, lambda: self._place(plan))
         self._step(plan, lambda: self._call(plan, make))
 
     def raised(self, error: BaseException) -> None:
@@ -314,6 +317,7 @@ class Engine:
     def _finish(self, plan: _Plan, status: ExitStatus, message: str, trace: str) -> None:
         returned = value_of_plan(plan.value) if status == "completed" else Returned()
         self._output.end(plan.item_uid)
+        plan.timing.end()
         self._watcher.ends()
         with self._lock:
             pause_missed = self._pause is not None
@@ -349,6 +353,7 @@ class Engine:
             plan_wait=None,
             **self._state(),
         )
+        self._watcher.times_of(plan.item_uid, plan.timing)
 
     def _clean_up(self) -> None:
         """End a plan that cannot be resumed, for example because a device fails, so that the next plan can run."""
@@ -393,14 +398,19 @@ class Engine:
         if plan is None:
             return
         plan.waits.message(message)
+        plan.timing.message(message)
         if plan.standstill.changed_by(message, self.RE):
+            plan.timing.held()
             self._reports.update(**plan.standstill.state())
 
     def _waiting_seen(self, statuses: Any) -> None:
         if (plan := self._plan) is not None:
             plan.waits.waiting(statuses)
+            plan.timing.waiting(statuses)
 
     def _follow(self, plan: _Plan, state: str) -> None:
+        if state not in ("running", "idle"):
+            plan.timing.held()
         plan.standstill.engine_changed(state, self._pauser)
         if state == "running" and self._pause is not None:
             self._start_pause()

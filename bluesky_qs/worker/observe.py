@@ -1,7 +1,7 @@
 """Reads the documents of a running plan: its runs, its progress, and the documents themselves without large arrays."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
 
@@ -27,10 +27,17 @@ _MOST_POINTS = 10**12
 class Observer:
     """Subscribed to the RunEngine for one plan.
 
-    It runs in the RunEngine's thread, so it is fast and never raises an exception.
+    It runs in the RunEngine's thread, so it is fast and never raises an exception. ``noted`` is called with each
+    document.
     """
 
-    def __init__(self, item_uid: str, reports: Reports) -> None:
+    def __init__(
+        self,
+        item_uid: str,
+        reports: Reports,
+        noted: Callable[[str, dict[str, Any]], object] = lambda _name, _document: None,
+    ) -> None:
+        self._noted = noted
         self._item_uid = item_uid
         self._reports = reports
         self._runs: dict[str, RunState] = {}
@@ -59,6 +66,7 @@ class Observer:
         try:
             self._note(name, document)
             for kind, each in _published(name, document):
+                self._noted(kind, each)
                 text, omitted = document_text(kind, each)
                 odd = not_finite(each) if kind == "event" else {}
                 self._reports.document(DocumentReport(self._item_uid, kind, text, odd, omitted))

@@ -17,6 +17,7 @@ from bluesky_qs.ipc.reports import (
     DocumentReport,
     DryRunEnded,
     InfoReport,
+    PlanTimes,
     ProgressReport,
     Pulse,
     RunsChanged,
@@ -36,7 +37,7 @@ DOCUMENTS_WAITING = 5000
 FINISHED_KEPT = 1000
 FINISHED_SIZE_KEPT = 16 * 1024 * 1024
 #: Reports that are of no use to another manager.
-_NOT_KEPT = (DocumentReport, DevicesRead, DryRunEnded, InfoReport)
+_NOT_KEPT = (DocumentReport, DevicesRead, DryRunEnded, InfoReport, PlanTimes)
 #: The states that other code in the main thread may replace by `RESERVED`.
 _RESERVABLE = (EnvironmentState.IDLE, EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 

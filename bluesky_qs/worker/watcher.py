@@ -3,12 +3,14 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bluesky_qs.ipc.reports import Pulse
+from bluesky_qs.ipc.reports import PlanTimes, Pulse
 from bluesky_qs.worker.observe import plain_text
 from bluesky_qs.worker.report import Reports
+from bluesky_qs.worker.timing import PlanTiming
 from bluesky_qs.worker.waits import PlanWaits
 
 log = logging.getLogger(__name__)
@@ -21,10 +23,11 @@ IDLE = 20
 
 
 class _Watched(NamedTuple):
-    """A plan; ``waits`` is None before the main thread has it."""
+    """A plan; ``waits`` and ``timing`` are None before the main thread has it."""
 
     item_uid: str
     waits: PlanWaits | None = None
+    timing: PlanTiming | None = None
     is_held: Callable[[], bool] = lambda: False
     place: Callable[[], str] = str
 
@@ -36,6 +39,8 @@ class PlanWatcher:
         self._reports = reports
         self._lock = threading.Lock()
         self._plan: _Watched | None = None
+        #: Plans that have ended, whose times are still to be reported.
+        self._ended: deque[tuple[str, PlanTiming]] = deque()
         self._wakeup = threading.Event()
         self._is_idle = False
         self._thread: threading.Thread | None = None
@@ -46,13 +51,20 @@ class PlanWatcher:
         self._complained = False
         self._watch(_Watched(item_uid))
 
-    def watch(self, item_uid: str, waits: PlanWaits, is_held: Callable[[], bool], place: Callable[[], str]) -> None:
+    def watch(
+        self,
+        item_uid: str,
+        waits: PlanWaits,
+        timing: PlanTiming,
+        is_held: Callable[[], bool],
+        place: Callable[[], str],
+    ) -> None:
         """Watch this plan.
 
         ``is_held`` returns whether something else is the reason why the plan stands still. ``place`` returns the file
         and line of user code that runs now.
         """
-        self._watch(_Watched(item_uid, waits, is_held, place))
+        self._watch(_Watched(item_uid, waits, timing, is_held, place))
 
     def _watch(self, plan: _Watched) -> None:
         with self._lock:
@@ -70,20 +82,35 @@ class PlanWatcher:
             if plan is not None:
                 self._pass_on(plan)
 
+    def times_of(self, item_uid: str, timing: PlanTiming) -> None:
+        """Report the times of a plan that has ended. The plan that follows need not wait for it."""
+        self._ended.append((item_uid, timing))
+        if self._is_idle:
+            self._wakeup.set()
+
     def _run(self) -> None:
         looks, without = 0, 0
         while True:
+            while self._ended:
+                self._report_times(*self._ended.popleft())
             if (plan := self._plan) is not None:
                 looks, without = looks + 1, 0
                 self._look_safely(plan, pulses=looks % LOOKS == 0)
                 self._is_idle = False
             elif (without := without + 1) > IDLE:
                 self._is_idle = True
-                if self._plan is None:
+                if self._plan is None and not self._ended:
                     self._wakeup.wait()
                 self._wakeup.clear()
                 continue
             time.sleep(LOOK)
+
+    def _report_times(self, item_uid: str, timing: PlanTiming) -> None:
+        try:
+            if (found := timing.found()) is not None:
+                self._reports.push(PlanTimes(item_uid, plain_text(found)))
+        except Exception:  # a boundary: objects of the plan are user code
+            log.exception("Could not find out how long the actions of the plan took")
 
     def _look_safely(self, plan: _Watched, *, pulses: bool) -> None:
         try:
@@ -94,6 +121,8 @@ class PlanWatcher:
             self._complained = True
 
     def _look(self, plan: _Watched, *, pulses: bool) -> None:
+        if plan.timing is not None:
+            plan.timing.digest()
         found, devices = None, []
         if plan.waits is not None and plan.is_held():
             plan.waits.held()

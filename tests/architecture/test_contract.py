@@ -52,6 +52,7 @@ SCOPES = {
     "device_read": "read:monitor",
     "item_dry_run": "read:queue",
     "queue_dry_run": "read:queue",
+    "estimates_get": "read:queue",
     "re_runs": "read:monitor",
     "re_metadata": "read:monitor",
     "plans_allowed": "read:resources",

@@ -16,6 +16,7 @@ from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.dispatch import handles
 from bluesky_qs.manager.handlers.queue import checked_item
 from bluesky_qs.manager.handlers.states import require_environment, require_run_engine
+from bluesky_qs.manager.walked import with_estimates
 from bluesky_qs.wire.codec import Encoded, json_text
 
 #: Most items of the queue that are walked.
@@ -38,7 +39,7 @@ async def item_dry_run(
     require_run_engine(ctx)
     prepared = {"item_uid": "dry-run", **checked}
     walked = await ctx.dry_runs.walk([prepared], ctx.lists.permissions_json, timeout)
-    report: Any = Encoded(walked.reports[0])
+    report: Any = Encoded(with_estimates(ctx.times.learned, [checked], walked.reports)[0])
     shown: Any = checked
     return {"item": shown, "report": report}
 
@@ -96,7 +97,8 @@ async def _walked(
     plans = [item for item in items if item["item_type"] == "plan"]
     reports: Sequence[bytes] = ()
     if plans:
-        reports = (await ctx.dry_runs.walk(plans, ctx.lists.permissions_json, seconds)).reports
+        walked = await ctx.dry_runs.walk(plans, ctx.lists.permissions_json, seconds)
+        reports = with_estimates(ctx.times.learned, plans, walked.reports)
     found = {item["item_uid"]: report for item, report in zip(plans, reports, strict=True)}
     shown = [item for item in items if item["item_uid"] in wanted]
     entries = [

@@ -7,6 +7,7 @@ import pytest
 
 from bluesky_qs.config.schema import Settings, Worker
 from bluesky_qs.errors import NoRunEngine
+from bluesky_qs.foresight.work import Member, Work
 from bluesky_qs.ipc.commands import DryRun
 from bluesky_qs.testing import AsyncManager
 
@@ -124,12 +125,14 @@ async def test_items_before_those_that_are_asked_for_are_walked_and_not_reported
 
 
 async def test_times_are_added_only_if_all_are_known(opened):
-    times = {"seconds": 10.0, "low": 9.0, "high": 12.0, "reason": "", "parts": {}}
-    unknown = times | {"seconds": None, "low": None, "high": None}
+    sleeps, moves = Work(), Work()
+    sleeps.slept = 10.0
+    moves.waits[Member("set", "motor", 1.0, 0),] = 1
     uids = await add(opened, COUNT, COUNT, COUNT)
-    opened.worker.dry_run = lambda item: {"estimate": unknown if item["item_uid"] == uids[2] else times}
+    opened.worker.dry_run = lambda item: {"work": (moves if item["item_uid"] == uids[2] else sleeps).to_json()}
     total = (await opened.do("queue_dry_run", uids=uids[:2], **GROUP))["total"]
-    assert (total["seconds"], total["low"], total["high"]) == (20.0, 18.0, 24.0)
+    assert total["seconds"] == pytest.approx(20.0, rel=0.01)
+    assert total["low"] < total["seconds"] < total["high"]
     assert (await opened.do("queue_dry_run", **GROUP))["total"]["seconds"] is None
 
 

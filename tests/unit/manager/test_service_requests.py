@@ -121,9 +121,9 @@ async def test_the_status_is_published_when_it_changes_and_once_a_second(manager
         news.connect(manager.info)
         news.subscribe(b"QS_Info")
         await manager.until(lambda _: b"QS_Info" in manager.subscribed)
-        await manager.add("count", ["det1"])
+        await manager.do("queue_mode_set", mode={"ignore_failures": True})
         _, payload = await news.recv_multipart()
-        assert json.loads(payload)["msg"]["status"]["items_in_queue"] == 1
+        assert json.loads(payload)["msg"]["status"]["plan_queue_mode"]["ignore_failures"] is True
         manager.clock.advance(1)
         _, again = await news.recv_multipart()
         assert json.loads(again)["msg"] == json.loads(payload)["msg"]

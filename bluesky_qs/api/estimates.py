@@ -1,0 +1,41 @@
+"""The types of estimates."""
+
+from typing import Literal, TypedDict
+
+EstimateSource = Literal["history", "walk", "points", "similar", "pace", "unknown"]
+
+
+class ItemEstimate(TypedDict):
+    """How long an item takes, in seconds without pauses, with an interval of 80 %.
+
+    ``source``: ``history`` (a completed run with the same parameters, start positions and settings), ``walk`` (times
+    of its actions), ``points`` (earlier runs, by the number of points), ``similar`` (other items of a long queue),
+    ``pace`` (how fast it runs) or ``unknown``. Then ``seconds`` is null, ``reason`` says why, and ``at_least`` is true
+    if ``low`` is the time of the known parts. ``start`` is when it starts (epoch seconds), while the queue is idle as
+    if it was started now; it starts later if the time of an earlier item is not known (``start_at_least``). It is null
+    behind an item that stops the queue.
+    """
+
+    seconds: float | None
+    low: float | None
+    high: float | None
+    at_least: bool
+    source: EstimateSource
+    reason: str
+    start: float | None
+    start_at_least: bool
+
+
+class QueueEstimate(TypedDict):
+    """How long the queue takes, from now. In loop mode this is one round, and ``end`` is null.
+
+    ``at_least`` is true if the time of an item is not known: it counts with the time of its known parts. ``end`` is in
+    epoch seconds.
+    """
+
+    seconds: float | None
+    low: float | None
+    high: float | None
+    at_least: bool
+    start: float | None
+    end: float | None

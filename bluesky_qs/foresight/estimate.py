@@ -1,0 +1,200 @@
+"""How long a plan takes: from a run with the same parameters, else from its work and learned times, else unknown."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from bluesky_qs.foresight.durations import Duration, Unknown
+from bluesky_qs.foresight.learned import Learned, Run
+from bluesky_qs.foresight.work import Member, Work
+
+#: The part of the ends that should be within an interval, and that of the normal distribution.
+_COVERED, _SIGMAS = 0.8, 1.28
+#: Errors of earlier estimates that are needed for an interval.
+_ENOUGH = 6
+#: The least uncertainty of an estimate: a part of it, and seconds.
+_LEAST, _LEAST_SECONDS = 0.02, 0.01
+#: The uncertainty of an estimate from the number of points only.
+_BY_POINTS = 0.4
+#: Messages whose times are not known are taken from all messages with the same command, or are this long.
+_MESSAGE = 3e-4
+_PARTS = {"set": "move", "trigger": "trigger", "kickoff": "trigger", "complete": "trigger", "prepare": "trigger"}
+_VERBS = {"set": "moved", "trigger": "triggered"}
+
+
+class Estimate(NamedTuple):
+    """How long a plan takes.
+
+    Attributes
+    ----------
+    seconds
+        None if it is not known.
+    low, high
+        An interval of 80 %. If ``seconds`` is None, ``low`` is what the known parts take.
+    source
+        ``history``, ``walk``, ``points`` or ``unknown``.
+    reason
+        Why it is not known.
+    parts
+        Seconds in moves, triggers, sleeps and the rest, if they were summed up.
+    """
+
+    seconds: float | None
+    low: float | None
+    high: float | None
+    source: str
+    reason: str = ""
+    parts: dict[str, float] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """The keys of ``estimates_get`` for an item, without its start."""
+        return {
+            "seconds": self.seconds,
+            "low": self.low,
+            "high": self.high,
+            "at_least": self.seconds is None and bool(self.low),
+            "source": self.source,
+            "reason": self.reason,
+        }
+
+
+def unknown(reason: str, at_least: float | None = None) -> Estimate:
+    """No estimate, for this reason."""
+    return Estimate(None, at_least, None, "unknown", reason)
+
+
+class Sum(NamedTuple):
+    """The time of a plan's work, as a sum of learned times.
+
+    ``deviation`` is of what differs from time to time, ``uncertainty`` of what is always the same.
+    """
+
+    parts: dict[str, float]
+    deviation: float
+    uncertainty: float
+    unknown: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """The time of the known parts."""
+        return sum(self.parts.values())
+
+
+def of_plan(
+    learned: Learned, plan: str, parameters: str, *, work: Work | None, points: int | None = None, reason: str = ""
+) -> Estimate:
+    """Estimate the time of a plan.
+
+    Parameters
+    ----------
+    learned
+        What was learned from earlier plans.
+    plan, parameters
+        Its name, and `parameters_key` of its item.
+    work
+        What the walk has found; None if the plan was not walked. It may be incomplete.
+    points
+        Number of points, if that is known.
+    reason
+        Why the work is incomplete or not known; empty if it is complete.
+    """
+    if runs := learned.same_runs(plan, parameters, work):
+        return _of_runs(runs)
+    if work is None:
+        return unknown(reason)
+    total = sum_of(learned, work)
+    if reason:
+        return _by_points(learned, plan, points) or unknown(reason, total.seconds)
+    if total.unknown:
+        return unknown(total.unknown[0], total.seconds)
+    factor = learned.bias(plan)
+    low, high = _interval(total, learned.errors(plan))
+    seconds = total.seconds * factor
+    return Estimate(seconds, low * factor, high * factor, "walk", parts=total.parts)
+
+
+def sum_of(learned: Learned, work: Work) -> Sum:
+    """Sum up the learned times of a plan's work."""
+    parts = {"move": 0.0, "trigger": 0.0, "sleep": work.slept, "other": 0.0}
+    variance = 0.0
+    uncertain: dict[tuple[str, str], float] = {}
+    missing: dict[str, None] = {}
+    for members, number in work.waits.items():
+        longest: tuple[float, Member, Duration] | None = None
+        for member in members:
+            found = _expected(learned, member, work)
+            if isinstance(found, Unknown):
+                missing[_reason(member, found)] = None
+            elif longest is None or found.mean > longest[0]:
+                longest = found.mean, member, found
+        if longest is not None:
+            mean, member, found = longest
+            command = member.command.split()[0]
+            parts[_PARTS.get(command, "other")] += number * mean
+            variance += number * found.deviation**2
+            key = command, member.device
+            uncertain[key] = uncertain.get(key, 0.0) + number * found.uncertainty
+    for (command, device), number in (*work.counts.items(), (("begin", ""), 1)):
+        parts["other"] += number * _message_time(learned, command, device)
+    return Sum(parts, math.sqrt(variance), math.sqrt(sum(each**2 for each in uncertain.values())), tuple(missing))
+
+
+def _expected(learned: Learned, member: Member, work: Work) -> Duration | Unknown:
+    settings = work.settings[member.settings]
+    unfit: Unknown | None = None
+    for command in dict.fromkeys((member.command, member.command.split()[0])):
+        durations = learned.actions.get((command, member.device))
+        if durations is None:
+            continue
+        found = durations.expected(member.amount, settings)
+        if isinstance(found, Duration):
+            return found
+        unfit = unfit or found
+    if unfit is not None:
+        return unfit
+    verb = _VERBS.get(member.command.split()[0], "used")
+    return Unknown(f"has not been {verb} in a plan yet")
+
+
+def _reason(member: Member, found: Unknown) -> str:
+    return f"{member.device} {found.reason}"
+
+
+def _message_time(learned: Learned, command: str, device: str) -> float:
+    sample = learned.messages.get((command, device))
+    if sample is None:
+        alike = [each.mean for (other, _), each in learned.messages.items() if other == command]
+        return statistics.median(alike) if alike else _MESSAGE
+    return sample.mean
+
+
+def _of_runs(runs: Sequence[Run]) -> Estimate:
+    """The median of the latest runs."""
+    times = [run.seconds for run in runs[-5:]]
+    seconds = statistics.median(times)
+    spread = max((abs(each - seconds) for each in times), default=0.0)
+    half = max(spread, _LEAST * seconds, _LEAST_SECONDS)
+    return Estimate(seconds, max(seconds - half, 0.0), seconds + half, "history")
+
+
+def _by_points(learned: Learned, plan: str, points: int | None) -> Estimate | None:
+    record = learned.plans.get(plan)
+    rates = [run.seconds / run.points for run in record.runs if run.points] if record else []
+    if not points or not rates or max(rates) > 2 * min(rates):
+        return None
+    seconds = statistics.median(rates) * points
+    return Estimate(seconds, seconds * (1 - _BY_POINTS), seconds * (1 + _BY_POINTS), "points")
+
+
+def _interval(total: Sum, errors: Sequence[float]) -> tuple[float, float]:
+    seconds = total.seconds
+    own = math.hypot(_SIGMAS * total.deviation, _SIGMAS * total.uncertainty)
+    own = max(own, _LEAST * seconds, _LEAST_SECONDS)
+    if len(errors) < _ENOUGH:
+        return max(seconds - own, 0.0), seconds + own
+    sizes = sorted(abs(each) for each in errors)
+    place = min(math.ceil(_COVERED * (len(sizes) + 1)) - 1, len(sizes) - 1)
+    half = max(math.expm1(sizes[place]) * seconds, _LEAST * seconds, _LEAST_SECONDS)
+    beyond = _SIGMAS * total.uncertainty / 2
+    return max(seconds - math.hypot(half, beyond), 0.0), seconds + math.hypot(half, beyond)

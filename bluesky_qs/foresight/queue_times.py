@@ -1,0 +1,156 @@
+"""When the items of a queue start, and when it ends. It knows no clock: all times are seconds from now."""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from bluesky_qs.foresight.estimate import Estimate
+
+#: An end that moves by less than both of these is still the same: seconds, and a part of the time to go.
+_MOVED_SECONDS, _MOVED_PART = 1.0, 0.02
+#: The part of the running plan that must be done before its own pace counts.
+_EARLY = 0.02
+
+
+class Step(NamedTuple):
+    """An item of the queue. ``estimate`` is None for an item that stops the queue."""
+
+    uid: str
+    estimate: Estimate | None
+
+
+class Start(NamedTuple):
+    """When an item starts, in seconds from now; it may be later if the time of an earlier item is not known."""
+
+    seconds: float
+    at_least: bool
+
+
+class Timeline(NamedTuple):
+    """The times of a queue.
+
+    Attributes
+    ----------
+    seconds
+        Until the end; the time of the known parts if ``at_least`` is true. None if nothing is known.
+    low, high
+        An interval of 80 %; ``high`` is None if a part is not known.
+    starts
+        By uid. Items behind a stop have no start.
+    """
+
+    seconds: float | None
+    low: float | None
+    high: float | None
+    at_least: bool
+    starts: dict[str, Start]
+
+
+def timeline(
+    steps: Iterable[Step], *, running: Estimate | None = None, gap: float = 0.0, stops_after_running: bool = False
+) -> Timeline:
+    """The times of the items.
+
+    Parameters
+    ----------
+    steps
+        The items of the queue, in order.
+    running
+        What remains of the running plan; None if none is running.
+    gap
+        Seconds between two plans.
+    stops_after_running
+        Whether the queue stops when the running plan has ended.
+    """
+    total = _Sum()
+    if running is not None:
+        total.add(running, 0.0)
+    starts: dict[str, Start] = {}
+    is_over = stops_after_running
+    for step in steps:
+        if is_over:
+            break
+        if step.estimate is None:
+            is_over = True
+            continue
+        starts[step.uid] = Start(total.seconds + (gap if total.number else 0.0), total.at_least)
+        total.add(step.estimate, gap if total.number else 0.0)
+    return total.timeline(starts)
+
+
+class _Sum:
+    """A sum of estimates. Half of each uncertainty is taken as common to all, the rest as independent."""
+
+    def __init__(self) -> None:
+        self.number = self.known = 0
+        self.seconds = 0.0
+        self.at_least = False
+        self._low = [0.0, 0.0]
+        self._high = [0.0, 0.0]
+
+    def add(self, estimate: Estimate, gap: float) -> None:
+        self.number += 1
+        if estimate.seconds is None:
+            self.at_least = True
+            self.seconds += (estimate.low or 0.0) + gap
+            self.known += estimate.low is not None
+            return
+        self.known += 1
+        self.seconds += estimate.seconds + gap
+        for sums, bound in ((self._low, estimate.low), (self._high, estimate.high)):
+            apart = abs((estimate.seconds if bound is None else bound) - estimate.seconds)
+            sums[0] += apart
+            sums[1] += apart**2
+
+    def timeline(self, starts: dict[str, Start]) -> Timeline:
+        if self.number and not self.known:
+            return Timeline(None, None, None, at_least=True, starts=starts)
+        low, high = ((plain + math.sqrt(squares)) / 2 for plain, squares in (self._low, self._high))
+        return Timeline(
+            self.seconds,
+            max(self.seconds - low, 0.0),
+            None if self.at_least else self.seconds + high,
+            self.at_least,
+            starts,
+        )
+
+
+def remaining(estimate: Estimate, *, elapsed: float, done: float | None) -> Estimate:
+    """What remains of a running plan.
+
+    Parameters
+    ----------
+    estimate
+        Its whole time.
+    elapsed
+        Seconds since its start, without pauses and suspensions.
+    done
+        The part of its points that is done; None if that is not known.
+    """
+    if done is None or done < _EARLY:
+        if estimate.seconds is None:
+            low = max((estimate.low or 0.0) - elapsed, 0.0)
+            return estimate._replace(low=low or None)
+        return _shifted(estimate, max(estimate.seconds - elapsed, 0.0))
+    done = min(done, 1.0)
+    paced = elapsed * (1 - done) / done
+    if estimate.seconds is None:
+        half = paced * (1 - done) / 2
+        return Estimate(paced, max(paced - half, 0.0), paced + half, "pace")
+    return _shifted(estimate, done * paced + (1 - done) * max(estimate.seconds * (1 - done), 0.0))
+
+
+def _shifted(estimate: Estimate, seconds: float) -> Estimate:
+    """The estimate of a rest: its interval is as wide in proportion."""
+    whole = estimate.seconds or 0.0
+    factor = seconds / whole if whole > 0 else 0.0
+    low, high = (whole if bound is None else bound for bound in (estimate.low, estimate.high))
+    return estimate._replace(seconds=seconds, low=low * factor, high=high * factor)
+
+
+def has_moved(old: float | None, new: float | None) -> bool:
+    """Whether a time to go differs from that at an earlier moment so much that clients should know."""
+    if old is None or new is None:
+        return old is not new
+    apart = abs(new - old)
+    return apart > _MOVED_SECONDS and apart > _MOVED_PART * max(abs(new), abs(old))

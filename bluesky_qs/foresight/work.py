@@ -1,0 +1,305 @@
+"""The work of a plan, summed up: its messages, and what its waits wait for.
+
+The walk and the worker sum up a plan in the same way, so that times observed in real runs apply to walked plans.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+#: Commands that start something that takes time, and whose end a later ``wait`` awaits.
+STARTING = frozenset({"set", "trigger", "kickoff", "complete", "prepare"})
+#: Different waits of one plan. Beyond each number, distances are rounded more coarsely.
+_MOST_WAITS = ((3, 500), (2, 1000), (1, 1500))
+#: Settings of one device, and different settings in one plan.
+_MOST_SETTINGS, _MOST_VERSIONS = 40, 200
+_LONGEST = 60
+#: Groups of messages to remember. A plan need not wait for what it starts.
+_MOST_GROUPS = 1000
+#: Depth to which the parents of a device are followed.
+_DEEPEST = 5
+
+#: The distance of a move, the text that a device is set to, or None if that is not known.
+Amount = float | str | None
+Settings = Mapping[str, float | str]
+
+
+class Member(NamedTuple):
+    """One of the actions that a wait waits for.
+
+    ``settings`` is the place of the device's settings in `Work.settings`.
+    """
+
+    command: str
+    device: str
+    amount: Amount
+    settings: int
+
+
+class Work:
+    """What a plan does, as far as it takes time.
+
+    Attributes
+    ----------
+    counts
+        Numbers of messages, by command and name of the device (empty if there is none).
+    waits
+        Numbers of waits, by what they wait for.
+    slept
+        Seconds in ``sleep`` messages.
+    starts
+        Positions of the devices before their first moves.
+    settings
+        Settings of devices; the first entry is empty.
+    ends
+        Settings of devices after the plan, by name, as far as the plan has used or changed them.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], int] = {}
+        self.waits: dict[tuple[Member, ...], int] = {}
+        self.slept = 0.0
+        self.starts: dict[str, float | str] = {}
+        self.settings: list[dict[str, float | str]] = [{}]
+        self.ends: dict[str, dict[str, float | str]] = {}
+
+    def wait_for(self, members: tuple[Member, ...]) -> None:
+        """Count a wait."""
+        self.waits[members] = self.waits.get(members, 0) + 1
+
+    @property
+    def digits(self) -> int:
+        """Significant digits to which distances are rounded now."""
+        return next((digits for digits, most in _MOST_WAITS if len(self.waits) < most), 0)
+
+    @property
+    def settings_used(self) -> dict[str, dict[str, float | str]]:
+        """The first settings of each device."""
+        used: dict[str, dict[str, float | str]] = {}
+        for members in self.waits:
+            for member in members:
+                used.setdefault(member.device, self.settings[member.settings])
+        return used
+
+    def overlaid(self, before: Mapping[str, Settings]) -> "Work":
+        """The same work, with the settings that devices had before the plan where the plan has not changed them."""
+        work = Work()
+        work.counts, work.slept, work.starts = self.counts, self.slept, self.starts
+        work.ends = {device: {**before.get(device, {}), **settings} for device, settings in self.ends.items()}
+        places: dict[tuple[str, int], int] = {}
+        for members, number in self.waits.items():
+            work.waits[tuple(work._placed(each, self, before, places) for each in members)] = number
+        return work
+
+    def _placed(
+        self, member: Member, other: "Work", before: Mapping[str, Settings], places: dict[tuple[str, int], int]
+    ) -> Member:
+        key = member.device, member.settings
+        if key not in places:
+            self.settings.append({**before.get(member.device, {}), **other.settings[member.settings]})
+            places[key] = len(self.settings) - 1
+        return member._replace(settings=places[key])
+
+    def to_json(self) -> dict[str, Any]:
+        """The work as an object for JSON."""
+        return {
+            "counts": [[*key, number] for key, number in self.counts.items()],
+            "waits": [[number, members] for members, number in self.waits.items()],
+            "slept": self.slept,
+            "starts": self.starts,
+            "settings": self.settings,
+            "ends": self.ends,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Work":
+        """The work that `to_json` has written."""
+        work = cls()
+        work.counts = {(command, device): number for command, device, number in data["counts"]}
+        work.waits = {tuple(Member(*each) for each in members): number for number, members in data["waits"]}
+        work.slept, work.starts, work.settings = data["slept"], dict(data["starts"]), list(data["settings"])
+        work.ends = dict(data["ends"])
+        return work
+
+
+class Begun:
+    """An action that has begun, until the plan waits for it."""
+
+    __slots__ = ("begin", "command", "device", "passed", "settings", "start", "target")
+
+    def __init__(self, command: str, device: str, *, start: Any, target: Any, settings: int, passed: int) -> None:
+        self.command = command
+        self.device = device
+        self.start = start
+        self.target = target
+        self.settings = settings
+        #: Number of sleeps and waits of the plan before it.
+        self.passed = passed
+        #: When it began, for who observes a real run.
+        self.begin: Any = None
+
+
+class Follower:
+    """Follows the messages of one plan and sums up its work.
+
+    Parameters
+    ----------
+    positions, settings
+        Positions and settings of devices by name, as far as they are known before the plan. They are changed.
+    """
+
+    def __init__(
+        self, positions: dict[str, Any] | None = None, settings: dict[str, dict[str, float | str]] | None = None
+    ) -> None:
+        self.work = Work()
+        self.positions = {} if positions is None else positions
+        self.settings = {} if settings is None else settings
+        self._versions: dict[str, int] = {}
+        self._groups: dict[Any, dict[str, Begun]] = {}
+        self._passed = 0
+
+    def message(self, message: Any, start: Any = None) -> Begun | None:
+        """Note a message. ``start`` is the position of a device before a move; None if only `positions` may have it."""
+        command, obj = message.command, message.obj
+        name = "" if obj is None else name_of(obj)
+        counts, key = self.work.counts, (command, name)
+        counts[key] = counts.get(key, 0) + 1
+        if command in STARTING:
+            return self._begin(command, obj, name, message, start)
+        if command == "sleep":
+            self._passed += 1
+            self.work.slept += seconds_of(message)
+        return None
+
+    def awaited(self, message: Any) -> list[Begun]:
+        """What this ``wait`` message waits for."""
+        group = message.args[0] if message.args else message.kwargs.get("group")
+        return list(self._groups.pop(group, {}).values())
+
+    def wait_for(self, begun: list[Begun]) -> list[Member]:
+        """Count a wait for these actions."""
+        if not begun:
+            return []
+        members = [self._member(each) for each in begun]
+        self._passed += 1
+        self.work.wait_for(tuple(sorted(members, key=str)) if len(members) > 1 else tuple(members))
+        return members
+
+    def set_to(self, device: str, name: str, value: Any) -> None:
+        """A setting of a device has this value from now on."""
+        settings = self.settings.setdefault(device, {})
+        if (plain := _plain(value)) is None or settings.get(name) == plain:
+            return
+        if name in settings or len(settings) < _MOST_SETTINGS:
+            settings[name] = plain
+            self._versions.pop(device, None)
+            self.work.ends[device] = settings
+
+    def _begin(self, command: str, obj: Any, name: str, message: Any, start: Any) -> Begun:
+        target = None
+        version = self._version(name)
+        if command == "set":
+            target = message.args[0] if message.args else None
+            start = self.positions.get(name) if start is None else start
+            self.positions[name] = target
+            self._note_setting(obj, name, target)
+        begun = Begun(command, name, start=start, target=target, settings=version, passed=self._passed)
+        group = message.kwargs.get("group")
+        if group not in self._groups and len(self._groups) >= _MOST_GROUPS:
+            self._groups.clear()
+        self._groups.setdefault(group, {})[name] = begun
+        return begun
+
+    def _member(self, begun: Begun) -> Member:
+        command = begun.command if begun.passed == self._passed else f"{begun.command} early"
+        if begun.command != "set":
+            return Member(command, begun.device, None, begun.settings)
+        if begun.start is not None:
+            self._note_start(begun)
+        return Member(command, begun.device, self._amount(begun), begun.settings)
+
+    def _note_start(self, begun: Begun) -> None:
+        if begun.device not in self.work.starts and (plain := _plain(begun.start)) is not None:
+            self.work.starts[begun.device] = plain
+
+    def _amount(self, begun: Begun) -> Amount:
+        if isinstance(begun.target, str):
+            return begun.target[:_LONGEST]
+        length = distance(begun.start, begun.target)
+        return None if length is None else rounded(length, self.work.digits)
+
+    def _note_setting(self, obj: Any, name: str, target: Any) -> None:
+        """What is set may be a setting of the devices to which it belongs."""
+        parent = getattr(obj, "parent", None)
+        for _ in range(_DEEPEST):
+            if parent is None:
+                return
+            self.set_to(name_of(parent), name, target)
+            parent = getattr(parent, "parent", None)
+
+    def _version(self, device: str) -> int:
+        found = self._versions.get(device)
+        if found is None:
+            settings = dict(self.settings.get(device, {}))
+            versions = self.work.settings
+            if settings in versions:
+                found = versions.index(settings)
+            elif len(versions) < _MOST_VERSIONS:
+                versions.append(settings)
+                found = len(versions) - 1
+            else:
+                found = 0
+            self._versions[device] = found
+            self.work.ends[device] = self.settings.get(device, {})
+        return found
+
+
+def seconds_of(message: Any) -> float:
+    """The seconds of a ``sleep`` message."""
+    seconds = _plain(message.args[0]) if message.args else None
+    return max(seconds, 0.0) if isinstance(seconds, float) else 0.0
+
+
+def name_of(obj: Any) -> str:
+    """The name of a device for learned times."""
+    name = getattr(obj, "name", None)
+    return name if isinstance(name, str) else ""
+
+
+def rounded(value: float, digits: int) -> float:
+    """The value, rounded to this number of significant digits; with 0 digits, to a power of two."""
+    if value <= 0 or not math.isfinite(value):
+        return 0.0
+    if not digits:
+        return 2.0 ** round(math.log2(value))
+    return round(value, digits - 1 - math.floor(math.log10(value)))
+
+
+def distance(start: Any, target: Any) -> float | None:
+    """The distance between two positions, of one axis or of several; None if they are not numbers."""
+    try:
+        one, other = _numbers(start), _numbers(target)
+        length = math.dist(one, other)
+    except (TypeError, ValueError):
+        return None
+    return length if math.isfinite(length) else None
+
+
+def _numbers(position: Any) -> list[float]:
+    plain = position.tolist() if hasattr(position, "tolist") else position
+    if isinstance(plain, str | bytes):
+        raise TypeError(plain)
+    return [float(each) for each in (plain if isinstance(plain, list | tuple) else [plain])]
+
+
+def _plain(value: Any) -> float | str | None:
+    """The value as a number or a short text; None for anything else."""
+    if isinstance(value, str):
+        return value[:_LONGEST]
+    if not hasattr(value, "__float__") or getattr(value, "size", 1) != 1:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,136 @@
+"""When the queue will have ended, from the estimates of its items and the progress of the running plan."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from bluesky_qs.foresight.estimate import Estimate
+from bluesky_qs.foresight.queue_times import Step, Timeline, has_moved, remaining, timeline
+from bluesky_qs.manager.clock import Clock
+from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.foresight import Foresight
+from bluesky_qs.manager.runner import Runner
+from bluesky_qs.plan_queue.queue import PlanQueue
+
+#: Seconds between two looks while a plan runs.
+_LOOK = 1.0
+
+
+class _Shown(NamedTuple):
+    """What the status shows, and what decides whether it has changed."""
+
+    end: float | None
+    seconds: float | None
+    at_least: bool
+
+
+class EndOfQueue:
+    """The end of the queue, for the status and for ``estimates_get``.
+
+    Attributes
+    ----------
+    uid
+        Changes when the end has moved so much that clients should know.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: PlanQueue,
+        foresight: Foresight,
+        runner: Runner,
+        environment: Environment,
+        clock: Clock,
+        changed: Callable[[], None],
+    ) -> None:
+        self._queue = queue
+        self._foresight = foresight
+        self._runner = runner
+        self._environment = environment
+        self._clock = clock
+        self._changed = changed
+        self._shown = _Shown(None, None, at_least=False)
+        self._seen: Any = None
+        self.uid = str(uuid4())
+
+    @property
+    def end(self) -> float | None:
+        """When the queue ends, in epoch seconds, for the status. None if it does not run or if that is not known."""
+        return self._shown.end
+
+    @property
+    def at_least(self) -> bool:
+        """Whether the queue may end later, because the time of an item is not known."""
+        return self._shown.at_least
+
+    def look(self) -> None:
+        """Show another end if it has moved."""
+        seen = self._foresight.version, self._queue.queue_uid, self._runner.switches.stop_pending
+        if seen != self._seen:
+            self._seen = seen
+            self._show()
+
+    async def live(self) -> None:
+        """Look at the running plan once a second, until canceled."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            if self._queue.running_uid is not None:
+                self._show()
+
+    def times(self) -> Timeline:
+        """The times of the queue from now."""
+        steps = [Step(uid, self._estimate(uid)) for uid in self._queue.uids()]
+        is_loop = self._queue.mode.loop
+        running = self.running_whole() if is_loop else self.running_rest()
+        stops = self._runner.switches.stop_pending and running is not None
+        return timeline(
+            steps, running=running, gap=self._foresight.times.gap, stops_after_running=stops and not is_loop
+        )
+
+    def running_rest(self) -> Estimate | None:
+        """What remains of the running plan; None if none is running."""
+        uid = self._queue.running_uid
+        if uid is None:
+            return None
+        expected, progress = self._foresight.expected(uid), self._environment.progress
+        done = None
+        if progress is not None and progress.item_uid == uid and expected.points:
+            done = progress.events / expected.points
+        return remaining(expected.estimate, elapsed=self.elapsed(), done=done)
+
+    def running_whole(self) -> Estimate | None:
+        """The whole time of the running plan, corrected by its progress; None if none is running."""
+        rest, elapsed = self.running_rest(), self.elapsed()
+        if rest is None or rest.seconds is None:
+            return rest
+        low, high = (rest.seconds if bound is None else bound for bound in (rest.low, rest.high))
+        return rest._replace(seconds=rest.seconds + elapsed, low=low + elapsed, high=high + elapsed)
+
+    def elapsed(self) -> float:
+        """Seconds that the running plan has run, without pauses and suspensions."""
+        since, run, state = self._queue.running_since, self._runner.running, self._environment.state
+        if since is None:
+            return 0.0
+        now = self._clock.time()
+        stood = state.time_suspended + (run.time_paused if run else 0.0)
+        held = state.waiting.since if state.waiting is not None else run.paused_since if run else None
+        if held is not None:
+            stood += max(now - held, 0.0)
+        return max(now - since - stood, 0.0)
+
+    def _estimate(self, uid: str) -> Estimate | None:
+        return None if self._foresight.stops(uid) else self._foresight.expected(uid).estimate
+
+    def _show(self) -> None:
+        found, now = self.times(), self._clock.time()
+        runs = self._queue.running_uid is not None and not self._queue.mode.loop
+        end = now + found.seconds if runs and found.seconds is not None else None
+        before = self._shown
+        old = None if before.end is None else before.end - now
+        new = None if end is None else end - now
+        moved = has_moved(old, new) if runs or old is not None else has_moved(before.seconds, found.seconds)
+        if moved or found.at_least != before.at_least:
+            self._shown = _Shown(end, found.seconds, found.at_least)
+            self.uid = str(uuid4())
+            self._changed()

@@ -1,0 +1,85 @@
+"""What a walk says about the time of a plan; the reports of dry runs, completed with estimates."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bluesky_qs.foresight.estimate import Estimate, of_plan, sum_of
+from bluesky_qs.foresight.learned import Learned, parameters_key
+from bluesky_qs.foresight.work import Settings, Work
+from bluesky_qs.wire.codec import json_text
+
+#: Settings of devices by name.
+AllSettings = Mapping[str, Settings]
+
+
+class Walked(NamedTuple):
+    """What remains of the walk of a plan.
+
+    Attributes
+    ----------
+    work
+        None if the walk has found nothing.
+    points
+        Number of points, as far as the plan was walked.
+    reason
+        Why the work is not the whole plan; empty if it is.
+    starts, ends
+        Positions of the devices that the plan moves, before and after it.
+    """
+
+    work: Work | None
+    points: int
+    reason: str
+    starts: Mapping[str, Any]
+    ends: Mapping[str, Any]
+
+    def settings_after(self, before: AllSettings) -> AllSettings:
+        """The settings of devices after the plan."""
+        return before if self.work is None else {**before, **self.work.overlaid(before).ends}
+
+
+def split(report: bytes) -> tuple[dict[str, Any], Walked]:
+    """Take the work out of the worker's report (JSON)."""
+    found: dict[str, Any] = json.loads(report)
+    data, motors = found.pop("work", None), found["motors"]
+    starts, ends = ({name: each[key] for name, each in motors.items()} for key in ("start", "end"))
+    work = None if data is None else Work.from_json(data)
+    return found, Walked(work, found["points"], _reason(found), starts, ends)
+
+
+def estimate(learned: Learned, plan: str, parameters: str, walked: Walked, before: AllSettings) -> Estimate:
+    """The time of a plan that was walked, with these settings before it. The rest is as in `of_plan`."""
+    work = walked.work and walked.work.overlaid(before)
+    return of_plan(learned, plan, parameters, work=work, points=walked.points, reason=walked.reason)
+
+
+def with_estimates(learned: Learned, items: Sequence[Mapping[str, Any]], reports: Sequence[bytes]) -> list[bytes]:
+    """The reports of dry runs (JSON) for clients. The plans of the items follow each other."""
+    before: AllSettings = learned.settings
+    shown: list[bytes] = []
+    for item, report in zip(items, reports, strict=True):
+        found, walked = split(report)
+        known = estimate(learned, item["name"], parameters_key(item), walked, before)
+        parts = known.parts
+        if parts is None and walked.work is not None:
+            parts = sum_of(learned, walked.work.overlaid(before)).parts
+        slept = found["estimate"]["parts"]["sleep"]
+        fields = {
+            **known.fields(),
+            "parts": {"move": None, "trigger": None, "other": None, **(parts or {}), "sleep": slept},
+        }
+        shown.append(json_text({**found, "estimate": fields}))
+        before = walked.settings_after(before)
+    return shown
+
+
+def _reason(report: Mapping[str, Any]) -> str:
+    """Why the walk does not show the whole plan."""
+    if report["reason"]:
+        return f"the dry run was cut off: {report['reason']}"
+    if report["errors"]:
+        return f"it would fail: {report['errors'][0]['msg']}"
+    if report["blocked"]:
+        return f"a dry run does not allow {report['blocked'][0]['call']}"
+    return ""
