@@ -18,6 +18,7 @@ from bluesky_qs.client.identity import login_of
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError, RequestError
 from bluesky_qs.words import files
+from bluesky_qs.words.arguments import ItemId
 from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS, SPREADSHEET
 from bluesky_qs.words.grammar import ParsedCommand, UsageError
 
@@ -109,7 +110,7 @@ def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
         if command.method == SPREADSHEET:
             return _write_spreadsheet(manager, **command.params)
         method = METHODS.find(command.method)
-        params = files.read(command.params)
+        params = _with_uids(manager, files.read(command.params))
         if method.name == "input_reply" and "text" not in params:
             from getpass import getpass  # noqa: PLC0415 - the other commands do not pay for it
 
@@ -126,6 +127,14 @@ def _carry_out(command: ParsedCommand, options: Options) -> ExitCode:
     if sent_no_lock_key({"params": params}, response):
         print("No lock key was sent: give it with -k KEY (--lock-key KEY)", file=sys.stderr)
     return ExitCode.REFUSED if response.get("success") is False else ExitCode.SUCCESS
+
+
+def _with_uids(manager: REManagerAPI, params: dict[str, Any]) -> dict[str, Any]:
+    if not any(isinstance(each, ItemId) for each in params.values()):
+        return params
+    from bluesky_qs.cli.item_ids import with_uids  # noqa: PLC0415 - the other commands do not pay for it
+
+    return with_uids(manager, params)
 
 
 def _no_lock_key(manager: REManagerAPI, method: Method[..., Any]) -> QSError:

@@ -14,6 +14,20 @@ LOCK_WORDS = ("environment", "queue", "all", "info")
 _LOCK_BOTH = "To lock the environment and the queue: lock all"
 
 
+#: Characters of the beginning of a uid.
+SHORTEST_UID = 4
+
+
+class ItemId(NamedTuple):
+    """A parameter whose value is the uid of an item that is named in a short form; see `cli.item_ids`.
+
+    ``back`` counts back from the item that ended last (1); 0 means that ``text`` is a uid or its beginning.
+    """
+
+    text: str
+    back: int
+
+
 class FileContents(NamedTuple):
     """A parameter whose value is in a file; `files.read` replaces it with the content."""
 
@@ -136,6 +150,20 @@ class Uid(Text):
 
     def fits(self, word: str) -> bool:
         return super().fits(word) and integer(word) is None
+
+
+class FinishedItem(Text):
+    """A plan or task with a log: ``-1`` is the plan that ended last; otherwise its uid, or the beginning of the uid."""
+
+    def read(self, rest: list[str], params: dict[str, Any]) -> None:
+        word = rest[0]
+        back = -(integer(word) or 0)
+        if back <= 0 and len(word) < SHORTEST_UID:
+            raise UsageError(
+                f"{word!r} is not a plan or task. Use -1 for the plan that ended last, or at least {SHORTEST_UID} "
+                "characters of a uid"
+            )
+        params[self.parameter] = ItemId(rest.pop(0), max(back, 0))
 
 
 class Names(Text):

@@ -4,6 +4,7 @@ from bluesky_qs.words.arguments import (
     Choice,
     Destination,
     File,
+    FinishedItem,
     Flags,
     Instruction,
     InstructionFor,
@@ -86,7 +87,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form(
             "log",
             "console_get",
-            Text("item_uid", "UID"),
+            FinishedItem("item_uid", "ID"),
             LineOptions(),
             limit=100_000,
             summary="Show what a plan or task printed; --level: logging records of DEBUG, INFO, WARNING, … or higher",

@@ -15,6 +15,8 @@ SOURCE    N, front, back or UID
 ITEM      a JSON object or a Python dictionary, in single quotes:
           '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 5}}'
 ITEMS     a list of them
+ID        -1: the plan that ended last; or a uid of a plan or task; or its
+          beginning, if the plan is running or in the history
 KEY       loop, ignore_failures"""
 
 

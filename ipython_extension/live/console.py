@@ -13,10 +13,17 @@ _OF_THE_SERVICE = re.compile(r"^\[[A-Z] [^\]\n]* bluesky_qs\.[^\]\n]*\][^\n]*\n"
 
 
 class ConsoleTail:
-    """Console output of the service from now on, if the service keeps it."""
+    """Console output of the service from now on, if the service keeps it.
 
-    def __init__(self, rm: REManagerAPI) -> None:
+    Parameters
+    ----------
+    selected
+        Parameters of `console_get` that select a log or lines.
+    """
+
+    def __init__(self, rm: REManagerAPI, **selected: Any) -> None:
         self._rm = rm
+        self._selected = selected
         self._since: int | None = None
         self._is_kept = True
         self.text = ""
@@ -47,7 +54,7 @@ class ConsoleTail:
         if not self._is_kept:
             return []
         try:
-            page = self._rm.console_get(self._since, limit=limit)
+            page = self._rm.console_get(self._since, limit=limit, **self._selected)
         except RequestFailedError:
             self._is_kept = False  # the service keeps no console, so there is nothing to show
             return []

@@ -1,7 +1,7 @@
 """The command that shows the console output of the service."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,7 @@ _AWAY = 15.0
 
 @word("log", "[ID] [--grep TEXT] [--level LEVEL] [-n N] [-f] [--full]")
 def log(session: Session, line: Line) -> ConsoleText | None:
-    """Show the last N lines of the console (20); with -f also show new output, until Ctrl-C.
+    """Show the last N lines of the console (20); with -f also show new output, until you press Ctrl-C.
 
     The console has the output of startup code, plans, scripts and the service itself.
 
@@ -45,6 +45,7 @@ def log(session: Session, line: Line) -> ConsoleText | None:
         %qs log -1
         %qs log 12 --grep motor
         %qs log -1 --level WARNING
+        %qs log 3fa9 -f
     """
     words, options = line.words(
         {"-f": None, "--full": None, "-n": line.count, "--grep": _text, "--level": partial(_level, line)}
@@ -52,12 +53,12 @@ def log(session: Session, line: Line) -> ConsoleText | None:
     if len(words) > 1:
         raise line.fault("log takes only one plan or task", words[1].start)
     selected = {name: options[name] for name in ("grep", "level") if name in options}
-    if (words or selected) and "f" in options:
-        raise line.fault("-f follows the whole console: leave out the plan, --grep and --level")
     if words:
         selected["item_uid"] = _uid(session, line, words[0])
+    if "f" in options:
+        _check_following(session, line, words, selected)
     wanted = options.get("n", _ALL if selected else _LINES)
-    tail = ConsoleTail(session.rm) if "f" in options else None
+    tail = ConsoleTail(session.rm, **selected) if "f" in options else None
     shown = _last_lines(session, wanted, selected)
     if item := session.ended_item(selected["item_uid"]) if words else None:
         shown.heading = partial(ended_heading, item, session.known())
@@ -67,7 +68,7 @@ def log(session: Session, line: Line) -> ConsoleText | None:
     if shown:
         print(shown.rstrip("\n"))
     try:
-        _follow(session, tail)
+        _follow(session, tail, selected.get("item_uid"))
     except KeyboardInterrupt:
         print(flush=True)  # start the prompt on a new line
     return None
@@ -108,13 +109,35 @@ def _last_lines(session: Session, count: int, selected: Mapping[str, Any]) -> Co
     return SelectedText(lines) if {"grep", "level"} & selected.keys() else ConsoleText(lines)
 
 
-def _follow(session: Session, tail: ConsoleTail) -> None:
-    """Print new output whenever a message announces it, and from time to time without a message."""
+def _check_following(session: Session, line: Line, words: Sequence[LineWord], selected: Mapping[str, Any]) -> None:
+    """Refuse to follow what has no new output."""
+    if not words:
+        if selected:
+            raise line.fault("-f without a plan shows all output: leave out --grep and --level, or give a plan")
+    elif not _is_running(session, selected["item_uid"]):
+        raise line.fault("This plan or task is not running, so it has no new output: leave out -f", words[0].start)
+
+
+def _is_running(session: Session, uid: str) -> bool:
+    """Whether a plan or task is running, so that its log may get new lines."""
+    if session.rm.status()["running_item_uid"] == uid:
+        return True
+    return session.rm.task_status(uid)["status"] == "running"
+
+
+def _follow(session: Session, tail: ConsoleTail, uid: str | None) -> None:
+    """Print new output whenever a message announces it, and from time to time without a message.
+
+    Return when the plan or task with this uid has ended.
+    """
     answered = time.monotonic()
     with session.rm.subscribe(CONSOLE) as messages:
         while True:
             try:
+                has_ended = uid is not None and not _is_running(session, uid)
                 print(tail.new(), end="", flush=True)
+                if has_ended:
+                    return
                 answered = time.monotonic()
             except RequestTimeoutError:
                 if time.monotonic() - answered > _AWAY:

@@ -153,6 +153,37 @@ async def test_a_pending_pause_has_its_time(waiting):
     await waiting.wait(PlanEnded)
 
 
+ASYNC_MOTOR = """
+import bluesky.plan_stubs as bps
+from ophyd_async.core import init_devices
+from ophyd_async.sim import SimMotor
+
+with init_devices():
+    stage = SimMotor(instant=False, initial_value=1.0)  # it moves at 1 mm/s
+
+
+def move(motor, target):
+    yield from bps.mv(motor, target)
+"""
+
+
+async def test_a_motor_of_ophyd_async_is_reported_with_the_part_that_is_done(worker):
+    driver = worker(ASYNC_MOTOR)
+    await driver.open()
+    await driver.start("move", "stage", 101)
+    wait = await wait_of(driver, "motor")
+    assert (wait.devices, json.loads(wait.start), json.loads(wait.target), wait.unit) == (["stage"], 1, 101, "mm")
+    pulse = await driver.wait(Pulse, lambda p: any(each["current"] > 1.1 for each in json.loads(p.devices)))
+    (device,) = json.loads(pulse.devices)
+    assert (device["name"], device["initial"], device["target"], device["done"]) == ("stage", 1, 101, False)
+    assert device["fraction"] == pytest.approx((device["current"] - 1) / 100)
+    assert 0 < device["fraction"] < 0.5
+    await driver.ask(PausePlan("immediate"))
+    await driver.wait_engine("paused")
+    await driver.ask(ContinuePlan("abort"))
+    assert (await driver.wait(PlanEnded)).exit_status == "aborted"
+
+
 HOOKS = """
 seen = []
 RE.waiting_hook = lambda statuses: seen.append(statuses is not None)

@@ -29,6 +29,55 @@ def qserver(accepting, clean_environment, monkeypatch, capsys):
     return command
 
 
+UIDS = [f"{n}b{n}c4444-0000-4000-8000-00000000000{n}" for n in range(4)]
+
+
+@pytest.fixture
+def logged(accepting):
+    """A service with three items in the history and a running plan; it answers each log with the uid."""
+    items = [{"name": "count", "item_uid": uid} for uid in UIDS[:3]]
+    accepting.answers["history_get"] = lambda params: {"success": True, "msg": "", "items": items[-params["limit"] :]}
+    accepting.answers["status"] = {"running_item_uid": UIDS[3], "extensions": ["limit", "item_uid"]}
+    accepting.answers["console_get"] = lambda params: {
+        "success": True,
+        "msg": "",
+        "messages": [{"time": 1.0, "msg": f"{params['item_uid']}\n", "seq": 1}],
+        "last": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("named", "uid"),
+    [
+        ("-1", UIDS[2]),
+        ("-3", UIDS[0]),
+        (UIDS[1][:6], UIDS[1]),
+        (UIDS[3][:4], UIDS[3]),
+        (UIDS[0], UIDS[0]),
+        ("7a7a7a7a", "7a7a7a7a"),
+    ],
+)
+def test_a_log_is_that_of_the_plan_that_is_named_in_a_short_form(logged, qserver, named, uid):
+    assert qserver("log", named) == (ExitCode.SUCCESS, f"{uid}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("-4", "There is no item -4: the history has only 3 items"),
+        ("12", "'12' is not a plan or task. Use -1 for the plan that ended last, or at least 4 characters of a uid"),
+        ("4444", "2 items have a uid that begins with '4444': 44440, 44441"),
+    ],
+)
+def test_a_name_of_a_log_that_fits_no_plan_is_an_error(logged, accepting, qserver, named, message):
+    if named == "4444":
+        items = [{"item_uid": "44440"}, {"item_uid": "44441"}, {"item_uid": "44440"}]
+        accepting.answers["history_get"] = {"success": True, "msg": "", "items": items}
+    code, out, err = qserver("log", named)
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert message in err
+
+
 def test_an_answer_is_printed_as_in_the_tutorials(accepting, qserver):
     accepting.answers["queue_item_add"] = lambda params: {
         "success": True,

@@ -1,5 +1,7 @@
 """The log of one plan or task at the prompt."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
@@ -101,7 +103,8 @@ def test_a_traceback_in_the_log_of_a_plan_is_folded_unless_asked(qs, qs_manager)
     [
         ("log -1 --level LOUD", "--level takes DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'LOUD'"),
         ("log 0 1", "log takes only one plan or task"),
-        ("log -1 -f", "-f follows the whole console"),
+        ("log -1 -f", "This plan or task is not running, so it has no new output: leave out -f"),
+        ("log --grep motor -f", "-f without a plan shows all output"),
         ("log 7", "The last table has no item 7"),
         ("log abcdef", "No item has a uid that begins with 'abcdef'"),
     ],
@@ -115,6 +118,26 @@ def test_a_log_that_is_no_longer_kept_is_an_error_with_the_uid(qs, ran, tmp_path
     next((tmp_path / "logs").glob(f"*{ran[1]}.log")).unlink()
     with pytest.raises(RequestFailedError, match=f"this item has no log.*{ran[1]}"):
         qs("log -1")
+
+
+def test_the_log_of_a_running_plan_is_followed_to_its_end(qs, qs_manager, capsys):
+    qs_manager.worker.on_plan("count", Print("begins\n"), Wait(), Print("moving\n"), Print("ends\n"))
+    uid = qs_manager.add("count", ["det1"])["item_uid"]
+    qs_manager.do("queue_start")
+    qs_manager.wait_until(lambda _: qs_manager.worker.is_waiting)
+
+    def proceed():
+        try:
+            qs_manager.wait_asked("console_get", 4)  # the command follows already
+            qs_manager.say("something else\n")
+        finally:
+            qs_manager.worker.proceed()
+
+    with ThreadPoolExecutor() as threads:
+        ending = threads.submit(proceed)
+        assert qs(f"log {uid} -f") is None
+        ending.result()
+    assert capsys.readouterr().out == "begins\nmoving\nends\n"
 
 
 def test_a_line_of_qserver_works_unchanged(qs, ran):
