@@ -1,7 +1,9 @@
 """Finds the plan or task that a short form on the command line means: ``-1``, or the beginning of a uid."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from bluesky_qs.api.values import HistoryItem
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.words.arguments import SHORTEST_UID, ItemId
 from bluesky_qs.words.grammar import UsageError
@@ -43,9 +45,9 @@ def _back_in_history(manager: REManagerAPI, back: int) -> str:
     return items[0]["item_uid"]
 
 
-def _newest(manager: REManagerAPI, count: int) -> list[dict[str, Any]]:
+def _newest(manager: REManagerAPI, count: int) -> Sequence[HistoryItem]:
     """The newest items of the history, oldest first."""
     reply = manager.history_get(limit=count)
     if reply.get("success") is False:
-        raise UsageError(reply["msg"])
+        raise UsageError(reply.get("msg", ""))
     return reply["items"]

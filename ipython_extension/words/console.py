@@ -42,6 +42,8 @@ def log(session: Session, line: Line) -> ConsoleText | None:
     INFO, WARNING, ERROR, CRITICAL); other lines count as INFO. Tracebacks are
     shown without the code of bluesky, and with it after --full.
 
+    With -f and the ID of a plan or task that is running, new output is shown until it ends.
+
         %qs log -1
         %qs log 12 --grep motor
         %qs log -1 --level WARNING
