@@ -19,7 +19,6 @@ from ipython_extension.shown.tables import (
     moment,
     plural,
     ranges,
-    roomiest,
     stood_still,
     wrapped,
 )
@@ -143,9 +142,10 @@ class HistoryView(Items):
     def _table(self, width: int | None, *, has_users: bool) -> tuple[Table, str]:
         """The table, and a note on the columns that it has no room for.
 
-        In a narrow terminal, metadata are worth more than the time that a plan took and its user. If plans would be
-        cut, that time gives way, then the user, as far as plans become whole by it. Metadata that few plans have take
-        nothing from the others. The scan id stays; a plan is cut instead.
+        In a narrow terminal, one column of metadata is worth more than the user and the time that a plan took; more of
+        them are worth less than that time. If plans would be cut, the user gives way, then that time, as far as plans
+        become whole by it. Metadata that few plans have take nothing from the others. The scan id stays; a plan is cut
+        instead.
         """
         rows = list(self.rows_by_number().values())
         everything = _Columns(took=True, scan_id=True, user=has_users)
@@ -155,14 +155,14 @@ class HistoryView(Items):
             table = self._with_columns({key: columns[key] for key in chosen}, everything)
             return table, _omitted(list(columns)[_MOST:])
         common = {key: texts for key, texts in columns.items() if len(rows) <= 3 * sum(map(bool, texts))}
-        leaner = [everything, everything._replace(took=False), everything._replace(took=False, user=False)]
+        leaner = [everything, everything._replace(user=False), everything._replace(took=False, user=False)]
         chosen, plain = max(
-            ((self._frequent(common, width, plain), plain) for plain in leaner), key=lambda each: len(each[0])
+            ((self._frequent(common, width, plain), plain) for plain in leaner), key=lambda each: bool(each[0])
         )
         ever_fewer = [each for each in leaner if each <= plain]
         tables = {each: self._with_columns({key: columns[key] for key in chosen}, each) for each in ever_fewer}
         narrow = [table for table in tables.values() if table.spare(width) >= 0] or [tables[leaner[-1]]]
-        table = roomiest(narrow, width)
+        table = max(narrow, key=lambda each: each.whole_rows(width))
         plain = next(each for each, of_these in tables.items() if of_these is table)
         chosen += _fitting({key: columns[key] for key in columns if key not in chosen}, table.spare(width))
         keys = [key for key in columns if key not in chosen]

@@ -111,6 +111,18 @@ def test_columns_that_do_not_fit_are_named_and_the_line_keeps_its_width(qs, meas
     assert ">comment<" in shown.html()
 
 
+def test_the_time_that_a_plan_took_is_worth_more_than_a_second_column_of_metadata(qs, measured):
+    measured(meta=lambda n: {"sample": f"S0{n}", "holder": f"holder number {n}"}, user=lambda n: "bob")
+    heading = lines(qs("history"))[1].split()
+    assert ("sample" in heading, "holder" in heading, "took" in heading) == (True, False, True)
+
+
+def test_a_plan_that_is_cut_anyway_leaves_the_time_that_it_took(qs, measured):
+    measured(args=lambda n: LONG if n == 1 else [["det1"]], meta=lambda n: {"sample": f"S0{n}"})
+    heading = lines(qs("history"))[1].split()
+    assert ("sample" in heading, "took" in heading) == (True, True)
+
+
 def test_the_names_of_many_omitted_columns_are_wrapped_and_never_cut(qs, measured):
     keys = [f"a_long_key_of_the_metadata_{n}" for n in range(6)]
     measured(meta=lambda n: dict.fromkeys(keys, f"value {n}"))
