@@ -70,6 +70,7 @@ _STATES: list[dict[str, Any]] = [
     {**_OPEN, "lock": {"environment": False, "queue": True}, "worker_background_tasks": 2},
     {**_OPEN, "worker_environment_state": "reserved", "worker_background_tasks": 1},
     {"manager_state": "initializing"},
+    {"manager_state": "initializing", "running_item_uid": "a", "items_in_queue": 2, **_progress(4, 10)},
     {"manager_state": "creating_environment", "items_in_queue": 3},
     {"manager_state": "closing_environment"},
     {"manager_state": "destroying_environment"},
@@ -90,6 +91,7 @@ _STATES: list[dict[str, Any]] = [
     {**_PAUSED, **_progress(3, 10, paused_since=NOW - 60), **_waiting("pause", "paused at 11:59 by grace", 60)},
     {**_RUNNING, **_waiting("motor", "waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)", 5)},
     {**_RUNNING, **_waiting("motor", "waiting for motor", 0.5)},
+    {**_RUNNING, "input_pending": {"prompt": " "}, **_waiting("input", "waiting for input", 5)},
     {**_RUNNING, "input_pending": {"prompt": " Sample in? "}, **_waiting("input", "waiting for input", 5)},
 ]
 

@@ -42,13 +42,13 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
 
 
 def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
-    """Describe progress: ``4/10``, or ``point 4 of 10, about 9 s to go``; empty if it is unknown."""
+    """Describe progress: ``4/10``, or ``4 of 10 points, about 9 s to go``; empty if it is unknown."""
     progress = PlanProgress.of(status)
     if progress is None:
         return ""
     if short:
         return f"{progress.events}/{progress.total}" if progress.total else str(progress.events or "")
-    parts = [f"point {progress.events} of {progress.total}"] if progress.total else []
+    parts = [f"{progress.events} of {plural(progress.total, 'point')}"] if progress.total else []
     if not progress.total and progress.events:
         parts = [plural(progress.events, "point")]
     if status.get("manager_state") == "paused" or is_suspended(status):

@@ -71,9 +71,10 @@ def _failed_lately(before: list[Item], last: Item) -> list[str]:
     if not failed or failed == [last]:
         return []
     counts = outcomes(failed)
-    ended = counts.pop("aborted", 0) + counts.pop("halted", 0)
+    ending = [each for each in ("aborted", "halted") if each in counts]
+    ended = sum(counts.pop(each) for each in ending)
     parts = [plural(len(recent), "plan"), *(f"{count} {status}" for status, count in counts.items())]
-    parts += [f"{ended} aborted or halted"] if ended else []
+    parts += [f"{ended} {' or '.join(ending)}"] if ended else []
     return [f"Last 24 h: {', '.join(parts)} (%qs history --failed)."]
 
 

@@ -70,7 +70,7 @@ def pause(session: Session, line: Line) -> View:
             # A published status may be from before the request. Only a newer one shows that the pause is over.
             if _pauses_no_more(status, now=now) and _pauses_no_more(status := session.status(), now=now):
                 break
-            if is_suspended(status) and (sentence := held_sentence(status)) != reported:
+            if not now and is_suspended(status) and (sentence := held_sentence(status)) != reported:
                 wait.put(f"{sentence} The plan pauses after that. To pause it at once: Ctrl-C, then %qs pause now")
                 reported = sentence
             wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}")

@@ -21,7 +21,7 @@ def test_the_running_plan_has_progress_and_says_what_it_waits_for(site, page, st
     site.add("scan", ["slow_det"], "slow_motor1", -2, 2, 3, meta={"sample": "S07"}, user="grace")
     site.add("count", ["det1"])
     started()
-    expect(page.get_by_label("State")).to_contain_text("Running scan([slow_det], slow_motor1, -2, 2, 3), point 1 of 3")
+    expect(page.get_by_label("State")).to_contain_text("Running scan([slow_det], slow_motor1, -2, 2, 3), 1 of 3 points")
     expect(page.get_by_text(re.compile(r"started \d\d:\d\d:\d\d by grace"))).to_be_visible()
     expect(page.get_by_label("Running now").get_by_text("S07")).to_be_visible()
     expect(page.get_by_text("1 more in the queue")).to_be_visible()

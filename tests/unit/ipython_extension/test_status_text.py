@@ -30,7 +30,7 @@ def test_a_pause_does_not_change_the_estimated_pace():
 
 
 def test_while_a_plan_is_paused_no_end_is_promised():
-    assert progress_text(running(4, 8, elapsed=10, state="paused")) == "point 4 of 8"
+    assert progress_text(running(4, 8, elapsed=10, state="paused")) == "4 of 8 points"
 
 
 def test_a_pause_without_a_known_plan_is_a_whole_sentence():
@@ -69,14 +69,14 @@ def suspended(events, total, *, elapsed, since):
 def test_while_a_plan_is_suspended_no_end_is_promised():
     status = suspended(4, 8, elapsed=110, since=time.time() - 100)
     assert PlanProgress.of(status).left == pytest.approx(10, abs=0.5)
-    assert progress_text(status) == "point 4 of 8"
+    assert progress_text(status) == "4 of 8 points"
 
 
 def test_a_suspended_plan_is_shown_as_suspended_with_the_reason():
     status = suspended(4, 8, elapsed=110, since=time.time() - 100) | {"items_in_queue": 0}
     shown = pretty(StatusView(status, {"item_type": "plan", "name": "count", "args": [["det1"]]}))
     first, second = shown.splitlines()
-    assert first == "Suspended in count(['det1']), point 4 of 8; nothing more in the queue."
+    assert first == "Suspended in count(['det1']), 4 of 8 points; nothing more in the queue."
     assert second == "Suspended since 14:02: Signal shutter is high."
     assert "<p>Suspended since 14:02: Signal shutter is high.</p>" in StatusView(status).html()
 
@@ -89,7 +89,7 @@ def moving(*, seconds, **more):
 
 def test_the_status_says_what_the_plan_waits_for():
     first, second = pretty(StatusView(moving(seconds=0.2))).splitlines()
-    assert first.startswith("Running, point 4 of 8, about 10 s to go")
+    assert first.startswith("Running, 4 of 8 points, about 10 s to go")
     assert second == "Waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)."
 
 
@@ -135,7 +135,7 @@ def test_a_long_type_leaves_the_table_readable():
 def test_one_point_gives_no_estimate():
     progress = {"events": 1, "num_points": 60, "time_start": time.time() - 0.4}
     printed = progress_text({"manager_state": "executing_queue", "running_item_progress": progress})
-    assert printed.startswith("point 1 of 60, for 0.")
+    assert printed.startswith("1 of 60 points, for 0.")
     assert "to go" not in printed
 
 

@@ -250,7 +250,7 @@ def test_the_sentence_names_the_running_plan_and_its_progress(qs, opened):
     opened.do("queue_stop")
     opened.wait_until(lambda status: opened.worker.is_waiting and status["running_item_progress"])
     sentence = shown(qs("")).splitlines()[0]
-    assert sentence.startswith("Running count([det1]), point 4 of 4, for ")
+    assert sentence.startswith("Running count([det1]), 4 of 4 points, for ")
     assert sentence.endswith(" s; nothing more in the queue; the queue stops after this plan.")
 
 

@@ -35,18 +35,22 @@ const STATES: Record<string, string> = {
 /** The state of the service as a lead, which has a color, and the rest of the sentence. */
 export function stateSentence(status: Status, plan: string, clock: Clock): { lead: string; rest: string } {
   const tail = [...waitingItems(status), ...flags(status)].map((part) => `; ${part}`).join("");
+  if (status.manager_state === "initializing" && status.running_item_uid) {
+    // What the store says about the progress of the plan is older than the restart.
+    return { lead: "The service is restarting", rest: `; before that, ${plan || "a plan"} was running${tail}.` };
+  }
   const progress = progressText(status, clock);
   const withPlan = plan !== "" && status.running_item_uid !== null;
   const lead = withPlan ? stateLead(status) : stateLead(status).replace(/ in$/, "");
   return { lead, rest: `${withPlan ? ` ${plan}` : ""}${progress ? `, ${progress}` : ""}${tail}.` };
 }
 
-/** `point 4 of 10, about 9 s to go (until 14:03:22)`; empty if nothing is known. */
+/** `4 of 10 points, about 9 s to go (until 14:03:22)`; empty if nothing is known. */
 export function progressText(status: Status, clock: Clock): string {
   const progress = planProgress(status, clock.now);
   if (progress === null) return "";
   const { events, total } = progress;
-  const parts = total ? [`point ${events} of ${total}`] : events ? [plural(events, "point")] : [];
+  const parts = total ? [`${events} of ${plural(total, "point")}`] : events ? [plural(events, "point")] : [];
   if (status.manager_state !== "paused" && !isSuspended(status)) {
     if (progress.left !== null) {
       const end = clock.zone.moment(clock.now + progress.left, clock.now);
@@ -128,8 +132,9 @@ function flags(status: Status): string[] {
   const locked = (["environment", "queue"] as const).filter((name) => lock?.[name]);
   const background = status.worker_background_tasks || 0;
   const question = status.input_pending;
+  const asked = question?.prompt.trim();
   const all: [string, unknown][] = [
-    [`user code is waiting for input: '${question?.prompt.trim()}'`, question],
+    [`user code is waiting for input${asked ? `: '${asked}'` : ""}`, question],
     ["a console is running code in the environment", status.worker_environment_state === "reserved"],
     ["the service is stopping", status.stopping && status.manager_state !== "idle"],
     ["pausing at the next checkpoint", status.pause_pending],
