@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib.util import find_spec
 from typing import Any
 
@@ -14,6 +15,7 @@ from bluesky_qs.cli.setting_options import add_levels, add_setting, require_door
 from bluesky_qs.config import load as config
 from bluesky_qs.config.schema import Settings, fields
 from bluesky_qs.errors import StartupError
+from bluesky_qs.ipc.hangup import early_hangup_handled
 
 _LOGGING = "operation.console_logging_level"
 _TITLES = {
@@ -55,11 +57,13 @@ def _start(values: dict[str, Any]) -> int:
     if loaded.settings.worker.use_ipython_kernel and find_spec("ipykernel") is None:
         raise StartupError("IPython kernel mode needs the package ipykernel: pip install 'bluesky-qs[kernel]'")
 
-    settings, key = _with_door(loaded.settings)
+    # With a door, SIGHUP means that files are to be read again. They are read when the service has started.
+    with nullcontext() if loaded.settings.http.addr is None else early_hangup_handled():
+        settings, key = _with_door(loaded.settings)
 
-    from bluesky_qs.supervisor import app  # noqa: PLC0415 - help and bad options need no sockets
+        from bluesky_qs.supervisor import app  # noqa: PLC0415 - help and bad options need no sockets
 
-    return app.run(settings, notes=loaded.described(), door_key=key)
+        return app.run(settings, notes=loaded.described(), door_key=key)
 
 
 def _with_door(settings: Settings) -> tuple[Settings, str | None]:

@@ -1,13 +1,15 @@
 """The command line of the service, up to the start."""
 
 import json
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from bluesky_qs.cli import http, setting_options, start_re_manager
+from bluesky_qs.cli import http, http_door, setting_options, start_re_manager
 from bluesky_qs.config.schema import fields
+from bluesky_qs.door import check
 from bluesky_qs.supervisor import app
 
 
@@ -123,6 +125,39 @@ def test_amount_of_logging_has_an_option_each(run, option, level):
 @pytest.mark.parametrize(("word", "value"), [("ON", True), ("OFF", False), ("on", True)])
 def test_switches_are_on_or_off(run, word, value):
     assert run("--console-output", word)[1].operation.print_console_output is value
+
+
+@pytest.fixture
+def hangups():
+    """The SIGHUPs that would have ended this process."""
+    arrived = []
+    before = signal.signal(signal.SIGHUP, lambda *_: arrived.append(True))
+    yield arrived
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_hangup_while_the_options_of_the_door_are_checked_does_not_end_the_service(run, hangups, monkeypatch):
+    def checked(options):
+        signal.raise_signal(signal.SIGHUP)
+        return check.Checked(options)
+
+    monkeypatch.setattr(check, "checked", checked)
+    assert run("--http")[0] == 0
+    assert hangups == []
+    signal.raise_signal(signal.SIGHUP)
+    assert hangups == [True]
+
+
+def test_a_hangup_while_the_program_of_a_door_is_imported_does_not_end_it(hangups, monkeypatch):
+    monkeypatch.setattr(http_door, "main", lambda _: signal.raise_signal(signal.SIGHUP) or 0)
+    assert http.main([]) == 0
+    assert hangups == []
+
+
+def test_what_a_door_imports_before_it_handles_hangups_is_little():
+    code = "import sys; from bluesky_qs.cli import http; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert not {"argparse", "bluesky_qs.config.schema"} & set(result.stdout.split())
 
 
 def test_help_is_fast_because_it_imports_little():
