@@ -17,8 +17,9 @@ from tests.ports import free_port
 from tests.system_packages import chromium, needs
 
 #: Screenshots of the views, to be looked at.
-SHOTS = Path(web_page.FOLDER).parents[2] / "build" / "screenshots"
+SHOTS = web_page.FOLDER.parents[2] / "build" / "screenshots"
 KEY = "k3yOfTheTests"
+_AXE = web_page.FOLDER.parent / "node_modules" / "axe-core" / "axe.min.js"
 
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -139,6 +140,20 @@ def page(site, new_page) -> Page:
     page.goto(site.link)
     page.get_by_text("Idle, the environment is open").wait_for()
     return page
+
+
+@pytest.fixture
+def findings():
+    """What axe finds on a page that is serious: ``findings(page)``."""
+    source = _AXE.read_text()
+
+    def run(page):
+        page.evaluate(source)
+        found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in serious]
+
+    return run
 
 
 @pytest.fixture

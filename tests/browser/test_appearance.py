@@ -1,13 +1,8 @@
 """How the page looks: from a phone to a wall, light and dark, for everybody."""
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
-from bluesky_qs.door import web_page
-
-_AXE = Path(web_page.FOLDER).parent / "node_modules" / "axe-core" / "axe.min.js"
 #: What each view has once it is complete.
 _VIEWS = {"now": "[role=option]", "history": "tbody tr", "console": ".line"}
 
@@ -33,20 +28,6 @@ def busy(site):
     site.service.do("queue_start")
     site.service.wait(lambda status: status["running_item_uid"], "a plan runs")
     return site
-
-
-@pytest.fixture
-def findings():
-    """What axe finds on a page that is serious: ``findings(page)``."""
-    source = _AXE.read_text()
-
-    def run(page):
-        page.evaluate(source)
-        found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
-        serious = [each for each in found if each["impact"] in ("serious", "critical")]
-        return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in serious]
-
-    return run
 
 
 def test_nothing_is_cut_off_and_axe_finds_nothing_serious(busy, new_page, findings, keep_picture):

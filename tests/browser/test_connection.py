@@ -14,7 +14,7 @@ def own_site(new_site):
     return site
 
 
-def test_the_page_says_what_is_away_and_is_right_again_without_a_reload(own_site, new_page):
+def test_the_page_says_what_is_away_and_is_right_again_without_a_reload(own_site, new_page, findings, keep_picture):
     page = new_page()
     page.goto(own_site.link)
     page.get_by_text("Idle, the environment is closed").wait_for()
@@ -25,6 +25,8 @@ def test_the_page_says_what_is_away_and_is_right_again_without_a_reload(own_site
     door.suspend()
     expect(alert).to_contain_text(re.compile(r"Connection lost: what you see is from \d\d:\d\d:\d\d\."))
     expect(page).to_have_title(re.compile("not connected"))
+    keep_picture(page, "connection-lost-1280-light")
+    assert findings(page) == []
     door.resume()
     expect(alert).to_be_hidden()
 

@@ -32,7 +32,8 @@ export class Model {
     const clock = signal<Clock>({ now: source.now(), zone: new Zone(-new Date().getTimezoneOffset() * 60) });
     this.clock = clock;
     const ticking = setInterval(() => {
-      clock.value = { ...clock.value, now: source.now() };
+      // What is old does not count on.
+      if (source.link.value.state === "live") clock.value = { ...clock.value, now: source.now() };
     }, TICK);
     this.faults = new Faults(source);
     this.past = new Past(source);
