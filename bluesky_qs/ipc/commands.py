@@ -135,7 +135,7 @@ class RunPlan(Command[None], frozen=True, tag=True):
 
 
 class PausePlan(Command[None], frozen=True, tag=True):
-    """Ask the RunEngine to pause. ``user`` requested it; empty if that is not known."""
+    """Pause the RunEngine. ``user`` requested it; empty if unknown."""
 
     option: Literal["deferred", "immediate"]
     user: str = ""

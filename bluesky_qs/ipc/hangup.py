@@ -1,4 +1,4 @@
-"""What SIGHUP means: the terminal of the process was closed, or somebody wants it to read its files again."""
+"""The meaning of SIGHUP: the terminal of the process was closed, or the process should read its files again."""
 
 import contextlib
 import os
@@ -15,17 +15,18 @@ class ControllingTerminal:
 
     @property
     def was_closed(self) -> bool:
-        """Whether there was a terminal, and it is gone."""
+        """Whether there was a terminal that is now closed."""
         return self._was_there and not _is_there()
 
 
 class EarlyHangup:
-    """Handles SIGHUP while a program starts that reads its files again at this signal: it would end the program.
+    """Handles SIGHUP during the start of a program that later reads its files again at this signal. Otherwise it would
+    end the program.
 
     Attributes
     ----------
     arrived
-        Whether the signal has arrived, so that the files must be read again.
+        Whether the signal has arrived and the files must be read again.
     """
 
     def __init__(self, *, outlives_terminal: bool) -> None:

@@ -3,9 +3,8 @@
 The manager's output has a mark after its line about the start of an item, because it has a pipe of its own: whoever
 reads both pipes can show that line before the output of the item.
 
-A mark is ``RS token kind uid US``, with control characters at both ends and a random token, so that nothing that user
-code prints is taken for one. It is written at once and is shorter than ``PIPE_BUF``, so that no other output gets into
-it.
+A mark is ``RS token kind uid US``, with control characters at both ends and a random token, so output of user code is
+never mistaken for a mark. It is written in one piece and is shorter than ``PIPE_BUF``, so no other output gets into it.
 """
 
 import os
@@ -17,7 +16,7 @@ from typing import NamedTuple
 #: The variable in which the supervisor gives a child its token. Without it, the child writes no marks.
 VARIABLE = "_QSERVER_OUTPUT_MARKS"
 
-#: A background task has marks for its begin and its end, too, and marks around each piece of its output.
+#: A background task also has marks for its beginning and its end, and around each piece of its output.
 _BEGIN, _END, _TASK_BEGIN, _TASK_END, _ASIDE, _ASIDE_END = b"b", b"e", b"B", b"E", b"(", b")"
 #: The manager is about to send an item to the worker.
 _SENT = b"s"
@@ -86,7 +85,7 @@ class Marks:
         return self._mark(_END, uid)
 
     def aside_begin(self, uid: str, time: float) -> bytes:
-        """The mark for the begin of a background task."""
+        """The mark for the beginning of a background task."""
         return self._mark(_TASK_BEGIN, f"{time:.6f} {uid}")
 
     def aside_end(self, uid: str) -> bytes:
@@ -94,7 +93,7 @@ class Marks:
         return self._mark(_TASK_END, uid)
 
     def aside(self, uid: str, text: str) -> list[bytes]:
-        """Output of a background task, in pieces that a pipe takes whole."""
+        """Output of a background task, in pieces small enough for one write to a pipe."""
         first, last = self._mark(_ASIDE, uid), self._mark(_ASIDE_END, "")
         room = select.PIPE_BUF - len(first) - len(last)
         data = text.encode(errors="backslashreplace")
@@ -143,7 +142,7 @@ class MarkReader:
         self._rest = data[stop:]
 
     def rest(self) -> bytes:
-        """Output that looked like the beginning of a mark and is none, because nothing follows."""
+        """Output that looked like the beginning of a mark but is not, because nothing follows."""
         rest, self._rest = self._rest, b""
         return rest
 

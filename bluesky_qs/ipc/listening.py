@@ -39,7 +39,7 @@ def listen(address: str, setting: str) -> socket.socket:
 
 
 def url(listening: socket.socket, *, tls: bool) -> str:
-    """Return the URL of a door that listens on this socket, for a browser on this computer if it can be reached so."""
+    """Return the URL of a door that listens on this socket, if possible for a browser on this computer."""
     host, port = listening.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - only compared
         host = "127.0.0.1"

@@ -56,12 +56,12 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
     pause_missed
         A pause was requested, but the plan ended first.
     return_value, return_value_is_text
-        What the plan returned, as JSON text; the text of the value if JSON does not support it. ``null`` unless the
-        plan completed.
+        The return value of the plan as JSON text; the text of the value if JSON does not support it. ``null`` unless
+        the plan completed.
     resumed_by_hand
         Somebody at a console, or code in the environment, has resumed the plan after a pause.
     time_paused, time_suspended
-        How many seconds the plan was paused, and held by suspenders.
+        Seconds that the plan was paused, and held by suspenders.
     """
 
     item_uid: str
@@ -124,8 +124,8 @@ class ProgressReport(msgspec.Struct, frozen=True, tag=True):
 class DocumentReport(msgspec.Struct, frozen=True, tag=True):
     """A document of the running plan (JSON). Not acknowledged.
 
-    JSON has null for the values of an event that are ``not_finite``: their texts (``nan``, ``inf``, ``-inf``) by field.
-    ``omitted`` names the fields of an event whose values were too large and are null, too.
+    Values of an event that JSON does not support are null; ``not_finite`` has their texts (``nan``, ``inf``, ``-inf``)
+    by field. ``omitted`` names the fields of an event whose values were too large and are null, too.
     """
 
     item_uid: str
@@ -162,7 +162,8 @@ class DryRunEnded(msgspec.Struct, frozen=True, tag=True):
 
 
 class Pulse(msgspec.Struct, frozen=True, tag=True):
-    """The worker's threads run. It is sent several times a second while a plan runs, and it is not acknowledged.
+    """Shows that the worker's threads are running. It is sent several times a second while a plan runs. Not
+    acknowledged.
 
     ``devices`` (JSON) lists the devices that the plan waits for, with positions, fractions and times.
     """

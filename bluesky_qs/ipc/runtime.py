@@ -119,5 +119,5 @@ def _owned(link: str) -> Path:
     return Path(link.removeprefix("ipc://") + _OWNED)
 
 
-#: Names of runtime directories: the number is the pid of the supervisor.
+#: Names of runtime directories. The number is the pid of the supervisor.
 NAME = re.compile(r"bluesky-qs-(\d+)-[0-9a-f]{8}")

@@ -58,7 +58,7 @@ class Waiting(msgspec.Struct, frozen=True):
     devices
         Names of the suspenders' signals.
     user
-        Who requested the pause; empty if it is not known.
+        Who requested the pause; empty if unknown.
     by_plan
         Whether the plan paused by itself: nobody requested the pause.
     """
@@ -78,7 +78,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class PlanWait(msgspec.Struct, frozen=True):
-    """What the running plan waits for while nothing holds it.
+    """The wait of a running plan that is neither paused nor suspended.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class PlanWait(msgspec.Struct, frozen=True):
     unit, precision
         Unit of the positions, and digits after the decimal point.
     place
-        File and line of user code; empty if they are not known.
+        File and line of user code; empty if unknown.
     """
 
     kind: Literal["motor", "trigger", "sleep", "user_code"]
@@ -126,13 +126,13 @@ class WorkerState(msgspec.Struct, frozen=True):
     waiting
         Why the plan is not making progress; None if it is.
     plan_wait
-        What the running plan waits for while nothing holds it; None if it waits for nothing.
+        The wait of a running plan that is neither paused nor suspended; None if it does not wait.
     pause_requested
         Time of the request for the pending pause in epoch seconds; None if no pause is pending.
     pulses
         Whether the worker sends a `Pulse` several times a second while a plan runs.
     time_suspended
-        How many seconds suspenders have held the plan, without the current suspension.
+        Seconds that suspenders have held the plan, without the current suspension.
     """
 
     environment: EnvironmentState

@@ -6,7 +6,7 @@ from bluesky_qs.ipc.frames import Command
 
 #: Seconds between two beats of a healthy manager.
 BEAT_PERIOD = 0.5
-#: Exit code of a manager that cannot start for a reason that may pass, and has logged it. See also `ConfigError`.
+#: Exit code of a manager that cannot start, has logged why, and may succeed later. See also `ConfigError`.
 ERROR_LOGGED = 75
 
 
@@ -85,7 +85,7 @@ class ReadConsole(Command[ConsolePage], frozen=True, tag=True):
 
 
 class ItemLog(msgspec.Struct, frozen=True):
-    """Where the log of an item is; ``path`` is None if there is none.
+    """The path of an item's log, or None if there is none.
 
     ``failure`` says why the latest output of some item could not be written; empty if it could.
     """
@@ -95,7 +95,7 @@ class ItemLog(msgspec.Struct, frozen=True):
 
 
 class FindItemLog(Command[ItemLog], frozen=True, tag=True):
-    """Write all that an item has printed into its log, and say where that is (see `store.item_logs`)."""
+    """Write all output of an item to its log, and return the path of the log (see `store.item_logs`)."""
 
     uid: str
 

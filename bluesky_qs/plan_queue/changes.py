@@ -72,7 +72,7 @@ class TrimEvents(msgspec.Struct, frozen=True, tag=True):
 
 
 class AddUndo(msgspec.Struct, frozen=True, tag=True):
-    """Append a record with which a change of the queue can be taken back, as JSON text."""
+    """Append a record to undo a change of the queue later, as JSON text."""
 
     data: bytes
 
@@ -136,7 +136,7 @@ NumberedItem = tuple[int, bytes]
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything that is stored, but of the history only the numbers of the items.
 
-    The queue is from front to back, the facts are by name, the others oldest first.
+    The queue is in order from the front, the facts are by name, and the others are oldest first.
     """
 
     items: list[StoredItem] = []

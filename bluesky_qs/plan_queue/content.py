@@ -1,4 +1,4 @@
-"""What is in the queue and in the history: the part of `PlanQueue` that changes nothing."""
+"""The content of the queue and the history: the read-only part of `PlanQueue`."""
 
 import json
 from typing import Any
@@ -84,7 +84,7 @@ class QueueContent:
 
     @property
     def history(self) -> ItemHistory:
-        """The numbers of the items in the history, to be read only."""
+        """The numbers of the items in the history. Do not change them."""
         return self._history
 
     def item(self, *, pos: Position | None = None, uid: str | None = None) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Delta(msgspec.Struct, frozen=True):
     taken, put
         Entries that left the queue, and entries that entered it.
     dropped, added
-        How many of the oldest history items were dropped, and how many new ones there are.
+        Number of the oldest history items that were dropped, and number of new ones.
     facts
         The facts before the edit.
     """
@@ -56,7 +56,7 @@ class Edit:
     events
         Published when the changes are durable.
     record
-        What is needed to undo the change later, on request; None if it is not of that kind.
+        The data to undo the change later, on request; None if it cannot be undone.
     """
 
     __slots__ = ("_items", "_revert", "changes", "events", "items_json", "record")
@@ -88,7 +88,7 @@ class Edit:
         self._revert = revert
 
     def by(self, user: str | None) -> Self:
-        """Note in the events which user made the change."""
+        """Record in the events which user made the change."""
         self.events = [replace(each, user=user) for each in self.events]
         self.record = self.record and replace(self.record, user=user)
         return self

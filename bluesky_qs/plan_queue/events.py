@@ -7,7 +7,7 @@ import msgspec
 from bluesky_qs.api.values import ChangeName
 from bluesky_qs.plan_queue.rules import ModeSwitches
 
-#: More uids are only counted, because an event says what happened and is not a copy of the queue.
+#: If there are more uids, the event has only their number, because it is not a copy of the queue.
 _MOST_UIDS = 100
 
 
@@ -17,7 +17,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
     Attributes
     ----------
     user
-        The user whose request made the change; None if it was not a request, or if the client did not say.
+        The user whose request made the change; None if it was not a request, or if the request had no user.
     """
 
     user: str | None = None

@@ -19,7 +19,7 @@ class ItemHistory:
     def __init__(self, numbers: range = range(0)) -> None:
         self._first, self._stop = numbers.start, numbers.stop
         self._durable_first, self._durable_stop = numbers.start, numbers.stop
-        #: The items from `_durable_stop` on, also those that were dropped again and are not durable either.
+        #: The items from `_durable_stop` on, including those that were dropped again before they were durable.
         self._newest: list[bytes] = []
         self._added = 0
 
@@ -38,7 +38,7 @@ class ItemHistory:
 
     @property
     def added(self) -> int:
-        """How many items have been added so far; unlike a number, it is never used again when items are taken back."""
+        """How many items have been added so far. Unlike a number, it is never reused when additions are undone."""
         return self._added
 
     def extend(self, added: Sequence[bytes]) -> None:
@@ -48,7 +48,7 @@ class ItemHistory:
         self._added += len(added)
 
     def drop(self, count: int) -> int:
-        """Drop the oldest ``count`` items; return how many there were, for `restore`."""
+        """Drop the oldest ``count`` items; return the number of dropped items, for `restore`."""
         dropped = min(count, len(self))
         self._first += dropped
         return dropped
@@ -60,7 +60,7 @@ class ItemHistory:
         del self._newest[len(self._newest) - added :]
 
     def stored(self, changes: Iterable[Change]) -> None:
-        """Note changes that are durable now. The items that they add are read from the store from now on."""
+        """Record changes that are durable now. Their items are read from the store from now on."""
         added = 0
         for change in changes:
             match change:

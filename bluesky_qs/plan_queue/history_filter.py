@@ -103,7 +103,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def accepts_all(self) -> bool:
-        """Whether it accepts every item."""
+        """Whether every item is accepted."""
         return not self._words and self.name is None and self.since is None and self.until is None
 
     def accepts_json(self, data: bytes) -> bool:
@@ -161,7 +161,7 @@ def is_user(shown: Any, wanted: str) -> bool:
 
 
 def merged_metadata(meta: Any) -> Mapping[str, Any]:
-    """The metadata of an item: an object, or a list of objects, of which the earlier ones win."""
+    """The metadata of an item: an object, or a list of objects; earlier ones take precedence."""
     parts = cast("list[Any]", meta) if isinstance(meta, list) else [meta]
     return ChainMap(*map(as_object, parts))
 
@@ -178,7 +178,7 @@ def _fields(data: bytes) -> _Fields:
     try:
         return msgspec.json.decode(data, type=_Fields)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # NaN and other things that only Python's json reads
+        pass  # NaN and other extensions that only Python's json reads
     try:
         return _fields_of(as_object(json.loads(data)))
     except (ValueError, RecursionError):

@@ -11,14 +11,14 @@ import msgspec
 
 from bluesky_qs.errors import ItemError
 
-#: The keys that an item keeps when it is queued, whatever else was sent with it.
+#: The keys that an item keeps when it is queued. All others are dropped.
 KNOWN_KEYS = frozenset(
     ("item_type", "name", "args", "kwargs", "meta", "item_uid", "user", "user_group", "properties"),
 )
 #: Levels of lists and objects in an item. Deeper items could be stored but not always read again.
 DEEPEST = 100
 _TOO_DEEP = f"The item is nested more than {DEEPEST} levels deep"
-#: Bytes of an item's JSON text. Every store can keep so many, and a result beside them.
+#: Bytes of an item's JSON text. Every store can hold this much, with a result.
 LARGEST = 256_000_000
 #: Properties of one execution: shown while the item runs, never queued.
 _RUN_PROPERTIES = frozenset(("time_start", "immediate_execution"))
@@ -101,7 +101,7 @@ def uid_of(item: bytes) -> str | None:
     try:
         return msgspec.json.decode(item, type=_WithUid).item_uid
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # NaN and other things that only Python's json reads
+        pass  # NaN and other extensions that only Python's json reads
     try:
         decoded: Any = json.loads(item)
     except (ValueError, RecursionError):
@@ -199,7 +199,7 @@ def _refuse_depth(item: dict[str, Any]) -> None:
 
 
 def _without_json_form(item: dict[str, Any]) -> str:
-    """The first value or key that JSON does not support, and where it is: ``kwargs['mask'][0] is of type bytes``."""
+    """The first value or key that JSON does not support, with its place: ``kwargs['mask'][0] is of type bytes``."""
     waiting: deque[tuple[str, Any]] = deque([("", item)])
     while waiting:
         place, value = waiting.popleft()

@@ -34,7 +34,7 @@ def spread(low: bytes | None, high: bytes | None, count: int) -> list[bytes]:
     length = max(_WHOLE, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))))
     while True:
         below, above = _floor(low, length), _floor(high, length)
-        if len(high) > length:  # cut off, hence what is left of it is smaller than itself and free
+        if len(high) > length:  # cut off, so the rest is smaller than the rank itself and free
             above += 1
         if above - below > count:
             return [_rank(below + (above - below) * n // (count + 1), length) for n in range(1, count + 1)]

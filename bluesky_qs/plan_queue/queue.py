@@ -75,7 +75,7 @@ class PlanQueue(QueueContent):
     # Changes by users
 
     def prepare(self, item: dict[str, Any]) -> Prepared:
-        """An item ready for `add_batch`. This is the slow part of adding an item; many items are prepared in slices."""
+        """An item ready for `add_batch`. This is the slow part of adding an item."""
         return Prepared.of(item, self._new_uid())
 
     def add(
@@ -113,7 +113,7 @@ class PlanQueue(QueueContent):
     def update(self, item: dict[str, Any], *, replace: bool = False, expected: dict[str, Any] | None = None) -> Edit:
         """Replace the queued item with the same ``item_uid``. With ``replace``, the new item gets a new uid.
 
-        ``expected`` is the item as the user read it; `ItemChanged` if it is another one now.
+        ``expected`` is the item as the user read it; `ItemChanged` is raised if it is different now.
         """
         uid = item.get("item_uid")
         if uid is not None and uid == self.running_uid:

@@ -1,4 +1,4 @@
-"""What a search of the history by words compares: the words of a request, and the text of an item."""
+"""The two sides of a search of the history by words: the words of a request, and the text of an item."""
 
 import json
 import re
@@ -11,11 +11,11 @@ import msgspec
 from bluesky_qs.errors import BadParams
 from bluesky_qs.plan_queue.items import as_object
 
-#: The most words of a search, and the most values of an item that are searched. A mask of a detector is not text.
+#: Maximum of words in a search, and of values of an item that are searched. A mask of a detector is not text.
 MOST_WORDS, MOST_VALUES = 50, 2000
 #: Bytes of an item. The parameters of larger ones are not searched, because it takes too long to read them.
 MOST_BYTES = 250_000
-#: Between two values. SQLite counts it as a word, so that ``5.1`` is not found in ``[1.5, 1]``.
+#: Separates two values. SQLite counts it as a word, so ``5.1`` is not found in ``[1.5, 1]``.
 _BETWEEN = " \ue000 "
 
 
@@ -27,13 +27,13 @@ class Phrase(msgspec.Struct, frozen=True):
 
 
 class SearchWords(msgspec.Struct, frozen=True):
-    """What an item must contain: all of these phrases."""
+    """The phrases that an item must contain, all of them."""
 
     phrases: tuple[Phrase, ...]
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """The words of a request: each finds words that begin with it; quoted text is found as it is.
+        """The words of a request. Each one finds words that begin with it; quoted text is matched exactly.
 
         >>> SearchWords.of('S03 "Cu foil"').phrases
         (Phrase(text='S03', whole=False), Phrase(text='Cu foil', whole=True))
@@ -68,7 +68,7 @@ class _Whole(_Named):
 
 
 def searched_text(item: bytes) -> str:
-    """The text of an item that a search looks at: name, parameters, metadata and the message of its result."""
+    """The searchable text of an item: name, parameters, metadata and the message of its result."""
     fields = _fields(item, _Named if len(item) > MOST_BYTES else _Whole)
     whole = fields if isinstance(fields, _Whole) else _Whole()
     message = fields.result.msg if fields.result else None
@@ -97,7 +97,7 @@ def _fields(item: bytes, kind: type[_Named]) -> _Named:
     try:
         return msgspec.json.decode(item, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # NaN and other things that only Python's json reads
+        pass  # NaN and other extensions that only Python's json reads
     try:
         fields = as_object(json.loads(item))
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What it takes to undo a change of the queue: the items as they were, and their places among the others."""
+"""The data to undo a change of the queue: the previous items, and their places among the others."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -8,10 +8,10 @@ import msgspec
 from bluesky_qs.api.values import ChangeName
 from bluesky_qs.plan_queue.entries import Entry, OrderedEntries
 
-#: Items to remember on either side of an item that moved or left, because the nearest ones may leave too.
+#: Number of neighbors to record on each side of an item that moved or left, because the nearest ones may leave too.
 _REACH = 10
 
-#: How the queue was changed. An addition is the undo of a clear or a removal.
+#: The kind of a change. An addition is the undo of a clear or a removal.
 ChangeKind = Literal["clear", "removal", "move", "edit", "addition"]
 
 
@@ -28,7 +28,7 @@ class UndoRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes
     ----------
     uids
-        The items: those that left, or the others with the uids that they have since then.
+        The uids of the items that left, or the new uids of the others.
     items
         The JSON texts of items that left or were edited, as they were before.
     stretches
@@ -75,12 +75,12 @@ def undo_record(
 
 
 def places(entries: OrderedEntries, stretches: Sequence[Stretch], missing: set[str]) -> Iterator[tuple[int, list[str]]]:
-    """The places of items that go back into the queue: an index, and the uids of the items that go there.
+    """The places of items that go back into the queue: an index, and the uids of its items.
 
     Each group must be put into ``entries`` before the next one is requested. Items go directly behind the nearest item
-    that was in front of them and is still in the queue, or else directly before the nearest one that followed. If
-    these two have changed their order, the place nearer to the former position is taken; if none is left, the former
-    position, or the back of a queue that is shorter now.
+    that was in front of them and is still in the queue. If there is none, they go directly before the nearest one that
+    followed. If these two have changed their order, the place nearer to the former position is taken; if none is left,
+    the former position, or the back of a queue that is shorter now.
     """
     for stretch in stretches:
         group: list[str] = []

@@ -1,4 +1,4 @@
-"""Knows the names that a user group may use, and warns about other names."""
+"""The names that a user group may use, and warnings about other names."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

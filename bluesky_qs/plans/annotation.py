@@ -183,7 +183,7 @@ class _Reader:
         if short in {"tuple", "Tuple"}:
             return Sequence("a list", Anything(), tuple)
         if short in _MAPPINGS:
-            # The values of a dictionary of any kind are most often metadata or settings: they stay as they are.
+            # The values of a dictionary of any kind are usually metadata or settings, so they are not changed.
             return Mapping(Type(), Type())
         if short == "Callable":
             return Name(Wanted.CALLABLE, "__CALLABLE__")

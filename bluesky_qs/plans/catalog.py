@@ -1,4 +1,4 @@
-"""Knows which plans and devices exist, which ones each user group may use, and whether an item may be queued.
+"""The existing plans and devices, those that each user group may use, and the check of an item before it is queued.
 
 A catalog computes each result on the first call and keeps it. When plans, devices or permissions change, a new catalog
 replaces it. The returned dictionaries are shared: do not change them.

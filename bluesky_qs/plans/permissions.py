@@ -1,4 +1,4 @@
-"""Knows which plans, devices and functions each user group may use."""
+"""The plans, devices and functions that each user group may use."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping

@@ -50,7 +50,7 @@ class Mismatch(NamedTuple):
 
 
 class NameCheck(Protocol):
-    """Knows the names of objects, and warns about other names."""
+    """Checks names of objects, and warns about unknown names."""
 
     def known(self, wanted: "Name") -> Container[str]:
         """The names of this type."""

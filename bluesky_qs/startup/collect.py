@@ -135,7 +135,7 @@ def _looks_like_a_plan(_name: str, value: Any) -> bool:
     if isinstance(value, type) or not callable(value) or is_device(value):
         return False
     function = function_of(value)
-    # Decorators of these packages wrap generator functions that are no plans: context managers, and other decorators.
+    # Decorators of these packages wrap generator functions that are not plans: context managers, and other decorators.
     package = getattr(function, "__globals__", {}).get("__name__", "").partition(".")[0]
     if package in _NO_WRAPPERS_OF_PLANS:
         return False

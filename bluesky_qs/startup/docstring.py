@@ -23,7 +23,7 @@ _PARAMETERS = {
     "input parameters",
     "params",
 }
-#: Headings that are known and no parameters, in lower case; sections with other headings belong to the description.
+#: Headings of other known sections, in lower case. Sections with unknown headings belong to the description.
 _OTHERS = {
     *(
         "returns",
@@ -48,7 +48,7 @@ _SPHINX = re.compile(
     rf":(?:(?:param|parameter|arg|argument|key|keyword)\s+(?:[^:]*\s)?({_NAME})\s*:\s*(.*)|\w[^:]*:.*)"
 )
 _FIELD = re.compile(r":\w+[^:`]*:(\s|$)")
-#: Words of a type. What consists of others, too, behind a name describes the parameter.
+#: Words of a type. If the text after a name has other words too, it describes the parameter.
 _TYPE_WORDS = {
     *(
         "int",
@@ -162,7 +162,7 @@ def _sections(lines: list[str]) -> Iterator[_Section]:
     found: list[_Section] = []
     for place, line in enumerate(lines):
         title = line.strip().rstrip(":").strip().lower()
-        # What is indented below a parameter belongs to it.
+        # Indented lines below a parameter belong to it.
         inside = (
             found and found[-1].heading in _PARAMETERS and _indentation(line) > _indentation(lines[found[-1].start])
         )

@@ -75,7 +75,7 @@ def text_of(error: BaseException) -> str:
 def place(
     error: BaseException, roots: Sequence[Path] = (), running: str | None = None
 ) -> tuple[str | None, int | None]:
-    """Return file and line of the innermost frame in the user's own code, or else outside of libraries.
+    """Return file and line of the innermost frame in the user's own code; if there is none, outside of libraries.
 
     Without such a frame, return the file that ran if it is known, or else the innermost frame. A syntax error in a
     readable file has its own location.

@@ -121,7 +121,7 @@ def find(
 
 
 def local_folder(code: StartupCode) -> Path | None:
-    """Return the folder that uploaded scripts appear to be in, and that they import from."""
+    """Return the folder for uploaded scripts: the folder in their ``__file__``, from which they also import."""
     folder = code.directory or (str(Path(code.script).parent) if code.script else code.module_folder)
     return Path(folder) if folder else None
 

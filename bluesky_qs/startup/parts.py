@@ -45,7 +45,7 @@ def class_has(kind: type, method: str) -> bool:
 
 
 def is_group(kind: type) -> bool:
-    """Whether objects of this class are ophyd-async devices, which may do nothing but group others."""
+    """Whether objects of this class are ophyd-async devices, which may only group others."""
     return any(_library(base) == "ophyd_async" for base in kind.__mro__) and class_has(kind, "children")
 
 

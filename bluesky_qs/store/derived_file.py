@@ -1,4 +1,4 @@
-"""A SQLite file in the state folder that can be made again, or lost, without a loss of anything else."""
+"""A SQLite file in the state folder that can be lost or created again without losing anything else."""
 
 import os
 import sqlite3
@@ -8,7 +8,7 @@ from pathlib import Path
 from bluesky_qs.store.place import network_file_system
 
 _FILES = ("", "-wal", "-shm", "-journal")
-#: Errors that are not the file's fault: a new file would have them, too.
+#: Errors that a new file would have too.
 _SURROUNDINGS = frozenset((
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM,
@@ -25,12 +25,12 @@ class DerivedFile:
     tables
         Statements that create its tables.
     application
-        Four letters that tell it from other files.
+        Four letters that distinguish it from other files.
     layout
-        Number of the tables' layout. A file of another number is started anew.
+        Number of the tables' layout. A file with another number is replaced by a new one.
     """
 
-    #: How the file gets smaller: ``INCREMENTAL`` if it can be told to.
+    #: How the file gets smaller; ``INCREMENTAL``: on request.
     vacuum = "NONE"
 
     def __init__(self, path: Path, tables: Sequence[str], *, application: bytes, layout: int) -> None:
@@ -45,7 +45,7 @@ class DerivedFile:
         return self._db is not None
 
     def open(self) -> None:
-        """Open the file. Start it anew if it is missing, damaged, or of another version.
+        """Open the file. Create a new one if it is missing, damaged, or of another version.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class DerivedFile:
             self._db = None
 
     def read(self, db: sqlite3.Connection) -> None:
-        """Read what must be known of a file that has just been opened."""
+        """Read the state of a file that has just been opened."""
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -110,5 +110,5 @@ class DerivedFile:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error means that the file must be started anew; otherwise that would not help."""
+    """Whether a new file would cure an error."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _SURROUNDINGS

@@ -1,6 +1,6 @@
 """The file with the documents of the last items.
 
-It is derived: the measured data are elsewhere. Whoever finds it missing or damaged starts it anew.
+It is derived: the measured data are elsewhere. If it is missing or damaged, a new one is created.
 """
 
 import sqlite3
@@ -13,20 +13,20 @@ import msgspec
 
 from bluesky_qs.store.derived_file import DerivedFile
 
-#: Number of the tables' layout. A file of another number is started anew.
+#: Number of the tables' layout. A file with another number is replaced by a new one.
 _LAYOUT = 1
 #: The number of a document is that of its item times this, and its place there. So the documents of an item are
 #: neighbors in the file, and are found and dropped as one range.
 _PER_ITEM = 2**32
-#: Events are told apart from the few documents that explain them.
+#: Events have their own table, apart from the few documents that explain them.
 _TABLES = (
     "CREATE TABLE items (number INTEGER PRIMARY KEY, uid TEXT UNIQUE, bytes INTEGER, missing INTEGER)",
     "CREATE TABLE events (number INTEGER PRIMARY KEY, payload BLOB NOT NULL)",
     "CREATE TABLE others (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, run TEXT NOT NULL, payload BLOB NOT NULL)",
 )
-#: Bytes of the file that a document takes beside its text.
+#: Bytes of the file that a document needs in addition to its text.
 _OVERHEAD = 20
-#: Most events, documents of other kinds, and bytes in one page.
+#: Maximum of events, of other documents, and of bytes in one page.
 MOST_EVENTS, MOST_OTHERS, MOST_BYTES = 50_000, 1000, 32_000_000
 #: The part of an item's documents that is kept if they alone are larger than the limit.
 _KEPT = 0.9
@@ -46,7 +46,7 @@ class DocumentPage(NamedTuple):
     Attributes
     ----------
     before
-        Place of the oldest event here if the item has older documents; else None.
+        Place of the oldest event of the page if the item has older documents; otherwise None.
     missing
         The number of events of the item that were not kept.
     """
@@ -87,7 +87,7 @@ class DocumentsFile(DerivedFile):
     Parameters
     ----------
     items, size
-        The number of items, and the bytes, that are kept at most.
+        The maximum number of items and bytes.
     """
 
     vacuum = "INCREMENTAL"
@@ -100,17 +100,17 @@ class DocumentsFile(DerivedFile):
 
     @property
     def missing(self) -> dict[str, int]:
-        """The items whose documents are in the file, oldest first, and how many events of each were not kept."""
+        """The items with documents in the file, oldest first, with the number of their events that were not kept."""
         return {uid: item.missing for uid, item in self._items.items()}
 
     def read(self, db: sqlite3.Connection) -> None:
-        """Read which items it has."""
+        """Read the list of items."""
         rows = db.execute("SELECT uid, number, bytes, missing FROM items ORDER BY number")
         self._items = {uid: _Item(number, size, missing) for uid, number, size, missing in rows}
         db.execute("PRAGMA journal_size_limit = 4000000")
 
     def add(self, documents: Mapping[str, Sequence[KeptDocument]], missing: Mapping[str, int]) -> None:
-        """Add documents of items, and the numbers of events that were not kept; drop what is beyond the limits.
+        """Add documents of items, and the numbers of events that were not kept; drop documents beyond the limits.
 
         Raises
         ------
@@ -134,7 +134,8 @@ class DocumentsFile(DerivedFile):
         self.connection.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
 
     def page(self, item_uid: str, limit: int, before: int | None = None) -> DocumentPage | None:
-        """The newest ``limit`` events older than the place ``before``, the documents between them, and what they need.
+        """The newest ``limit`` events older than the place ``before``, the documents between them, and those that they
+        need.
 
         They need the start and descriptor documents of runs that were open at the first of them. Fewer events are
         returned if the page would be too large. None if the item is not in the file.
@@ -192,7 +193,7 @@ class DocumentsFile(DerivedFile):
                 events.append((number, document.payload))
             else:
                 others.append((number, document.kind, _run(document), document.payload))
-        # A number may be there if the place was counted anew, because the file could not be read in between.
+        # A number may exist already if the places were counted again because the file could not be read.
         db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?)", events)
         db.executemany("INSERT OR IGNORE INTO others VALUES (?, ?, ?, ?)", others)
 
@@ -206,7 +207,7 @@ class DocumentsFile(DerivedFile):
             self._shorten(db, *self._items.values())
 
     def _drop(self, db: sqlite3.Connection, uid: str) -> int:
-        """Drop an item; return how many bytes it had."""
+        """Drop an item; return its size in bytes."""
         item = self._items.pop(uid)
         span = item.number * _PER_ITEM, (item.number + 1) * _PER_ITEM
         for table in ("events", "others"):
@@ -232,7 +233,7 @@ class DocumentsFile(DerivedFile):
 
     # ------------------------------------------------------------------------------------------------------ reading
     def _events(self, begin: int, end: int, limit: int) -> tuple[list[_Row], int]:
-        """The newest events in a range of numbers, and the number from which on other documents belong to them."""
+        """The newest events in a range of numbers, and the first number of the documents that belong to them."""
         rows: list[_Row] = []
         size = 0
         query = "SELECT number, payload FROM events WHERE number >= ? AND number < ? ORDER BY number DESC LIMIT ?"

@@ -1,6 +1,6 @@
 """The index of the history: a SQLite file that finds items by their words.
 
-It is derived from the history. Whoever finds it missing, damaged or out of date starts it anew, and nothing is lost.
+It is derived from the history. If it is missing, damaged or out of date, it is built again, and nothing is lost.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from bluesky_qs.plan_queue.items import uid_of
 from bluesky_qs.plan_queue.search_text import SearchWords, searched_text
 from bluesky_qs.store.derived_file import DerivedFile
 
-#: Number of the tables' layout. A file of another number is started anew.
+#: Number of the tables' layout. A file with another number is replaced by a new one.
 _LAYOUT = 1
 #: Contentless: the items themselves are in the store. Beginnings of so many letters have an index of their own, where
 #: the newest items are found without a look at all that have the word. Longer words are in fewer items.
@@ -43,11 +43,11 @@ class HistoryIndex(DerivedFile):
         self.first = self.stop = 0
 
     def read(self, db: sqlite3.Connection) -> None:
-        """Read which items it covers."""
+        """Read the range of the items in the index."""
         self.first, self.stop = db.execute("SELECT first, stop FROM covered").fetchone()
 
     def add(self, number: int, items: Sequence[bytes]) -> None:
-        """Add items, oldest first; ``number`` is that of the first one. They must adjoin those that are covered."""
+        """Add items, oldest first; ``number`` is that of the first one. They must adjoin the items in the index."""
         stop = number + len(items)
         first = min(number, self.first) if self.first < self.stop else number
         stop_of_all = max(stop, self.stop) if self.first < self.stop else stop
@@ -60,7 +60,7 @@ class HistoryIndex(DerivedFile):
         self.first, self.stop = first, stop_of_all
 
     def samples(self, first: int, count: int) -> list[Row]:
-        """Some rows, to compare them with the history: the newest one, and others from ``first`` on, evenly spaced."""
+        """Some rows to compare with the history: the newest one, and others from ``first`` on, evenly spaced."""
         first = max(first, self.first)
         step = max(1, (self.stop - first) // count)
         numbers = range(self.stop - 1, first - 1, -step)
@@ -96,7 +96,7 @@ class IndexReader:
 
 
 def _expression(words: SearchWords) -> str:
-    """The query as FTS5 writes it. Quoted text can be anything; FTS5 divides it into words."""
+    """The query in the syntax of FTS5. Quoted text can be anything; FTS5 divides it into words."""
     return " AND ".join(
         '"' + phrase.text.replace("\0", " ") + ('"' if phrase.whole else '" *') for phrase in words.phrases
     )
@@ -114,5 +114,5 @@ def _uids(number: int, items: Sequence[bytes]) -> Iterator[Row]:
 
 
 def index_uid(uid: str | None) -> str:
-    """A uid as the index keeps it."""
+    """A uid in the form of the index."""
     return (uid or "").encode(errors="replace").decode()

@@ -1,9 +1,8 @@
-"""The logs of items and tasks: what each of them printed, in files of its own in the state folder.
+"""The logs of items and tasks. The output of each one is in its own files in the state folder.
 
-A log has up to three files: ``logs/START-UID.log`` with its first half, and ``….log.1`` and ``….log.2`` with its
-end, of which the latter is the newer one. Each line of a file is a message as on the console: ``{"time", "msg",
-"seq"}`` as JSON. Messages are numbered, so that a gap in the numbers shows what was not kept. Lines that cannot be
-read are skipped.
+A log has up to three files: ``logs/START-UID.log`` with its first half, and ``….log.1`` and ``….log.2`` with its end,
+the latter being newer. Each line of a file is a message as on the console: ``{"time", "msg", "seq"}`` as JSON. Messages
+are numbered, so a gap in the numbers shows where messages are missing. Lines that cannot be read are skipped.
 """
 
 import contextlib
@@ -20,7 +19,7 @@ from bluesky_qs.wire.info import ConsoleMessage, console_payload
 
 #: Bytes that are kept of the beginning of a log, and of its end.
 HALF = 500_000
-#: What an empty file counts, because it needs a place in the folder.
+#: Bytes to count for an empty file, because it needs a place in the folder.
 _LEAST = 4096
 _NAME = re.compile(r"(\d{17})-([\w-]+)\.log(\.[12])?")
 _PLAIN = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -79,7 +78,7 @@ class LogFile:
         self.size += len(line)
 
     def miss(self) -> None:
-        """Note that a message was not kept."""
+        """Record that a message was not kept."""
         self._seq += 1
 
     def end(self) -> None:
@@ -96,7 +95,7 @@ class LogFile:
                 path.unlink(missing_ok=True)
 
     def _go_on_in_another_file(self) -> None:
-        """Write the end of the log into a new file, and keep the latest one besides."""
+        """Write the end of the log into a new file, and also keep the latest one."""
         _, older, newer = _paths(self.path)
         self.end()
         if newer.exists():
@@ -108,7 +107,7 @@ class LogFile:
     @staticmethod
     def _opened(path: Path) -> BinaryIO:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        # Not buffered, so that whoever kills this process loses nothing.
+        # Not buffered, so nothing is lost if this process is killed.
         return os.fdopen(descriptor, "wb", buffering=0)
 
 
@@ -140,7 +139,7 @@ class LogFolder:
         return log
 
     def grown(self, log: LogFile, before: int) -> None:
-        """Note that a log has grown from this size, and remove the oldest ones if they are too many."""
+        """Record that a log has grown from this size, and remove the oldest logs if they are too large."""
         self._size += max(log.size, _LEAST) - max(before, _LEAST)
         if self._size > self._limit:
             self._remove_oldest()
@@ -170,7 +169,7 @@ class LogFolder:
         log.remove()
 
     def _find(self) -> None:
-        """Find the logs that earlier services have written."""
+        """Find the logs of earlier services."""
         with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 if (found := _NAME.fullmatch(entry.name)) is None:

@@ -1,4 +1,4 @@
-"""Where the queue file is: the default path, network file systems, the lock on the file."""
+"""The place of the queue file: the default path, network file systems, the lock on the file."""
 
 import contextlib
 import fcntl

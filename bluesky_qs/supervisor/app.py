@@ -1,4 +1,4 @@
-"""The supervisor starts the manager, the workers and the HTTP door, replaces those that died or froze, and stops all.
+"""The supervisor starts the manager, the workers and the HTTP door, replaces those that die or freeze, and stops all.
 
 One thread waits for a message from the manager, a signal (such as the death of a child) or the next deadline.
 """
@@ -43,7 +43,7 @@ HURRY_TIMEOUT = 2.0
 #: Waking up so many seconds late means that nothing could run, including the manager.
 _OVERSLEPT = 1.0
 _TRACEBACK_TIME = 0.2
-#: Seconds for the last output of an item to get into its log, before the log is read without it.
+#: Seconds to wait until the last output of an item is in its log, before the log is read.
 _LOG_TIME = 0.5
 _REASONS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP: the terminal was closed"}
 
@@ -224,7 +224,7 @@ class Supervisor:
             wake = self._act(now)
 
     def _act(self, now: float) -> float:
-        """Do what is due, and return the time of the next deadline."""
+        """Perform the actions that are due, and return the time of the next deadline."""
         self._workers.tick(now)
         times = [] if self._workers.spare_due is None else [self._workers.spare_due]
         if self._door is not None:
@@ -304,7 +304,7 @@ class Supervisor:
             self._stop_again(reason, now)
 
     def _stop_manager(self, reason: str, now: float) -> None:
-        # A manager that has not served yet has nothing to put in order, and reads no message before its start is done.
+        # A manager that has not served yet has nothing to clean up, and reads no messages before its start is done.
         patience = self._settings.operation.plan_cleanup_timeout + STOP_TIMEOUT
         self._stop_due = now + patience if self._life.served else now
         self._link.push(

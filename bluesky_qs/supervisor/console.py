@@ -1,6 +1,6 @@
 """The console: the output of all processes, and a thread that publishes, keeps and prints it.
 
-Each worker has a pipe of its own, so that what its plans and tasks print can also be kept for each of them. The same
+Each worker has its own pipe, so the output of each plan and task can also be kept separately. The same
 thread owns the info socket, so it also publishes the manager's messages.
 """
 
@@ -67,7 +67,7 @@ class Console:
         self._reads = Pace(_READ_PERIOD if _enlarged(self.output) else 0.0, _READ_BURST)
         self._stop_reader, self._stop_writer = os.pipe()
         self._wake_reader, self._wake_writer = os.pipe()
-        #: What other threads want to be done in the console's own thread.
+        #: Calls from other threads that run in the console's thread.
         self._jobs: deque[Callable[[], None]] = deque()
         self._publish = publish
         self._encoding: Encoding = encoding
@@ -91,7 +91,7 @@ class Console:
     ) -> None:
         """Bind the sockets and start reading.
 
-        ``feed`` is the address for a subscriber that gets the console in any case.
+        ``feed`` is the address for a subscriber that always gets the console.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class Console:
         return output
 
     def log_of(self, uid: str, timeout: float) -> str | None:
-        """The path of the log of an item, when all that the item has printed is in it; None if there is no log.
+        """The path of an item's log, after all its output was written; None if there is no log.
 
         After ``timeout`` seconds, the path is None, too.
         """
@@ -156,7 +156,7 @@ class Console:
             os.close(fd)
 
     def _do(self, job: Callable[[], None]) -> None:
-        """Let the console's thread do this."""
+        """Run this in the console's thread."""
         self._jobs.append(job)
         os.write(self._wake_writer, b"\0")
 
@@ -198,13 +198,13 @@ class Console:
             self._polled = polled
 
     def _work(self) -> None:
-        """Do what other threads want."""
+        """Run the calls from other threads."""
         os.read(self._wake_reader, _READ_SIZE)
         while self._jobs:
             self._jobs.popleft()()
 
     def _read_for_log(self, uid: str, reply: Callable[[str | None], None]) -> None:
-        """Read what is in the pipes, and reply when it is in the log."""
+        """Read the pipes, and reply when their content is in the log."""
         for _ in range(_READS_AT_ONCE):
             if not self._read():
                 break

@@ -51,7 +51,7 @@ class Doorkeeper:
         self._reload_due = False
 
     def act(self, now: float) -> float | None:
-        """Do what is due; return the time of the next deadline, if there is one."""
+        """Perform the actions that are due; return the time of the next deadline, if there is one."""
         if self._stop_due is not None:
             return None if self.stopped(now) else self._stop_due
         if self._child is not None:
@@ -62,7 +62,7 @@ class Doorkeeper:
         return self._start_due
 
     def heard(self, now: float) -> None:
-        """Take note of heartbeats."""
+        """Record heartbeats."""
         if not self._drained() or self._child is None:
             return
         if self._life.last_beat is None:
@@ -98,7 +98,7 @@ class Doorkeeper:
         return self._child is None or self._child.poll() is not None or now >= self._stop_due
 
     def end(self) -> None:
-        """End the door, in an orderly way if it has not been asked before, and close what it used."""
+        """End the door (the first time in an orderly way), and close its descriptors."""
         if self._child is not None:
             if self._stop_due is None:
                 self._child.terminate()

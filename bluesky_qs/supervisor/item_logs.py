@@ -1,4 +1,4 @@
-"""Writes the logs of items and tasks, in a thread of its own, because a full or slow disk must delay nobody."""
+"""Writes the logs of items and tasks in a separate thread, because a full or slow disk must not delay anything."""
 
 import contextlib
 import logging
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 #: Seconds for which output waits for more, so that there are fewer and longer messages.
 _PERIOD = 0.1
-#: Characters of a message, and characters that may wait for the disk; more are not kept.
+#: Characters of a message, and characters that may wait for the disk. More are not kept.
 _LONGEST, _MOST_WAITING = 64 * 1024, 16 * 1024 * 1024
 
 Step = Callable[[], None]
@@ -95,7 +95,7 @@ class ItemLogs:
             self._do(lambda: reply(self._find(uid)))
 
     def stop(self, timeout: float) -> None:
-        """Write what waits, unless that takes longer than this time."""
+        """Write the waiting output, for at most this time."""
         if self._thread is None:
             return
         with self._condition:

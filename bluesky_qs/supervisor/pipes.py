@@ -1,4 +1,4 @@
-"""The pipes from which the console is read: one of the manager and the supervisor, and one of each worker."""
+"""The pipes with the output for the console: one for the manager and the supervisor, and one for each worker."""
 
 import codecs
 import os
@@ -31,7 +31,7 @@ class Pipe:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def read(self, size: int) -> bytes:
-        """Read what was printed, at most this many bytes; nothing if there is nothing."""
+        """Read output, at most this many bytes; empty if there is none."""
         try:
             data = os.read(self.reader, size)
         except BlockingIOError:
@@ -47,7 +47,7 @@ class Pipe:
         yield data, self._decoder.decode(data)
 
     def end(self) -> tuple[bytes, str]:
-        """What is still incomplete when nothing follows."""
+        """The incomplete rest, when no more output follows."""
         return b"", self._decoder.decode(b"", final=True)
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class WorkerOutput:
     writer
         File descriptor. Close it when the process has been started.
     token
-        What the worker needs for its marks.
+        The token for the worker's marks.
     """
 
     def __init__(self, logs: ItemLogs, enlarge: Callable[[int], bool], before_item: Callable[[str], None]) -> None:

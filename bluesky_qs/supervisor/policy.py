@@ -5,9 +5,9 @@ import msgspec
 from bluesky_qs.errors import ConfigError, QSError
 from bluesky_qs.ipc.supervision import ERROR_LOGGED
 
-#: A manager or a door without a heartbeat for so many seconds is frozen.
+#: Seconds without a heartbeat after which a manager or a door counts as frozen.
 FROZEN_AFTER = 4.0
-#: Seconds that it has for its start. Large lists and a slow store take time; a hanging start never ends.
+#: Seconds allowed for its start. Large lists and a slow store take time; a hanging start never ends.
 START_TIMEOUT = 60.0
 #: One that ends sooner is replaced more slowly each time.
 SHORT_LIFE = 2.0
@@ -25,7 +25,7 @@ class Exit(msgspec.Struct, frozen=True):
 
 
 class Life(msgspec.Struct, frozen=True):
-    """What is known about a manager or a door, and its predecessors. Times are monotonic.
+    """A record about a manager or a door and its predecessors. Times are monotonic.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ from bluesky_qs.wire.info import ConsoleMessage, console_payload
 PERIOD = 0.010
 #: Messages that leave without delay after a pause. Then, what is printed within a period becomes one message.
 BURST = 50
-#: Approximate number of characters in a message; so much is published without waiting.
+#: Approximate number of characters in a message. This amount is published without waiting.
 SIZE = 64 * 1024
 #: Bytes of messages that are kept for later requests.
 KEPT = 4 * 1024 * 1024

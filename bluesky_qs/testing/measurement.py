@@ -42,7 +42,7 @@ def dry_run(command: DryRun, script: "Foresees") -> DryRunEnded:
 
 
 class Foresees(Protocol):
-    """What a test has set about dry runs."""
+    """The settings of a test for dry runs."""
 
     dry_run: DryRunScript
     dry_run_refusal: str
@@ -166,7 +166,7 @@ class Measurement:
 
 
 def exit_status(last: steps.End | steps.Fail | steps.Return) -> ExitStatus:
-    """How a plan ends whose script ends with this step."""
+    """The end of a plan whose script ends with this step."""
     match last:
         case steps.End(status):
             return status
@@ -177,5 +177,5 @@ def exit_status(last: steps.End | steps.Fail | steps.Return) -> ExitStatus:
 
 
 def value_of(last: steps.End | steps.Fail | steps.Return) -> bytes:
-    """What a plan or task returns whose script ends with this step (JSON)."""
+    """The return value of a plan or task whose script ends with this step (JSON)."""
     return json_text(last.value if isinstance(last, steps.Return) else None)

@@ -167,7 +167,7 @@ class InProcessSupervisor:
     console
         The console messages, for ``console_get``.
     logs
-        What plans and tasks printed; kept if the manager's store has a state folder.
+        The output of plans and tasks; kept if the manager's store has a state folder.
     """
 
     def __init__(self, workers: WorkerSource, console: Record, logs: ItemLogs) -> None:

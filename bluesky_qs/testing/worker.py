@@ -73,14 +73,14 @@ class ScriptedWorker(InLoop):
     metadata
         ``RE.md``.
     readings
-        What ``device_read`` finds, by the names of devices; other devices are at 0.0.
+        The results of ``device_read``, by the names of devices; other devices are at 0.0.
     dry_run
         What a dry run reports, besides what it reports for a plan that does nothing; or a function that returns it for
         an item.
     times
         What the worker has measured during each plan (`bluesky_qs.ipc.reports.PlanTimes`); None: nothing.
     dry_run_refusal
-        Why the worker cannot make dry runs; empty if it can.
+        The reason why dry runs are refused; empty if they are possible.
     dry_run_carried
         A function that returns where devices are after a dry run of an item (`bluesky_qs.foresight.carried`, JSON).
     items

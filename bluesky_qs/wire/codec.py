@@ -60,7 +60,7 @@ def standard_json(text: bytes) -> bytes:
     return json.dumps(json.loads(text, parse_constant=lambda _: None)).encode()
 
 
-#: It also finds such words in strings, which only costs time.
+#: It also finds such words in strings, which only takes time.
 _NOT_STANDARD = re.compile(rb"[\[:,]\s*(?:NaN|-?Infinity)")
 
 

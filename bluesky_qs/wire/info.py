@@ -29,7 +29,7 @@ EVENT = b"QS_Event"
 DOCUMENT = b"QS_Document"
 PROGRESS = b"QS_Progress"
 
-#: `INFO` is published again after so many seconds without a change.
+#: Seconds without a change after which `INFO` is published again.
 INFO_PERIOD = 1.0
 
 
@@ -75,7 +75,7 @@ def document_payload(
 ) -> bytes:
     """Payload with a document of the plan ``item_uid``; ``document`` may be `codec.Encoded`.
 
-    ``beside`` says what its null values stand for: ``not_finite`` and ``omitted``, if any.
+    ``beside`` explains its null values: ``not_finite`` and ``omitted``, if any.
     """
     message = {"time": time.time(), "item_uid": item_uid, "name": name, "doc": document}
     return encode({**message, **{key: value for key, value in (beside or {}).items() if value}}, encoding)

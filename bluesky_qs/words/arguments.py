@@ -9,7 +9,7 @@ from bluesky_qs.words.grammar import Argument, UsageError
 _BOOLEANS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "off": False, "0": False, "no": False}
 
 
-#: Words that follow ``lock``, and a sentence for somebody who typed several of them.
+#: Words that follow ``lock``, and a hint for users who type several of them.
 LOCK_WORDS = ("environment", "queue", "all", "info")
 _LOCK_BOTH = "To lock the environment and the queue: lock all"
 
@@ -61,7 +61,7 @@ class RestOfLine(Text):
 
 
 class SearchWords(Text):
-    """``search WORD…``: all the remaining words. One with spaces was in quotes, so its words must follow each other."""
+    """``search WORD…``: all the remaining words. An argument with spaces was in quotes: exact words in this order."""
 
     words = ("search", "--search")
 
@@ -80,7 +80,7 @@ class SearchWords(Text):
 
 
 class LineOptions(Argument):
-    """``--grep TEXT`` and ``--level LEVEL``: which lines of a log to show."""
+    """``--grep TEXT`` and ``--level LEVEL``, which select lines of a log."""
 
     words = ("--grep", "--level")
     optional = True

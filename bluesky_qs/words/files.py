@@ -19,7 +19,7 @@ def read(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def naming_rows(params: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
-    """Return the reply; about a spreadsheet, it names the rows that are wrong or have warnings."""
+    """Return the reply. For a spreadsheet, it names the rows that are wrong or have warnings."""
     items = params.get("items")
     if not hasattr(items, "places"):
         return response

@@ -36,7 +36,7 @@ def entry(form: Form) -> str:
 
 
 def summary(form: Form) -> str:
-    """Return the summary of a form, or else the first sentence of its method's docstring."""
+    """Return the summary of a form, or the first sentence of its method's docstring."""
     if form.summary:
         return form.summary
     from bluesky_qs.api import METHODS  # noqa: PLC0415 - only needed for help

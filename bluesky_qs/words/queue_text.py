@@ -1,4 +1,4 @@
-"""Queue items as lines of text that a person can read and that give the same items again."""
+"""Queue items as lines of text that people can read and that produce the same items again."""
 
 import json
 import keyword
@@ -9,7 +9,7 @@ from typing import Any
 
 Item = dict[str, Any]
 
-#: The keys that a line keeps. User, group and uid are those of whoever queues the line.
+#: The keys that a line keeps. User, group and uid come from the user who queues the line.
 CONTENT = ("item_type", "name", "args", "kwargs", "meta")
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -23,8 +23,8 @@ def content(item: Mapping[str, Any]) -> Item:
 def item_line(item: Mapping[str, Any], known: Container[str], read: Callable[[str], Item | None]) -> str:
     """An item as the call that a user would type, with its metadata after ``--md``.
 
-    Names in ``known`` (devices, plans) have no quotes. ``read`` reads the line again, if it can. An item that it does
-    not get back exactly, such as one with several dictionaries of metadata, is written as JSON.
+    Names in ``known`` (devices, plans) have no quotes. ``read`` reads the line again. If the result differs from the
+    item, for example because it has several dictionaries of metadata, the item is written as JSON.
     """
     wanted = content(item)
     line = _call(wanted, known)

@@ -17,9 +17,9 @@ SUFFIXES = (".csv", ".xlsx")
 MOST_ROWS = 10_000
 LARGEST = 20_000_000
 _MOST_PARTS = 1000
-#: Cells of an XLSX file. One in use takes about 40 bytes; one that takes less is empty, but needs memory.
+#: Maximum of cells in an XLSX file. A cell in use takes about 40 bytes; smaller ones are empty, but need memory.
 _MOST_CELLS = 1_000_000
-#: Spreadsheet programs of some countries use the semicolon, because their numbers have commas.
+#: Spreadsheet programs in some countries use semicolons, because numbers there contain commas.
 _DELIMITERS = ",;\t"
 
 
@@ -28,7 +28,7 @@ class SpreadsheetError(QSError):
 
 
 class Cell(NamedTuple):
-    """A cell that is not empty: its stored value, or the reason why it has none that can be used."""
+    """A cell that is not empty: its stored value, or the reason why the value cannot be used."""
 
     value: str | int | float | bool
     problem: str = ""
@@ -56,12 +56,12 @@ def column_letters(column: int) -> str:
 
 
 def read_sheet(data: bytes, file_name: str) -> Sheet:
-    """The cells of a file; of a workbook, those of its first sheet.
+    """The cells of a file, or of the first sheet of a workbook.
 
     Raises
     ------
     SpreadsheetError
-        It is no CSV or XLSX file, is too large, or cannot be read.
+        It is not a CSV or XLSX file, is too large, or cannot be read.
     """
     name = PurePath(file_name).name
     if not is_spreadsheet(name):
@@ -142,7 +142,7 @@ def _xlsx(data: bytes, name: str) -> Sheet:
     openpyxl = _openpyxl()
     _check_package(data, name)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about parts of the file that do not matter here
+        warnings.simplefilter("ignore")  # warnings about parts of the file that are not used
         try:
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
             try:
@@ -177,10 +177,11 @@ def _first_sheet(sheet: Any, name: str) -> Sheet:
 
 @contextlib.contextmanager
 def _parsed(sheet: Any, *, data_only: bool) -> Iterator[Any]:
-    """A parser of the sheet, which gives one row at a time.
+    """A parser of the sheet that yields one row at a time.
 
     openpyxl's own way to the rows fills gaps with empty cells, and a small file may claim a billion of them. Reading
-    the whole sheet into objects takes three times as long, and memory. So this uses what both have in common.
+    the whole sheet into objects takes three times as long and more memory. So this uses the parser that both ways
+    share.
     """
     from openpyxl.worksheet._reader import WorkSheetParser  # noqa: PLC0415 - see `_openpyxl`
 
@@ -199,7 +200,7 @@ def _parsed(sheet: Any, *, data_only: bool) -> Iterator[Any]:
 
 
 def _put_stored_values(sheet: Any, formulas: set[tuple[int, int]], rows: dict[int, dict[int, Cell]]) -> None:
-    """Put what a spreadsheet program has stored in the place of the formulas."""
+    """Replace the formulas by their stored values."""
     with _parsed(sheet, data_only=True) as parser:
         for number, cells in parser.parse():
             for cell in cells:
@@ -212,7 +213,7 @@ def _put_stored_values(sheet: Any, formulas: set[tuple[int, int]], rows: dict[in
 
 
 def _check_package(data: bytes, name: str) -> None:
-    """Refuse a file that would not fit into memory, before anything in it is unpacked."""
+    """Refuse a file that is too large for the memory, before it is unpacked."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             problem = _problem(package)
@@ -224,10 +225,10 @@ def _check_package(data: bytes, name: str) -> None:
 
 def _problem(package: zipfile.ZipFile) -> str:
     parts = package.infolist()
-    # Python unpacks no part beyond the size that is declared for it.
+    # Python unpacks each part only up to its declared size.
     if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > LARGEST:
         return f"is larger than {LARGEST // 1_000_000} MB when unpacked"
-    # Parts with definitions of their own can grow while they are read. Spreadsheet programs write none.
+    # Parts with their own definitions can grow while they are read. Spreadsheet programs do not write such parts.
     for part in parts:
         text = package.read(part).replace(b"\0", b"")
         if b"<!DOCTYPE" in text:

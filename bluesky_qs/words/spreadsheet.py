@@ -1,4 +1,4 @@
-"""Plans from spreadsheets: a row for each, and a column for each parameter. Cells are parsed, never evaluated."""
+"""Plans from spreadsheets: one plan per row, and one parameter per column. Cells are parsed, never evaluated."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,14 +29,14 @@ _HAS_SYNTAX = re.compile(r"[\[\](){}'\"$]")
 
 
 class SheetRow(NamedTuple):
-    """The values in a row by heading, and where the row is: ``Sheet1, row 3``. A cell that is empty has no value."""
+    """The values in a row by heading, and the place of the row: ``Sheet1, row 3``. Empty cells have no value."""
 
     values: dict[str, Any]
     place: str
 
 
 class SheetPlan(NamedTuple):
-    """A plan, where its row is, and the columns of its arguments: by position in ``args``, or by name in ``kwargs``."""
+    """A plan, its row, and the columns of its arguments: by position in ``args``, or by name in ``kwargs``."""
 
     item: Item
     place: str
@@ -44,7 +44,7 @@ class SheetPlan(NamedTuple):
 
 
 class SheetItems(list[Item]):
-    """The items of a spreadsheet, and where their rows and arguments are."""
+    """The items of a spreadsheet, with the places of their rows and arguments."""
 
     def __init__(self, plans: Sequence[SheetPlan]) -> None:
         super().__init__(plan.item for plan in plans)
@@ -85,7 +85,7 @@ def read_rows(data: bytes, file_name: str) -> list[SheetRow]:
 
 
 class Places(Protocol):
-    """Where rows and arguments are, as `SheetItems` has it."""
+    """The places of rows and arguments, as in `SheetItems`."""
 
     @property
     def places(self) -> Sequence[str]:
@@ -99,7 +99,7 @@ class Places(Protocol):
 
 
 def naming_rows(reply: Mapping[str, Any], items: Places) -> dict[str, Any]:
-    """The reply about items, with a message that names the rows and columns of what is wrong or will probably fail."""
+    """The reply about items, with a message that names the rows and columns of errors and warnings."""
     refused = reply.get("success") is False
     named: list[str] = []
     for place, columns, result in zip(items.places, items.columns, reply.get("results") or (), strict=False):
@@ -115,7 +115,7 @@ def naming_rows(reply: Mapping[str, Any], items: Places) -> dict[str, Any]:
 
 
 def _columns_of(result: Mapping[str, Any], columns: Mapping[int | str, str]) -> list[str]:
-    """The columns of the arguments that the service names as wrong, in their order."""
+    """The columns of the wrong arguments in the reply, in order."""
     paths = [error["path"] for error in result.get("errors") or () if error.get("path")]
     return [f"column {column}" for column in dict.fromkeys(columns[path[0]] for path in paths if path[0] in columns)]
 
@@ -166,7 +166,7 @@ def _explained(parameter: Mapping[str, Any], kind: str) -> str:
         notes.append(f"default: {parameter['default']}")
     else:
         notes.append("required")
-    # A program would take a text that begins in this way for a formula.
+    # A spreadsheet program would read text that begins like this as a formula.
     return re.sub(r"^(?=[=+@-])", " ", f"{text} ({'; '.join(notes)})".strip())
 
 
@@ -175,7 +175,7 @@ def _first_line(text: Any) -> str:
 
 
 class _Table:
-    """The rows of a sheet below its headings. It collects the wrong cells, so that all can be named at once."""
+    """The rows of a sheet below its headings. It collects all wrong cells for one error message."""
 
     def __init__(self, sheet: Sheet, *, for_variables: bool = False) -> None:
         self.sheet = sheet
@@ -237,7 +237,7 @@ class _Table:
 
     def _heading_problem(self, text: str) -> str:
         if text in self._headings.values():
-            return f"the heading {text!r} is there twice"
+            return f"the heading {text!r} appears twice"
         if self._for_variables:
             if text == PLAN:
                 return "a table for --for has no plans; they are on the line"

@@ -175,7 +175,7 @@ def test_nothing_is_evaluated(text):
     ("headings", "problem"),
     [
         (["num"], "row 1, column A (num): the first row must have the headings, one of which is 'plan'"),
-        (["plan", "num", "num"], "row 1, column C (num): the heading 'num' is there twice"),
+        (["plan", "num", "num"], "row 1, column C (num): the heading 'num' appears twice"),
         (["plan", "how many"], "row 1, column B (how many): 'how many' is not the name of a parameter"),
         (["plan", "md."], "row 1, column B (md.): 'md.' is not the name of a parameter"),
         (["plan", "5"], "row 1, column B (5): '5' is not the name of a parameter"),
