@@ -96,11 +96,20 @@ class Known:
         self.main = facts.main or next(iter(reading), "")
         note_key: Note = lambda key, value: note(self, key, value)  # noqa: E731 - one for all keys
         #: The reading for the plan; `Positions` puts walked positions into it.
-        self.shown: dict[str, Any] = {key: Measured(key, each, note_key) for key, each in reading.items()}
+        self.shown: dict[str, Any] = {
+            key: dict(each) if self._is_position(key) else Measured(key, each, note_key)
+            for key, each in reading.items()
+        }
         self.bytes = _size(facts.description, self.shown)
         self.follows_others = bool(
             getattr(obj, "real_positioners", None) or getattr(getattr(obj, "parent", None), "real_positioners", None)
         )
+
+    def _is_position(self, key: str) -> bool:
+        """Whether a data key is the position of a motor. It is known like its start, and not a measured value."""
+        kind = type(self.obj)
+        is_motor = hasattr(kind, "position") or (hasattr(kind, "locate") and not hasattr(kind, "get_value"))
+        return is_motor and key in self.facts.reading and _follows_position(key, self.main)
 
     @property
     def start(self) -> Any:
@@ -183,7 +192,7 @@ class Positions:
         """The device is at this position from now on."""
         device.walked = value
         for key in device.shown if device.main in device.shown else (device.main,):
-            if key == device.main or key.endswith(("_setpoint", "-setpoint")):
+            if _follows_position(key, device.main):
                 timestamp = dict.get(device.shown.get(key, {}), "timestamp", _ZERO)
                 self._moved[key] = {"value": value, "timestamp": timestamp}
 
@@ -193,6 +202,10 @@ class Positions:
         if self._moved:
             shown = {key: self._moved.get(key, each) for key, each in shown.items()}
         return dict(shown)
+
+
+def _follows_position(key: str, main: str) -> bool:
+    return key == main or key.endswith(("_setpoint", "-setpoint"))
 
 
 def _neutral(obj: Any, facts: Facts) -> dict[str, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The runs of a walk: which are open, their streams, and the points in each stream."""
 
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 
@@ -14,6 +15,9 @@ class _Run:
         self.bytes = 0
         self.has_read = False
         self.keys: set[str] = set()
+        #: Ids of the devices in the point that has begun, and of those in each stream.
+        self.devices: set[int] = set()
+        self.streams: dict[str, frozenset[int]] = {}
         self.monitored: set[int] = set()
 
 
@@ -45,10 +49,10 @@ class Runs:
         run = self._require(key, "Cannot bundle readings without an open run: 'open_run' must come before 'create'")
         if run.stream is not None:
             _refuse("A second 'create' message is not allowed until the current event is closed with 'save' or 'drop'")
-        run.stream, run.bytes, run.has_read, run.keys = stream, 0, False, set()
+        run.stream, run.bytes, run.has_read, run.keys, run.devices = stream, 0, False, set(), set()
 
-    def read(self, key: Any, keys: Any, size: int) -> None:
-        """Add a reading to the point of the run, if one has begun."""
+    def read(self, key: Any, obj: Any, keys: Any, size: int) -> None:
+        """Add the reading of a device to the point of the run, if one has begun."""
         run = self._open.get(key)
         if run is None or run.stream is None:
             return
@@ -56,6 +60,7 @@ class Runs:
             twice = sorted(run.keys.intersection(keys))
             raise ValueError(f"Two devices of one point have the same data keys: {', '.join(twice)}")
         run.keys.update(keys)
+        run.devices.add(id(obj))
         run.bytes += size
         run.has_read = True
 
@@ -65,16 +70,19 @@ class Runs:
         if run.has_read:
             self.points[run.stream or ""] = self.points.get(run.stream or "", 0) + 1
             self.bytes += run.bytes
+            _same_devices(run, run.stream or "", run.devices)
         run.stream = None
 
     def drop(self, key: Any) -> None:
         """Forget a point that has begun."""
         self._bundling(key, "drop").stream = None
 
-    def declare(self, key: Any, stream: str) -> None:
-        """Declare a stream, which may stay empty."""
-        self._require(key, "Cannot declare a stream without an open run: 'open_run' must come before it")
+    def declare(self, key: Any, stream: str, objs: Iterable[Any] = ()) -> None:
+        """Declare a stream of these devices, which may stay empty."""
+        run = self._require(key, "Cannot declare a stream without an open run: 'open_run' must come before it")
         self.points.setdefault(stream, 0)
+        if devices := {id(obj) for obj in objs}:
+            _same_devices(run, stream, devices)
 
     def monitor(self, key: Any, obj: Any, stream: str) -> None:
         """Begin to monitor a device."""
@@ -111,6 +119,13 @@ class Runs:
         if run.stream is None:
             _refuse(f"A 'create' message must come before '{command}'")
         return run
+
+
+def _same_devices(run: _Run, stream: str, devices: Iterable[int]) -> None:
+    """Raise `RuntimeError` if the stream has other devices than before."""
+    if run.streams.setdefault(stream, frozenset(devices)) != frozenset(devices):
+        msg = f"Mismatched objects read: the stream {stream!r} of this run has other devices than before"
+        raise RuntimeError(msg)
 
 
 def _refuse(message: str) -> NoReturn:

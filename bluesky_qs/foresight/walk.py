@@ -117,8 +117,9 @@ class Walk:
         self.runs = Runs()
         self.findings = Findings(self.runs)
         self._began = self.clock.ahead
-        self._token = 0
         self._follower = Follower()
+        self._tokens: set[int] = set()
+        self._flying: set[str] = set()
 
     def next(self) -> None:
         """Be ready for the next plan of the queue, which begins where the last one has ended."""
@@ -199,7 +200,7 @@ class Walk:
 
     def _on_read(self, message: Any) -> dict[str, Any]:
         device = self._used(message, "read")
-        self.runs.read(message.run, device.shown.keys(), device.bytes)
+        self.runs.read(message.run, message.obj, device.shown.keys(), device.bytes)
         return self.positions.reading(device)
 
     def _on_save(self, message: Any) -> None:
@@ -209,10 +210,11 @@ class Walk:
         self.runs.drop(message.run)
 
     def _on_declare_stream(self, message: Any) -> None:
-        self.runs.declare(message.run, str(message.kwargs.get("name", "primary")))
-        for obj in (message.obj, *message.args):
-            if obj is not None:
-                self._device(obj)
+        objs = [obj for obj in (message.obj, *message.args) if obj is not None]
+        is_collected = message.kwargs.get("collect", False)
+        self.runs.declare(message.run, str(message.kwargs.get("name", "primary")), () if is_collected else objs)
+        for obj in objs:
+            self._device(obj)
 
     def _on_monitor(self, message: Any) -> None:
         device = self._used(message, "subscribe")
@@ -296,11 +298,14 @@ class Walk:
     def _on_kickoff(self, message: Any) -> DoneStatus:
         self.runs.require(message.run, "kickoff")
         device = self._used(message, "kickoff")
+        self._flying.add(device.name)
         self.findings.inexact(f"{device.name} measures by itself; its points and moves are not known beforehand")
         return _DONE
 
     def _on_complete(self, message: Any) -> DoneStatus:
-        self._used(message, "complete")
+        device = self._used(message, "complete")
+        if device.name not in self._flying:
+            self.findings.inexact(f"{device.name} completes what this plan has not begun")
         return _DONE
 
     def _on_collect(self, message: Any) -> None:
@@ -331,8 +336,14 @@ class Walk:
         name = getattr(callback, "__name__", type(callback).__name__)
         if type(callback).__name__ not in _ONLY_SHOW:
             self.findings.inexact(f"The plan subscribes {name} to its documents; a dry run has none")
-        self._token += 1
-        return self._token
+        token = len(self._tokens) + 1
+        self._tokens.add(token)
+        return token
+
+    def _on_unsubscribe(self, message: Any) -> None:
+        token = message.kwargs["token"] if "token" in message.kwargs else message.args[0]
+        if token not in self._tokens:
+            self.findings.inexact("The plan ends a subscription that is not its own")
 
     def _unknown(self, message: Any) -> None:
         self.findings.inexact(f"A dry run does not know the effect of the message '{message.command}'")
@@ -352,7 +363,6 @@ _WITHOUT_EFFECT = (
     "clear_checkpoint",
     "rewindable",
     "resume",
-    "unsubscribe",
     "publish",
     "RE_class",
     "install_suspender",

@@ -33,8 +33,8 @@ _SELF_TEST, _TRIES = 2.0, 3
 _FORK = 5.0
 #: Seconds between two forks while plans run one after the other.
 _SELDOM = 60.0
-#: Seconds after which a reading is too old.
-_RECENT = 2.0
+#: Seconds after which a reading is too old: immediately, because motors may have moved since.
+_RECENT = 0.0
 #: Seconds to wait for a reading; the reader gives up earlier.
 _READING = 1.5
 #: Seconds after the limit of a dry run for the reply to arrive.

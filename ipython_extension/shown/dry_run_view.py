@@ -12,6 +12,8 @@ from ipython_extension.shown.tables import length_of_time, moment, plural, short
 _WIDEST = 110
 #: A copy of the environment that is older than this number of seconds is worth a sentence.
 OLD = 60.0
+#: Digits after the point that positions may have; what is smaller is left by arithmetic.
+_DIGITS = 15
 #: Lines that are shown of a list, and of the output.
 _MOST = 10
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>[^\n]+)(?:\n +(?P<code>[^\n]+))?')
@@ -90,8 +92,8 @@ def _motor(name: str, motor: Mapping[str, Any]) -> str:
 
 
 def place_of(trace: str) -> str:
-    """The innermost line of the user's own code: ``scan.py, line 12``; empty without a traceback."""
-    return next(map(_file_and_line, _innermost(trace)), "")
+    """The innermost line of the user's own code: ``scan.py, line 12``; empty if there is none."""
+    return next((_file_and_line(frame) for frame in _innermost(trace) if _is_own(frame)), "")
 
 
 def _place(trace: str) -> Iterator[str]:
@@ -103,8 +105,12 @@ def _place(trace: str) -> Iterator[str]:
 def _innermost(trace: str) -> list[re.Match[str]]:
     """The innermost frame of the user's own code, if there is a traceback."""
     frames = list(_FRAME.finditer(trace))
-    own = [each for each in frames if not any(part in each["file"] for part in _INSTALLED)]
+    own = [each for each in frames if _is_own(each)]
     return (own or frames)[-1:]
+
+
+def _is_own(frame: re.Match[str]) -> bool:
+    return not any(part in frame["file"] for part in _INSTALLED)
 
 
 def _file_and_line(frame: re.Match[str]) -> str:
@@ -119,7 +125,7 @@ def _some(lines: list[str]) -> list[str]:
 def _number(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "unknown" if value is None else shortened(str(value), 40)
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = f"{round(value, _DIGITS) + 0.0:.6g}" if isinstance(value, float) else str(value)
     return text.replace("-", "\N{MINUS SIGN}")
 
 

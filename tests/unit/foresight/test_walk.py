@@ -1,6 +1,7 @@
 """The walk answers messages as the RunEngine does, and notes what they would do."""
 
 import gc
+import json
 from types import SimpleNamespace
 
 import bluesky.plan_stubs as bps
@@ -13,6 +14,7 @@ from bluesky.utils import Msg
 from ophyd import SoftPositioner
 from ophyd.sim import hw
 
+from bluesky_qs.foresight.carried import Carried
 from bluesky_qs.foresight.devices import Facts
 from bluesky_qs.foresight.walk import Clock, Walk
 
@@ -356,3 +358,62 @@ def test_what_a_call_was_blocked_for_makes_the_result_unknown(sim):
     walk.run([Msg("null")])
     walk.findings.block("open('x')", "")
     assert (walk.report()["ok"], walk.report()["exact"]) == (None, False)
+
+
+def test_a_stream_with_other_devices_than_before_is_an_error_as_in_a_real_run(sim):
+    def plan():
+        yield from bps.open_run()
+        yield from bps.trigger_and_read([sim.det1])
+        yield from bps.trigger_and_read([sim.det2])
+
+    assert "Mismatched objects read" in walked(plan())["errors"][0]["msg"]
+    with pytest.raises(RuntimeError, match="Mismatched objects read"):
+        ran(plan())
+
+
+def test_the_position_of_a_motor_is_no_measured_value(sim):
+    assert walked(further(sim.motor))["exact"] is True
+    assert walked(bps.rd(sim.det1))["exact"] is False
+
+
+def further(motor):
+    """A move by 1 from the walked position, which relative plans only see in a dry run of the worker."""
+    start = yield from bps.rd(motor)
+    yield from bps.mv(motor, start + 1)
+
+
+def test_the_next_plan_begins_where_the_last_one_has_ended(sim):
+    walk = Walk(look)
+    walk.run(bp.list_scan([sim.det1], sim.motor, [3, 4]))
+    assert walk.report()["points"] == 2
+    walk.next()
+    walk.run(further(sim.motor))
+    report = walk.report()
+    assert (report["points"], report["motors"]["motor"]["start"], report["motors"]["motor"]["max"]) == (0, 4, 5)
+
+
+def test_positions_can_be_given_to_another_walk(sim):
+    walk = Walk(look)
+    walk.run(bps.mv(sim.motor, 3, sim.motor1, 2.5))
+    walk.next()
+    carried = Carried.of(json.loads(json.dumps(walk.carried.as_json())))
+    other = Walk(look, carried=carried)
+    other.run(further(sim.motor))
+    assert other.report()["motors"]["motor"] | {"units": None} == {
+        "start": 3,
+        "min": 3.0,
+        "max": 4.0,
+        "end": 4,
+        "units": None,
+    }
+
+
+def test_what_follows_a_plan_that_was_cut_off_is_not_exact(sim):
+    walk = Walk(look)
+    walk.run(bps.input_plan("Go?"))
+    walk.next()
+    walk.run(bps.mv(sim.motor, 1))
+    assert (walk.report()["exact"], walk.report()["ok"]) == (False, True)
+    walk.next()
+    walk.run(bp.count([sim.det1]))
+    assert walk.report()["exact"] is True
