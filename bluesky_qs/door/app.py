@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from bluesky_qs.api.paths import PREFIX
 from bluesky_qs.door import extra_routes, methods, metrics, openapi, pages, probes, uploads, web_page
 from bluesky_qs.door.audit import audit
+from bluesky_qs.door.caller import ANONYMOUS
 from bluesky_qs.door.door import Door, Observer
 from bluesky_qs.door.refusals import (
     CSRFRefused,
@@ -218,10 +219,14 @@ class _App:
             return
         call.caller = await self._door.sign_in.caller(HTTPConnection(call.scope))
         if route.scope not in call.caller.scopes:
-            if not route.scope.startswith("read:"):  # a page may poll what it may not read
-                action = route.method or f"{route.verb} {route.path}"
-                audit(call, call.caller.user, action, result=no_scope(route.scope))
+            _audit_refusal(call, route, route.scope)
             raise missing_scopes([route.scope], call.caller.scopes)
+
+
+def _audit_refusal(call: Call, route: Route, scope: str) -> None:
+    """Note who may not use the route. A page may poll what it may not read, and strangers could fill the log."""
+    if not scope.startswith("read:") and call.caller.credential != ANONYMOUS:
+        audit(call, call.caller.user, route.method or f"{route.verb} {route.path}", result=no_scope(scope))
 
 
 _UNEXPECTED = Answer(b'{"detail":"Unexpected error in the HTTP server. Its log has the details."}', status=500)

@@ -6,6 +6,9 @@ import msgspec
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
+#: In place of the name of a credential, for requests without one.
+ANONYMOUS = "anonymous"
+
 
 class Credentials(msgspec.Struct, frozen=True):
     """Credentials that do not come in a header, cookie or query: those of the first message of a websocket."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
-from bluesky_qs.door.caller import Caller, Credentials
+from bluesky_qs.door.caller import ANONYMOUS, Caller, Credentials
 from bluesky_qs.door.refusals import HTTPRefusal, NotSignedIn
 from bluesky_qs.door.signin.credentials import Presented, keep_in_cookie, presented
 from bluesky_qs.door.signin.database import SignInDatabase, default_database_path
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: In place of a credential, for requests without one.
-ANONYMOUS = "anonymous"
 _EXPIRED = "Access token has expired. Refresh token."
 _INVALID_KEY = "Invalid API key"
 _NO_CREDENTIALS = (

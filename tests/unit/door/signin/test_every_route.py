@@ -60,6 +60,7 @@ NEEDS = {
     "POST /environment/open": "write:manager:control",
     "GET /environment/report": "read:monitor",
     "POST /environment/update": "write:queue:control",
+    "GET /estimates": "read:queue",
     "GET /events": "read:monitor",
     "GET /events/stream": "read:monitor",
     "WS /events/ws": "read:monitor",

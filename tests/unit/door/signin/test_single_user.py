@@ -1,6 +1,7 @@
 """One key for everybody: where it comes from, how it is sent, and what a cookie needs beside it."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -82,6 +83,17 @@ async def test_anonymous_clients_see_the_status_only_where_that_is_allowed(new_d
     assert response.json()["detail"] == (
         "Not enough permissions. Requires scopes ['read:queue']. Request had scopes ['read:status']"
     )
+
+
+async def test_what_strangers_may_not_do_does_not_fill_the_audit_log(new_door, caplog):
+    caplog.set_level(logging.INFO, "bluesky_qs.door.audit")
+    door = await new_door(single_user=SingleUser(key="abc", anonymous=True))
+    async with door.client() as http:
+        for verb, path in (("POST", "/queue/clear"), ("GET", "/auth/principal")):
+            assert (await http.request(verb, f"/api{path}")).status_code == 401
+        await http.post("/api/queue/clear", headers={"Authorization": "ApiKey abc"})
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "bluesky_qs.door.audit"]
+    assert '"result":"accepted"' in line
 
 
 async def test_the_group_is_admin_where_there_is_no_primary(new_door, manager):
