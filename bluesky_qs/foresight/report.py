@@ -29,6 +29,12 @@ class Move:
             self.high = number if self.high is None else max(self.high, number)
 
 
+def asks_for_input(prompt: object) -> str:
+    """The reason why a dry run ends at a prompt, which may have no text."""
+    text = str(prompt).strip()
+    return f"the plan asks for input{f': {text!r}' if text else ''}"
+
+
 class Findings:
     """Collects what the messages of a plan would do.
 

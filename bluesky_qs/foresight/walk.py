@@ -7,7 +7,7 @@ from typing import Any
 
 from bluesky_qs.foresight.carried import AFTER_CUT, ELSEWHERE, Carried
 from bluesky_qs.foresight.devices import UNSET, Facts, Known, Positions
-from bluesky_qs.foresight.report import Findings
+from bluesky_qs.foresight.report import Findings, asks_for_input
 from bluesky_qs.foresight.runs import Runs
 from bluesky_qs.foresight.work import Follower
 
@@ -329,7 +329,7 @@ class Walk:
 
     def _on_input(self, message: Any) -> None:
         prompt = message.kwargs.get("prompt") or (message.args[0] if message.args else "")
-        raise CutOff(f"the plan asks for input: {str(prompt).strip()!r}")
+        raise CutOff(asks_for_input(prompt))
 
     def _on_subscribe(self, message: Any) -> int:
         callback = next(iter(message.args), message.kwargs.get("func"))

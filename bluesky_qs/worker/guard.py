@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from bluesky_qs.foresight.report import asks_for_input
 from bluesky_qs.startup.parts import class_has
 
 #: Audit events (PEP 578) that are refused, with their beginnings.
@@ -135,7 +136,7 @@ def refuse_input(cut: Callable[[str], NoReturn]) -> None:
     """Stop the dry run where the plan asks for input."""
 
     def ask(prompt: object = "", *_args: Any, **_options: Any) -> str:
-        cut(f"the plan asks for input: {str(prompt).strip()!r}")
+        cut(asks_for_input(prompt))
 
     builtins.input = ask
     getpass.getpass = ask

@@ -72,11 +72,11 @@ class DryRunView(View, dict[str, Any]):
 
     def _first(self) -> str:
         took = f"{plural(self['points'], 'point')} in {plural(self['runs'], 'run')}"
+        where = f"after {took}" if self["points"] else "before the first point"
         if self["errors"]:
-            where = f"after {took}" if self["points"] else "before the first point"
             return f"Would fail {where}: {self['errors'][0]['msg']}"
         if not self["complete"]:
-            return f"The dry run was cut off after {took}: {self['reason']}."
+            return f"The dry run was cut off {where}: {self['reason']}."
         return f"Would take {took}." if self["runs"] else "Would take no points."
 
 

@@ -188,6 +188,7 @@ def forever():
 CLASS_C = {
     "tweak": (lambda sim: bp.tweak(sim.det, "det", sim.motor, 0.1, md={}), "input"),
     "input": (lambda _: bps.input_plan("Ready? "), "the plan asks for input: 'Ready?'"),
+    "no prompt": (lambda _: bps.input_plan(), "the plan asks for input"),
     "endless": (lambda _: forever(), "the time for the dry run is over"),
 }
 
@@ -198,6 +199,7 @@ def test_a_plan_that_waits_for_people_or_does_not_end_is_cut_off(sim, make, reas
     report = walked(make(sim), is_late=lambda: next(limit, True))
     assert (report["ok"], report["complete"], report["exact"]) == (None, False, False)
     assert reason in report["reason"]
+    assert "''" not in report["reason"]
 
 
 # ----------------------------------------------------------------------------------------------- errors and limits

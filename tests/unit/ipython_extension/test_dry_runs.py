@@ -48,6 +48,11 @@ def test_a_plan_that_fails_before_it_measures_says_so(qs, opened):
     assert first == "Would fail before the first point: LimitError: 99 is outside"
 
 
+def test_a_dry_run_that_is_cut_off_at_once_says_so(qs, opened):
+    (line, *_) = shown(qs, opened, ok=None, complete=False, reason="the plan asks for input", points=0, runs=0)
+    assert line == "The dry run was cut off before the first point: the plan asks for input."
+
+
 def test_everything_else_has_a_line(qs, opened):
     lines = shown(
         qs,
