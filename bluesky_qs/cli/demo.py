@@ -59,6 +59,8 @@ def main() -> int:
         case _:
             print("Usage: python -m bluesky_qs demo [--web]", file=sys.stderr)
             return 2
+    for number in (signal.SIGTERM, signal.SIGHUP):  # `kill`, and a terminal that is closed, leave no service behind
+        signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="bluesky-qs-demo-") as folder, _service(Path(folder), door) as api:
             code = _show(api, stays=door is not None)

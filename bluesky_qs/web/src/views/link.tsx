@@ -16,7 +16,7 @@ export function Connection() {
         <p>
           <span aria-hidden="true">⚠ </span>
           <b>{what}</b>
-          {until}. The page goes on by itself when it is back.
+          {until}. The page updates again by itself.
         </p>
       )}
     </div>
