@@ -44,6 +44,17 @@ test("what is dropped leaves at once, and an item that starts is the running one
   expect(reads()).toBe(1);
 });
 
+test("an item that has started before it was seen in the queue is read at once", async () => {
+  const running = { ...plan("d"), properties: {} };
+  source.answers.queue_get = () => ({ items: source.queue, running_item: running, plan_queue_uid: "" });
+  source.happened({ type: "queue_changed", put: ["d"] });
+  source.happened({ type: "queue_changed", dropped: ["d"] });
+  source.happened({ type: "item_started", item_uid: "d" });
+  source.happened({ type: "environment_changed" });
+  await vi.waitFor(() => expect(queue.running.value?.item_uid).toBe("d"));
+  expect(shown()).toBe("a b c");
+});
+
 test("an edited item is another one at the same place", async () => {
   source.queue[1] = plan("b", { kwargs: { num: 5 } });
   source.happened({ type: "queue_changed", put: ["b"], change: "edit" });

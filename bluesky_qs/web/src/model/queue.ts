@@ -40,6 +40,8 @@ export class Queue {
   /** Items whose places are not certain yet, and when they changed. */
   private readonly unsettled = new Map<string, number>();
   private readonly gone = new Map<string, Item>();
+  /** An item has started that was never seen in the queue. */
+  private isRunningUnknown = false;
   private doubtSince: number | null = null;
   private isClosed = false;
 
@@ -107,6 +109,7 @@ export class Queue {
       this.running.value = queue.running_item.item_uid ? queue.running_item : null;
       this.isRead.value = true;
     });
+    this.isRunningUnknown = false;
     this.unsettled.clear();
   }
 
@@ -126,8 +129,7 @@ export class Queue {
     } finally {
       for (const event of events) this.onEvent(event);
     }
-    const running = events.findLast((event) => event.type === "item_started");
-    if (running && this.running.value === null && events.at(-1) === running) await this.read();
+    if (this.isRunningUnknown) await this.read();
   }
 
   private leave(event: ServiceEvent): void {
@@ -185,8 +187,10 @@ export class Queue {
       const item = this.gone.get(event.item_uid) ?? this.items.value.find((each) => each.item_uid === event.item_uid);
       this.items.value = this.items.value.filter((each) => each.item_uid !== event.item_uid);
       this.running.value = item ? { ...item, properties: { time_start: event.time } } : null;
-    } else if (event.type === "item_ended" && this.running.value?.item_uid === event.item_uid) {
+      this.isRunningUnknown = !item;
+    } else if (event.type === "item_ended") {
       this.running.value = null;
+      this.isRunningUnknown = false;
     }
   }
 }

@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 import { metadataPairs, planText } from "../words/plan";
 import { shownUser } from "../words/results";
 import { isSuspended, planProgress, stateMark, stateSentence, waitingSentence } from "../words/status";
-import { lengthOfTime } from "../words/times";
+import { lengthOfTime, plural } from "../words/times";
 import { useModel } from "./app";
 import { HistoryPanel } from "./history";
 import { LivePanel } from "./live";
@@ -118,7 +118,7 @@ function Progress() {
   if (!status || !progress) return null;
   const { events, total, done, left, elapsed } = progress;
   const percent = done === null ? null : Math.round(done * 100);
-  const points = total ? `point ${events} of ${total}` : events ? `point ${events}` : "no points yet";
+  const points = total ? `${events} of ${plural(total, "point")}` : events ? plural(events, "point") : "no points yet";
   const stands = status.manager_state === "paused" || isSuspended(status);
   const time =
     left !== null && !stands
