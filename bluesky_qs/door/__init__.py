@@ -1,1 +1,1 @@
-"""The HTTP door: a server of its own process, and a client of the service like any other."""
+"""The HTTP door: a server in a separate process, which is a client of the service like any other."""

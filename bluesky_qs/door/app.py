@@ -41,7 +41,7 @@ _API, _INSTRUMENTS = f"{PREFIX}/", f"{PREFIX}/instruments/"
 
 
 def all_routes() -> list[Route]:
-    """Every route that a `Call` comes to, with its scope: those of the contract first."""
+    """All routes of `Call` handlers, with their scopes: those of the contract first."""
     return [*methods.routes(), *extra_routes.routes(), *uploads.routes(), *buffer.routes()]
 
 
@@ -107,7 +107,7 @@ class _Table:
                 self._verbs.setdefault(route.path, set()).add(route.verb)
 
     def find(self, verb: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """The route, and the named parts of the path; None if nothing is at this path.
+        """The route and the named parts of the path; None if there is no such path.
 
         Raises
         ------
@@ -142,9 +142,9 @@ def _named_parts(pattern: list[str], parts: list[str]) -> dict[str, str] | None:
 
 
 class _App:
-    """Answers requests to the routes of our own table itself; leaves everything else to Starlette.
+    """Answers requests to the routes in our own table; passes everything else to Starlette.
 
-    Starlette's way from a request to a handler costs as much as all the rest of the door.
+    Starlette takes as much time to find a handler as the rest of the door takes in all.
     """
 
     def __init__(self, door: Door, routes: Iterable[BaseRoute]) -> None:
@@ -208,7 +208,7 @@ class _App:
         return None if found is None else (found[0], service, found[1])
 
     async def _admit(self, call: Call, route: Route) -> None:
-        """Let in whoever may use the route.
+        """Check that the sender may use the route.
 
         Raises
         ------
@@ -247,7 +247,7 @@ def _base_url(scope: Any) -> bytes:
 
 
 async def _as_response(request: Request, error: Exception) -> Response:
-    """The answer of a route of Starlette that refuses, or fails."""
+    """The answer for a Starlette route that refuses or fails."""
     if isinstance(error, HTTPException):
         error = HTTPRefusal(error.detail, error.headers, status=error.status_code)
     # Starlette raises any other error again, and the server logs it.
@@ -270,7 +270,7 @@ async def _send(answer: Answer, scope: Any, send: Any, seconds: float, asked: fl
 
 
 def _timed(send: Any, scope: Any, began: float, observers: Iterable[Observer]) -> Callable[[Any], Any]:
-    """Adds our headers to the answer of a route of Starlette, and tells the observers. A stream counts as it begins."""
+    """Adds our headers to the answer of a Starlette route, and calls the observers. A stream counts when it begins."""
 
     async def timed(message: Any) -> None:
         if message["type"] == "http.response.start":

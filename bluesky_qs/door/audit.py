@@ -1,6 +1,6 @@
-"""One line in the log for each request that changes something: who, from where, what, and with what result.
+"""One line in the log for each request that changes something: user, address, action and result.
 
-Lines have no text of the request or the reply, which may have secrets such as lock keys.
+Lines contain no text of the request or the reply, which may contain secrets such as lock keys.
 """
 
 import logging
@@ -20,7 +20,7 @@ class _Item(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """What the audit line and the status code need to know of a reply. Everything else is skipped."""
+    """The parts of a reply that the audit line and the status code need. Everything else is skipped."""
 
     success: bool = True
     error: str = ""
@@ -33,7 +33,7 @@ class Outcome(msgspec.Struct):
         """Read a reply."""
         try:
             return _decoder.decode(reply)
-        except msgspec.DecodeError:  # such as that of a refused item with a uid that is no text, or half a character
+        except msgspec.DecodeError:  # for example a refused item with a uid that is not text or has a lone surrogate
             values = decode(reply)
             return cls(success=values.get("success") is not False, error=str(values.get("error", "")))
 
@@ -53,7 +53,7 @@ _decoder = msgspec.json.Decoder(Outcome)
 
 
 def audit(call: Call, user: str, action: str, *, result: str, items: list[str] | None = None) -> None:
-    """Write the line. ``user`` is what items show; ``action`` is a method, or what the door itself does."""
+    """Write the line. ``user`` is the user in items; ``action`` is a method, or an action of the door itself."""
     if not logger.isEnabledFor(logging.INFO):
         return
     items = items or []

@@ -1,4 +1,4 @@
-"""Who sends a request, and what they may do: what signing in gives to everything else in the door."""
+"""The sender of a request and their permissions: the result of signing in for the rest of the door."""
 
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ ANONYMOUS = "anonymous"
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """Credentials that do not come in a header, cookie or query: those of the first message of a websocket."""
+    """Credentials in the first message of a websocket, outside of header, cookie and query."""
 
     api_key: str | None = None
     access_token: str | None = None
@@ -26,9 +26,9 @@ class Caller(msgspec.Struct, frozen=True):
     Attributes
     ----------
     user
-        As shown in the items that they add.
+        The user in the items that they add.
     user_group
-        Decides which plans and devices they may use.
+        Determines the plans and devices that they may use.
     credential
         Name of the key or session, for the audit log and for revocation. Never a secret.
     provider
@@ -36,9 +36,9 @@ class Caller(msgspec.Struct, frozen=True):
     principal
         Their UUID in the sign-in database.
     label
-        What a client with a shared key calls itself.
+        The name of a client with a shared key.
     name
-        The name with which they sign in, if items show more than that.
+        The name for signing in, if it is shorter than the user in items.
     """
 
     user: str
@@ -52,12 +52,12 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def sign_in_name(self) -> str:
-        """The name with which they sign in."""
+        """The name for signing in."""
         return self.name or self.user
 
 
 class SignIn(Protocol):
-    """Knows who may use the door."""
+    """Decides who may use the door."""
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -69,7 +69,7 @@ class SignIn(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give up what was opened."""
+        """Release all that was opened."""
         ...
 
     async def caller(self, connection: HTTPConnection, credentials: Credentials | None = None) -> Caller:
@@ -83,15 +83,15 @@ class SignIn(Protocol):
         ...
 
     async def reload(self, settings: Any) -> None:
-        """Let the new `DoorSettings` count, also for those who are signed in.
+        """Use the new `DoorSettings`, also for users who are signed in.
 
         Raises
         ------
         ConfigError
-            A running door cannot have them. Then nothing has changed.
+            They require a restart of the door. Nothing has changed.
         """
         ...
 
     def holds(self, caller: Caller) -> bool:
-        """Whether the caller's credentials are still valid. Streams ask every few seconds."""
+        """Whether the caller's credentials are still valid. Streams check this every few seconds."""
         ...

@@ -1,7 +1,7 @@
 """``python -m bluesky_qs.door.check``: check the options of a door before its service starts.
 
-The options come as JSON from the standard input, and the `Checked` options go to the standard output. It is a process
-of its own, because the supervisor should load nothing of what a door needs.
+The options come as JSON from the standard input, and the `Checked` options go to the standard output. It is a separate
+process, because the supervisor should not load the door's packages.
 """
 
 import os
@@ -29,7 +29,7 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 def checked(http: Http) -> Checked:
-    """Check the options in a process of its own.
+    """Check the options in a separate process.
 
     Raises
     ------

@@ -27,7 +27,7 @@ class Components:
         self.shared: dict[str, Schema] = {"parameters": {}, "requestBodies": {}, "responses": {}}
 
     def share(self, kind: str, part: Schema, *names: str) -> Schema:
-        """A reference to a part of an operation, which gets the first of the names that no other part has."""
+        """A reference to a part of an operation. The part gets the first unused one of the names."""
         for name in names:
             if self.shared[kind].setdefault(name, part) == part:
                 return {"$ref": f"#/components/{kind}/{name}"}
@@ -56,7 +56,7 @@ class Components:
 
 
 def _moved(schema: Any) -> Any:
-    """The same schema with its references to where a document has the shapes."""
+    """The same schema, with references to the place of the shapes in a document."""
     if isinstance(schema, list):
         return [_moved(each) for each in schema]
     if not isinstance(schema, dict):

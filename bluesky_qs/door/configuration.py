@@ -33,9 +33,9 @@ _SECTIONS = (
     "server_configuration",
     *sign_in.SECTIONS,
 )
-#: Keys of the community's server that cannot have an effect here, and what to do.
+#: Keys of the community's server that are not supported here, with the remedy.
 _UNSUPPORTED = {
-    "server_configuration.custom_routers": "this server does not load routers. Run them as a server of their own",
+    "server_configuration.custom_routers": "this server does not load routers. Run them in a separate server",
     "server_configuration.custom_modules": (
         "this server does not load code. Spreadsheets are read as docs/http-door.md says"
     ),
@@ -49,7 +49,7 @@ _UNSUPPORTED = {
 
 
 class Uvicorn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the door listens, unless the command line says it."""
+    """The address of the door, unless it is on the command line."""
 
     host: str | None = None
     port: int | None = None
@@ -68,7 +68,7 @@ class Configuration(msgspec.Struct, frozen=True):
     services
         The services behind the door; empty if the file names none.
     sign_in
-        The sections that are about sign-in, not read yet.
+        The sections for sign-in, which are not read yet.
     """
 
     uvicorn: Uvicorn = Uvicorn()
@@ -135,7 +135,7 @@ def service_at(
     encoding: str | None = None,
     public_key: str | None = None,
 ) -> ServiceSettings:
-    """Return the service at these addresses; what is not given comes from the environment, as for every client.
+    """Return the service at these addresses. Missing values come from the environment, as for every client.
 
     Raises
     ------

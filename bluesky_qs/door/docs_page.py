@@ -50,7 +50,7 @@ def page(document: Mapping[str, Any]) -> str:
 
 
 def resolved(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The operation with its shared parts in the place of the references."""
+    """The operation, with the references replaced by the shared parts."""
 
     def part(written: Any) -> Any:
         if "$ref" not in written:

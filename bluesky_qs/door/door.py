@@ -16,7 +16,7 @@ Observer = Callable[[str, int, float], None]
 
 
 class Door:
-    """What routes need.
+    """The data for the routes.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Door:
         self.sign_in: SignIn = sign_in(self)
 
     async def open(self) -> None:
-        """Connect to the services, which need not be there yet."""
+        """Connect to the services, even if they are not running yet."""
         self.context = zmq.Context()
         for service in self.services.values():
             await service.open(self.context)

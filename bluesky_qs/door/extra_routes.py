@@ -1,4 +1,4 @@
-"""Routes that are no method of the service: an item by its uid, reading a plan, the instruments, and one for tests."""
+"""Routes without a method of the service: an item by its uid, reading a plan, the instruments, and one for tests."""
 
 import asyncio
 import json
@@ -42,7 +42,8 @@ class _Text(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def parse_plan(call: Call) -> Answer:
-    """Read a plan, written as in ``RE(…)``: ``item`` has what can be queued, or ``errors`` say what is wrong and where.
+    """Read a plan that is written as in ``RE(…)``. The answer has an ``item`` to queue, or ``errors`` with their
+    places.
 
     Each error has ``msg``, ``column`` (from 0) and ``length``.
     """
@@ -67,7 +68,7 @@ def _whole_plan(text: str) -> dict[str, Any]:
 
 
 async def instruments(call: Call) -> Answer:
-    """The services behind this server, and their states. One that is down delays nothing."""
+    """The services behind this server and their states. A service that is down does not delay the answer."""
     return answer(
         {"success": True, "msg": "", "instruments": [service.glance() for service in call.door.services.values()]}
     )

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def default_key_file() -> Path:
-    """Where a generated key is kept."""
+    """The path of the file for a generated key."""
     return platformdirs.user_data_path("bluesky_qs") / "http-key"
 
 
@@ -25,7 +25,7 @@ def key_in(file: Path) -> str:
     Raises
     ------
     ConfigError
-        The file cannot be read or written, others can read it, or what it holds is no key.
+        The file cannot be read or written, others can read it, or it does not contain a key.
     """
     try:
         if not file.exists():

@@ -1,8 +1,9 @@
 """The connection to a service's control socket: many requests at a time on one DEALER socket.
 
 Each request carries a number in its envelope, which the service sends back with the reply. The event loop watches the
-socket directly, because `zmq.asyncio` costs several times as much for each request. The socket's monitor tells at once
-when the service is gone, so that nobody waits for a reply that cannot come. A reply that arrived before counts.
+socket directly, because `zmq.asyncio` costs several times as much for each request. The socket's monitor reports
+immediately when the service is gone, so no request waits for a reply that cannot arrive. Earlier replies are still
+delivered.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ _UP = zmq.EVENT_HANDSHAKE_SUCCEEDED
 
 
 class Disconnected(Exception):
-    """There is no connection to the service, or it broke before the reply came."""
+    """There is no connection to the service, or it broke before the reply arrived."""
 
 
 class ControlLink:
@@ -35,7 +36,7 @@ class ControlLink:
     Parameters
     ----------
     changed
-        Called when the connection is there, and when it is lost.
+        Called when the connection is made, and when it is lost.
 
     Attributes
     ----------
@@ -86,7 +87,7 @@ class ControlLink:
         self._socket.close(linger=0)
 
     def close(self) -> None:
-        """Close the socket. Whoever waits for a reply gets `Disconnected`."""
+        """Close the socket. Waiting requests fail with `Disconnected`."""
         if self._socket.closed:
             return
         self._drop()
@@ -110,7 +111,7 @@ class ControlLink:
         Raises
         ------
         Disconnected
-            There is no connection, or it broke. In the second case, the service may have done what was asked.
+            There is no connection, or it broke. In the second case, the service may have carried out the request.
         TimeoutError
             No reply within ``timeout`` seconds.
         """
@@ -145,7 +146,7 @@ class ControlLink:
         self._loop.call_soon(self._receive)
 
     def _take_reply(self) -> bool:
-        """Hand over a reply; return whether there was one."""
+        """Deliver a reply; return whether there was one."""
         try:
             frames = self._socket.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:

@@ -1,4 +1,4 @@
-"""The routes that the contract gives: one for each method, made in a loop."""
+"""The routes of the contract: one for each method."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ LONGEST_KEY = 128
 #: In the header Accept of a client that reads NaN and infinities.
 _NAN = "nan=1"
 LONGEST_NAME = 64
-#: Seconds to wait for a reply beyond those that the service may take.
+#: Additional seconds to wait for a reply, beyond those that the service may take.
 LONGER = 2.0
 
 
@@ -51,7 +51,7 @@ class MethodHandler:
     Parameters
     ----------
     fixed
-        Parameters that the path stands for.
+        Parameters that the path implies.
     """
 
     def __init__(self, method: Method[..., Any], *, body_required: bool = False, fixed: Sent | None = None) -> None:
@@ -87,7 +87,7 @@ class MethodHandler:
         return Answer(reply)
 
     async def _write(self, call: Call, sent: Sent, user: str) -> Answer:
-        """Send a request that changes something, and note who changed it."""
+        """Send a request that changes something, and log the user."""
         if REQUEST_ID in self._method.parameters:
             await _set_request_id(sent, call)
         try:
@@ -110,7 +110,7 @@ class MethodHandler:
         return query
 
     async def _set_user(self, sent: Sent, call: Call, user: str) -> None:
-        """Put the signed-in user and group in the place of what the request says."""
+        """Replace user and group in the request by those of the sign-in."""
         if not self._sets_user:
             return
         method = self._method
@@ -124,7 +124,7 @@ class MethodHandler:
 
 
 def sets_user(method: Method[..., Any]) -> bool:
-    """Whether ``user`` and ``user_group`` are those who send the request; in the history, they select items."""
+    """Whether ``user`` and ``user_group`` are the sender's; in the history, they select items."""
     return method.scope != "read:history" and not {"user", "user_group"}.isdisjoint(method.parameters)
 
 
@@ -142,7 +142,7 @@ async def _asked(call: Call, method: str, params: bytes, *, takes: float = 0.0) 
 
 
 def _label(text: bytes | msgspec.Raw | None, call: Call) -> str:
-    """What a client calls itself. Only users of a shared key may say so."""
+    """The name of a client. Only users of a shared key may give one."""
     label = call.caller.label
     if text is not None and not call.caller.principal:
         label = decode(bytes(text))
@@ -152,7 +152,7 @@ def _label(text: bytes | msgspec.Raw | None, call: Call) -> str:
 
 
 async def _set_request_id(sent: Sent, call: Call) -> None:
-    """Make the header a parameter: each user has keys of their own."""
+    """Convert the header to a parameter. Each user has separate keys."""
     key = call.header(IDEMPOTENCY_HEADER)
     if key is None and REQUEST_ID in sent:
         key = decode(bytes(sent.pop(REQUEST_ID)))
@@ -164,7 +164,7 @@ async def _set_request_id(sent: Sent, call: Call) -> None:
 
 
 def _with_detail(reply: bytes) -> bytes:
-    """A refusal with its message where clients look for it in an answer that is not 200."""
+    """A refusal with its message in the place where clients look for it if the status is not 200."""
     values = decode(reply)
     return json_text({**values, "detail": values.get("msg")})
 

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what the door counts itself, and what it knows about each service when it is asked."""
+"""Metrics for Prometheus: the door's own counters, and the current state of each service."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ _STATES: tuple[str, ...] = ManagerStateName.__args__
 
 
 class Described(NamedTuple):
-    """A metric, as the documentation lists it."""
+    """A metric, as in the documentation."""
 
     name: str
     labels: tuple[str, ...]
@@ -89,7 +89,7 @@ class Metrics:
         self._requests = self._histogram(_REQUEST_DURATION, _REQUEST_SECONDS)
         self._plans = self._histogram(_PLAN_DURATION, _PLAN_SECONDS)
         self._ended = Counter(_PLANS.name, _PLANS.text, _PLANS.labels, registry=self._registry)
-        #: When the running item of each service has started.
+        #: The start times of the running items, by service.
         self._started: dict[str, tuple[str, float]] = {}
         self._registry.register(self)
         door.observers.append(self._answered)
@@ -98,16 +98,16 @@ class Metrics:
         return Histogram(described.name, described.text, described.labels, buckets=buckets, registry=self._registry)
 
     def follow(self, service: Service) -> None:
-        """Count what the events of a service tell. Its feed is open."""
+        """Count the events of a service. Its feed is open."""
         service.feed.events.listeners.append(lambda text: self._heard(service.name, text))
 
     def text(self) -> bytes:
-        """All metrics as Prometheus reads them."""
+        """All metrics in the format of Prometheus."""
         return generate_latest(self._registry)
 
     @contextlib.contextmanager
     def listening(self, address: str | None) -> Iterator[None]:
-        """Also show the metrics at an address of their own, to anyone who can reach it; None for no such address.
+        """Also publish the metrics at a separate address, for everybody who can reach it; None for no such address.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class Metrics:
             thread.join()
 
     def collect(self) -> Iterable[Metric]:
-        """What is known about the services now: the registry asks for it."""
+        """The current state of the services, for the registry."""
         gauges = {each: GaugeMetricFamily(each.name, each.text, labels=each.labels) for each in _GAUGES}
         restarts = CounterMetricFamily(_RESTARTS.name, _RESTARTS.text, labels=_RESTARTS.labels)
         dropped = CounterMetricFamily(_DROPPED.name, _DROPPED.text, labels=_DROPPED.labels)
@@ -151,7 +151,7 @@ class Metrics:
         return [*gauges.values(), restarts, dropped]
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: the registry need not collect to learn names."""
+        """Nothing, because the registry needs no values to learn the names."""
         return ()
 
     def _answered(self, route: str, status: int, seconds: float) -> None:

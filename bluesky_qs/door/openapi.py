@@ -24,8 +24,8 @@ _ABOUT = """\
 The HTTP door of the Bluesky queue service: every 0MQ method is a route.
 
 Parameters are a JSON object in the body, also with GET, or they are in the query; if a parameter is in both, the body
-counts. A refusal by the service has the status 200 and `"success": false`. The routes below
-`/api/instruments/{instrument}` are the same for one of several instruments. Each route says as `x-scope` which scope it
+takes precedence. A refusal by the service has the status 200 and `"success": false`. The routes below
+`/api/instruments/{instrument}` are the same for one of several instruments. `x-scope` of a route is the scope that it
 needs. Websockets and Server-Sent Events are described in docs/http-streams.md and docs/reference/asyncapi.yaml.
 """
 _SECURITY_SCHEMES: Schema = {
@@ -41,7 +41,7 @@ _REDUCED = {"type": "boolean", "default": False, "description": "Short descripti
 _LABEL = {
     "type": "string",
     "maxLength": LONGEST_NAME,
-    "description": "What a client with a shared key calls itself; it is shown beside the signed-in user",
+    "description": "The name of a client with a shared key; it is shown beside the signed-in user",
 }
 _IDEMPOTENCY = {
     "name": "Idempotency-Key",
@@ -61,7 +61,7 @@ def document(
 ) -> Schema:
     """The document: routes of our own below ``/api`` and outside of it, those of the sign-in, and the streams.
 
-    ``instruments`` are the names that ``{instrument}`` in a path may have; without them, it may be any.
+    ``instruments`` are the possible values of ``{instrument}`` in a path; without them, any name is possible.
     """
     made = _Document(instruments)
     for route in own:
@@ -163,7 +163,7 @@ class _Document:
             statuses.append(403)
         made["responses"] = answers(self.components, replies, statuses)
         if "expected" in method.parameters or method.name == "queue_item_update_batch":
-            text = "An item is not as `expected` any more. The body is the refusal, with the item as it is now."
+            text = "An item has changed and differs from `expected`. The body is the refusal, with the current item."
             made["responses"]["409"] = {
                 "description": text,
                 "content": {JSON: {"schema": self.components.schema(Refusal)}},
@@ -202,7 +202,7 @@ class _Document:
 
 
 def _sharing(components: Components, operation: Schema) -> Schema:
-    """The operation, with references to what other operations have too."""
+    """The operation, with references to the parts that other operations share."""
     name = operation["operationId"]
     shared = dict(operation)
     if parameters := operation.get("parameters"):
@@ -229,7 +229,7 @@ _FORM: Schema = {
     "type": "object",
     "properties": {
         "spreadsheet": {"type": "string", "format": "binary", "description": "A file, .csv or .xlsx"},
-        "data_type": {"type": "string", "description": "Has no meaning here"},
+        "data_type": {"type": "string", "description": "Has no effect"},
     },
     "required": ["spreadsheet"],
 }

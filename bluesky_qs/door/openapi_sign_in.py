@@ -24,7 +24,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     f"{_PROVIDER}/code": ("state", "code"),
     f"{_PROVIDER}/device_code": ("user_code", "csrf"),
 }
-#: Routes that a browser is sent to: they answer with pages, or send it on.
+#: Routes for browsers, which answer with pages or redirects.
 _FOR_BROWSERS = frozenset(
     {("GET", f"{_PROVIDER}/authorize"), *((verb, f"{_PROVIDER}/code") for verb in ("GET", "POST"))}
 )
@@ -71,7 +71,7 @@ def _responses(components: Components, route: AuthRoute, path: str) -> Schema:
     if content:
         found["200"] = {"description": "The answer.", "content": content}
     if (route.verb, path) in _FOR_BROWSERS or (route.verb, path) == ("POST", f"{_PROVIDER}/device_code"):
-        found["303"] = {"description": "The browser is sent on."}
+        found["303"] = {"description": "The browser is redirected."}
     if path.endswith("/token"):
         error = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
         detail = {"anyOf": [{"type": "string"}, error]}
@@ -81,7 +81,7 @@ def _responses(components: Components, route: AuthRoute, path: str) -> Schema:
             "content": {JSON: {"schema": schema}},
         }
     if route.verb == "GET" and route.answers is not None:
-        found["304"] = {"description": "As the client has it (If-None-Match)."}
+        found["304"] = {"description": "The client's copy is current (If-None-Match)."}
     return dict(sorted(found.items()))
 
 

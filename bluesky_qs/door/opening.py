@@ -1,4 +1,4 @@
-"""What a door is opened with: settings from options, the configuration file and the environment, all checked."""
+"""The settings for opening a door, from options, the configuration file and the environment, all checked."""
 
 import ssl
 from collections.abc import Iterable, Mapping
@@ -58,9 +58,9 @@ _NOBODY = (
 def prepare(
     http: Http, environ: Mapping[str, str], *, service: ServiceSettings | None = None, config_option: str = "--config"
 ) -> Opening:
-    """Find out with what the door is opened. A key is generated if it needs one.
+    """Collect the settings for opening the door. A key is generated if necessary.
 
-    ``service`` is the one that the door belongs to; without it, the configuration says it. ``config_option`` is the
+    ``service`` is the service of this door; without it, the configuration names the services. ``config_option`` is the
     option that names the configuration file, for an error.
 
     Raises
@@ -117,12 +117,12 @@ def _ways_around(services: Iterable[ServiceSettings]) -> list[str]:
 
 
 def _here(address: str) -> str:
-    """The address with the same port that only this computer reaches."""
+    """The address with the same port that only this computer can reach."""
     return f"tcp://127.0.0.1:{address.rpartition(':')[2]}" if reaches_beyond(address) else address
 
 
 def _completed(http: Http, file: Uvicorn, environ: Mapping[str, str]) -> Http:
-    """Add what the options do not say from the file, then from the environment."""
+    """Add missing options from the file, then from the environment."""
     addr = http.addr
     if addr is None and (file.host is not None or file.port is not None):
         host = file.host or "127.0.0.1"
@@ -180,7 +180,7 @@ def _check_certificate(http: Http) -> None:
 
 
 def _no_password() -> str:
-    return ""  # or OpenSSL asks in the terminal
+    return ""  # otherwise OpenSSL asks for a password in the terminal
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The pieces of which the OpenAPI document is made: parameters, answers and their texts."""
+"""The parts of the OpenAPI document: parameters, answers and their texts."""
 
 import inspect
 import re
@@ -12,15 +12,15 @@ from bluesky_qs.door.shapes import Detail
 
 JSON, TEXT = "application/json", "text/plain"
 
-#: What the statuses of the door mean; 200 and 409 have a text of their own.
+#: The meaning of the door's statuses; 200 and 409 have their own texts.
 _MEANINGS = {
     400: "Unknown or wrong parameters, or an unknown kind of Authorization.",
-    401: "Not signed in, or a scope is missing; the text names it.",
+    401: "Not signed in, or a scope is missing; the text names the scope.",
     403: "A cookie without its token, X-CSRF.",
-    404: "There is no such path, or it names something that does not exist.",
-    408: "The manager did not answer in time. It may still do what was asked.",
-    413: "Head or body of the request are too large.",
-    422: "Parameters are required and there are none, or the Idempotency-Key belongs to another request.",
+    404: "The path does not exist, or it names something that does not exist.",
+    408: "The manager did not answer in time. It may still carry out the request.",
+    413: "The head or the body of the request is too large.",
+    422: "Required parameters are missing, or the Idempotency-Key belongs to another request.",
     429: "Too many failed sign-ins. Try again after Retry-After seconds.",
     503: "The manager, or the sign-in, is down. Try again after Retry-After seconds.",
 }
@@ -36,7 +36,7 @@ def plain(name: str, tag: str, function: Callable[..., Any]) -> Schema:
 def of_method(
     components: Components, method: Method[..., Any], *, more: Mapping[str, Schema], without: Iterable[str] = ()
 ) -> Schema:
-    """The schema of the parameters of a method, as the door takes them: user and group come from the sign-in."""
+    """The schema of a method's parameters at the door, where user and group come from the sign-in."""
     if method.lenient:
         return {"properties": {}}
     from_sign_in = {"user", "user_group"} if "client_name" in more else set()
@@ -51,7 +51,7 @@ def of_method(
         else:
             properties[name] = {**properties[name], "default": parameter.default}
     for name in sorted(from_sign_in & set(method.parameters)):
-        text = "Has no effect: it is that of the sign-in"
+        text = "Has no effect; the value of the sign-in is used"
         properties[name] = {"type": ["string", "null"] if name == "user" else "string", "description": text}
     return {
         "type": "object",
@@ -62,7 +62,7 @@ def of_method(
 
 
 def in_query_too(verb: str, schema: Mapping[str, Any], *, is_required: bool) -> Schema:
-    """The parameters as the door takes them: in the body, in the query, or some in each."""
+    """The parameters at the door: in the body, in the query, or some in each."""
     if not schema["properties"]:
         return {}
     body: Schema = {"required": False, "content": {JSON: {"schema": dict(schema)}}}

@@ -20,7 +20,7 @@ async def params(call: Call, kind: type[T]) -> T:
     BadRequest
         A parameter is unknown, missing or has the wrong type.
     BodyMissing
-        There are no parameters, and some are needed.
+        Required parameters are missing.
     """
     body = await call.body()
     query = dict(parse_qsl(call.scope["query_string"].decode("latin-1")))

@@ -33,7 +33,7 @@ def routes(describe: Describe) -> list[Route]:
 
 
 class _Pages:
-    """The pages. They are made when they are first asked for, because they do not change afterwards."""
+    """The pages. They are created at the first request, and do not change afterwards."""
 
     def __init__(self, describe: Describe) -> None:
         self._describe = describe

@@ -1,6 +1,6 @@
-"""Turns what a request brings into the parameters of a method: checked against the contract, and still JSON text.
+"""Converts a request to the parameters of a method, checked against the contract but still as JSON text.
 
-Values are not decoded where their type says only that they are objects or lists: the service decodes them.
+Values whose type is only “object” or “list” are not decoded here but by the service.
 """
 
 import typing
@@ -30,7 +30,7 @@ class Parameters:
     Parameters
     ----------
     extra
-        Parameters that the door itself understands, with their types.
+        Parameters of the door itself, with their types.
     """
 
     def __init__(self, method: Method[..., Any], extra: Mapping[str, Any] | None = None) -> None:
@@ -68,7 +68,7 @@ class Parameters:
         return sent  # pyright: ignore[reportReturnType] - dict is invariant
 
     def _slowly(self, body: bytes) -> Sent:
-        """Decode everything, to say what is wrong."""
+        """Decode everything, to find the error."""
         try:
             values = decode(body)
         except DecodeError as error:
@@ -105,7 +105,7 @@ class Parameters:
             raise BadParams(f"Parameter '{name}' has an unsupported value {shortened(value)}: {error}") from None
 
     def in_query(self, query: bytes, ignored: frozenset[str]) -> Sent:
-        """The parameters in a query, each as its type in the contract says.
+        """The parameters in a query, each converted to its type in the contract.
 
         Raises
         ------
@@ -147,7 +147,7 @@ def joined(sent: Mapping[str, Any]) -> bytes:
 
 
 def _readings(text: str) -> list[Any]:
-    """What a text in a query may mean, the likely first: a number, a boolean, a list, an object; else the text."""
+    """The possible values of a text in a query, the likely ones first: number, boolean, list, object, or the text."""
     if text.lower() in ("true", "false"):
         return [text.lower() == "true", text]
     try:
@@ -174,5 +174,5 @@ def _holds_anything(kind: Any) -> bool:
     return typing.get_args(kind) in ((str, Any), (Any,))
 
 
-#: What text of objects and lists begins with.
+#: The first characters of objects and lists in JSON.
 _FIRST_BYTE: dict[Any, int] = {dict: _OBJECT, list: _LIST}

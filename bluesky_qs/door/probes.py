@@ -1,4 +1,4 @@
-"""Whether the door answers, and whether its service does: for those who keep them running. Both are open to anyone."""
+"""Shows whether the door and its service work, for programs that keep them running. Both need no key."""
 
 from bluesky_qs.door.route import Answer, Call, Route, answer
 from bluesky_qs.door.shapes import Presence
@@ -20,7 +20,7 @@ async def healthz(_call: Call) -> Answer:
 
 
 async def readyz(call: Call) -> Answer:
-    """The RE Manager can be used: 200, or 503 while it is ``down`` or ``slow`` (not heard of for 3 s)."""
+    """Whether the RE Manager can be used: 200, or 503 while it is ``down`` or ``slow`` (silent for 3 s)."""
     presence = call.door.default.presence
     if presence == "up":
         return answer({"status": "ok"})._replace(headers=_NOT_STORED)

@@ -10,7 +10,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """Closes a connection on which the head of a request does not end."""
 
     head_limit = 64 * 1024
-    #: Bytes of an unfinished head after those with which it began; None between the heads of two requests.
+    #: Bytes of an unfinished head after its first part; None between the heads of two requests.
     _unfinished: int | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -23,7 +23,7 @@ class LimitedProtocol(HttpToolsProtocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has arrived."""
+        """Parse the data that has arrived."""
         continued = self._unfinished is not None
         super().data_received(data)
         if continued and self._unfinished is not None:

@@ -45,7 +45,7 @@ class CSRFRefused(HTTPRefusal):
 
 
 class NoSuchRoute(HTTPRefusal):
-    """Nothing is at this path."""
+    """There is no such path."""
 
     status = 404
 
@@ -69,7 +69,7 @@ class TooLarge(HTTPRefusal):
 
 
 class BodyMissing(HTTPRefusal):
-    """The request has no parameters, and needs some."""
+    """The request needs parameters, but has none."""
 
     status = 422
 
@@ -84,7 +84,7 @@ class ServiceDown(HTTPRefusal):
 
 
 def missing_scopes(needed: Iterable[str], had: Iterable[str]) -> NotSignedIn:
-    """The refusal of a caller who may not do this. Clients know its beginning."""
+    """The refusal of a caller without permission. Clients match its beginning."""
     required = list(needed)
     return NotSignedIn(
         f"Not enough permissions. Requires scopes {required}. Request had scopes {sorted(had)}", scopes=required

@@ -1,4 +1,4 @@
-"""Reads the files of a running door again: who may do what, and the certificate. Streams and sessions go on."""
+"""Reads the files of a running door again: permissions and the certificate. Streams and sessions continue."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ class Reloading:
     Parameters
     ----------
     read
-        Is called in a thread of its own.
+        Called in a separate thread.
     use_certificate
         None if the door does no TLS.
     """
@@ -42,9 +42,9 @@ class Reloading:
             try:
                 await self._reload()
             except QSError as error:
-                reason = error.message  # its traceback would tell nobody more
+                reason = error.message  # its traceback would not help anybody
                 logger.error("Not reloaded, the settings are as before: %s", reason)  # noqa: TRY400
-            except Exception:  # the boundary: the door goes on
+            except Exception:  # the boundary: the door continues
                 logger.exception("Not reloaded, because of an unexpected error")
 
     async def _reload(self) -> None:
@@ -59,7 +59,7 @@ class Reloading:
 
 
 def _fixed(old: DoorSettings, new: DoorSettings) -> list[str]:
-    """What has changed and cannot count yet, as the configuration file calls it."""
+    """The changes that need a restart, by their names in the configuration file."""
     sections = {
         "uvicorn": ("host", "port", "root_path", "behind_proxy", "proxies", "certificate", "private_key"),
         "qserver_zmq_configuration, instruments": ("services",),

@@ -1,4 +1,4 @@
-"""What a route of the door is: a handler that gets a call and returns an answer, with the scope that it needs."""
+"""A route of the door: a handler that gets a call and returns an answer, with the scope that it needs."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
@@ -34,14 +34,14 @@ def answer(value: Any, status: int = 200) -> Answer:
 
 
 class Call:
-    """A request as a handler gets it: the sender is known and has the scope.
+    """A request for a handler. The sender is known and has the scope.
 
     Attributes
     ----------
     scope
         The ASGI scope.
     service
-        The service that the request is about.
+        The service for the request.
     path_params
         The parts of the path with names.
     asked
@@ -118,13 +118,13 @@ class Route(NamedTuple):
     path
         Without the prefix; ``{name}`` stands for one part of it.
     scope
-        What the caller needs; None for a route that is open to anyone.
+        The scope that the caller needs; None for a route that is open to anyone.
     method
-        The 0MQ method that it is made from, or ``""``.
+        The 0MQ method of the route, or ``""``.
     text
-        What it does, for the documentation.
+        Description, for the documentation.
     takes, gives
-        Types of the parameters and of the answer, for the documentation, if it is made from no method.
+        Types of the parameters and of the answer, for the documentation, if the route has no method.
     """
 
     verb: str

@@ -52,7 +52,7 @@ def run_child(rundir: RuntimeDir, listening: socket.socket, beat: int) -> int:
 
 
 def run_alone(opening: Opening, listening: socket.socket, read: Read, level: LogLevel = "NORMAL") -> None:
-    """Run a door that belongs to no supervisor. ``read`` reads its settings again.
+    """Run a door without a supervisor. ``read`` reads its settings again.
 
     Raises
     ------

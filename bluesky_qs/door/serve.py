@@ -29,16 +29,16 @@ logger = logging.getLogger(__name__)
 _LARGEST_MESSAGE = 64 * 1024
 #: Seconds for the websockets to end with the code 1001, and then for the last requests.
 _CLOSING_TIME, _LAST_REQUESTS = 0.4, 0.6
-#: Seconds for requests to end that are canceled then.
+#: Seconds for canceled requests to end.
 _CANCELING = 0.2
-#: Seconds between two looks whether the last requests have ended, and between two ticks of uvicorn.
+#: Seconds between two checks whether the last requests have ended, and between two ticks of uvicorn.
 _LOOK, _TICK = 0.01, 1.0
-#: A connection that is kept for the client's next request is closed after so many seconds. Clients give theirs up
-#: sooner, so that no request meets a connection that is just being closed.
+#: A connection that is kept for the client's next request is closed after so many seconds. Clients close theirs
+#: earlier, so no request is sent while the server closes the connection.
 _KEEP_ALIVE = 75
 #: Seconds between two signs of life for the supervisor.
 _BEAT_PERIOD = 0.5
-#: More open files than that are never asked for: macOS refuses more, and 100 000 connections are enough.
+#: Maximum of open files to request: macOS refuses more, and 100 000 connections are enough.
 _MOST_FILES = 102_400
 _FEW_FILES = 2048
 
@@ -127,7 +127,7 @@ class DoorServer(uvicorn.Server):
                     await asyncio.wait_for(self._exit.wait(), _TICK)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no more connections, let the streams end, then the last requests."""
+        """Stop accepting connections, then end the streams, then the last requests."""
         for listening in (*self.servers, *(sockets or ())):
             listening.close()
         self._door.closing.set()
@@ -136,7 +136,7 @@ class DoorServer(uvicorn.Server):
         await self._end_connections()
 
     async def _end_connections(self) -> None:
-        """What uvicorn's own shutdown does, without its pauses."""
+        """Shut down like uvicorn itself, but without its pauses."""
         state, loop = self.server_state, asyncio.get_running_loop()
         for connection in list(state.connections):
             connection.shutdown()
@@ -147,14 +147,15 @@ class DoorServer(uvicorn.Server):
             await self._drop_last_requests(list(state.tasks))
 
     async def _drop_last_requests(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Close the connections of requests that are still not answered.
+        """Close the connections of unanswered requests.
 
-        A client then knows that it cannot know what has become of its request. Ours repeat it, also to the next server.
+        Then the clients notice that the outcome of their requests is unknown. Our clients repeat them, also to the next
+        server.
         """
         http = [each for each in self.server_state.connections if isinstance(each, LimitedProtocol)]
         if dropped := sum(connection.drop_unanswered() for connection in http):
             logger.warning("Stopped before %d requests were answered; closed their connections", dropped)
-        await asyncio.sleep(_LOOK)  # until uvicorn knows that they are closed
+        await asyncio.sleep(_LOOK)  # until uvicorn has noticed that they are closed
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=_CANCELING)
@@ -240,7 +241,7 @@ async def _beats(beat: int) -> None:
 
 
 class _Websockets:
-    """Knows how many websockets are open. Requests that the stopping server cancels leave no traceback."""
+    """Counts the open websockets. Requests that the stopping server cancels leave no traceback."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

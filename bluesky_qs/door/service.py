@@ -1,4 +1,4 @@
-"""One service behind the door: requests go to it as bytes, and its replies come back as bytes."""
+"""One service behind the door. Requests and replies are bytes."""
 
 import asyncio
 import time
@@ -13,11 +13,11 @@ from bluesky_qs.door.refusals import ServiceDown, ServiceSlow
 from bluesky_qs.door.settings import ServiceSettings
 from bluesky_qs.wire.codec import DecodeError, decode, encode, json_text, standard_json
 
-#: Seconds after the start in which a request waits for the first connection: to a manager that starts at the same
-#: time, on a machine that may be busy, or to another one, which runs already or not at all.
+#: Seconds after the start in which a request waits for the first connection: to a manager that starts at the same time
+#: (perhaps on a busy machine), and to any other manager.
 _GRACE_BESIDE, _GRACE = 10.0, 1.0
 
-#: The service is slow if it has not been heard of for so many seconds; it publishes its status every second.
+#: Seconds of silence after which the service counts as slow; it publishes its status every second.
 _SLOW_AFTER = 3.0
 
 _NAMES = {name: b'{"method":"' + name.encode() + b'","params":' for name in METHODS}
@@ -29,13 +29,13 @@ class Service:
     Attributes
     ----------
     feed
-        What the service publishes; `bluesky_qs.door.streams` fills it in.
+        The messages that the service publishes; set by `bluesky_qs.door.streams`.
     status
-        The latest status that is known, or None.
+        The latest known status, or None.
     heard
-        When the service was last heard of, by the monotonic clock.
+        Monotonic time of the last message from the service.
     on_change
-        Called whenever the service has been connected or lost.
+        Called when the connection is made or lost.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -54,12 +54,12 @@ class Service:
         self.connections = 0
 
     async def open(self, context: "zmq.Context[Any]") -> None:
-        """Connect to the service, which need not be there yet."""
+        """Connect to the service, even if it is not running yet."""
         self._opened = time.monotonic()
         self._link = ControlLink(context, self.settings, self._changed)
 
     async def close(self) -> None:
-        """Close the connection. Whoever waits for a reply gets `ServiceDown`."""
+        """Close the connection. Waiting requests fail with `ServiceDown`."""
         link, self._link = self._link, None
         if link is not None:
             link.close()
@@ -68,13 +68,13 @@ class Service:
 
     @property
     def reachable(self) -> bool:
-        """Whether the service is connected. A frozen one is."""
+        """Whether the service is connected. A frozen service counts as connected."""
         return self._link is not None and self._link.up
 
     async def connected(self, patience: float) -> bool:
-        """Whether the service is connected, once that is known; at the latest after so many seconds.
+        """Wait until it is known whether the service is connected, at most ``patience`` seconds.
 
-        If service and door start together, the door may be quicker. Its first attempts fail then.
+        If service and door start together, the first attempts of the door may fail.
         """
         link = self._link
         return link is not None and await link.connected(patience, keeps_trying=self.settings.is_beside)
@@ -85,7 +85,7 @@ class Service:
         Raises
         ------
         ServiceSlow, ServiceDown
-            It is not known yet, and the service does not answer.
+            This is not known yet, and the service does not answer.
         """
         if self._extensions is None:
             self.published(await self.call("status"))
@@ -93,13 +93,13 @@ class Service:
 
     @property
     def presence(self) -> Literal["up", "slow", "down"]:
-        """Whether the service is connected, and whether it was heard of lately."""
+        """Whether the service is connected and not silent."""
         if not self.reachable:
             return "down"
         return "slow" if self.last_message_age() > _SLOW_AFTER else "up"
 
     def glance(self) -> dict[str, Any]:
-        """Name and state in a few words, from what is known: ``down``, ``slow``, or the state of the manager."""
+        """The name and the state: ``down``, ``slow``, or the state of the manager."""
         status = self.status or {}
         presence = self.presence
         return {
@@ -111,11 +111,11 @@ class Service:
         }
 
     def last_message_age(self) -> float:
-        """Seconds since the service was last heard of; infinite if it never was."""
+        """Seconds since the last message from the service; infinite if there was none."""
         return float("inf") if self.heard is None else time.monotonic() - self.heard
 
     def published(self, status: dict[str, Any] | None = None) -> None:
-        """Note that the service has published something: a status, or anything else."""
+        """Record that the service has published a status or another message."""
         self.heard = time.monotonic()
         if status is not None:
             self.status = status
@@ -161,7 +161,7 @@ class Service:
         return reply if keeps_nan else standard_json(reply)
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Send a request of the door's own and return the reply.
+        """Send a request of the door itself and return the reply.
 
         Raises
         ------
@@ -186,7 +186,7 @@ class Service:
         )
 
     def _changed(self) -> None:
-        """Learn what the service can do, whenever it has been connected."""
+        """Request the abilities of the service after each connection."""
         self._extensions = None
         if self.reachable:
             self.connections += 1
@@ -198,7 +198,7 @@ class Service:
         try:
             self.published(await self.call("status"))
         except (ServiceSlow, ServiceDown):
-            return  # it is asked again after the next connection, and published meanwhile
+            return  # the door asks again after the next connection, and the status is published anyway
 
 
 def _as_json(reply: bytes) -> bytes:

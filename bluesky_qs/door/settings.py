@@ -12,7 +12,7 @@ from bluesky_qs.errors import ConfigError
 from bluesky_qs.wire.codec import Encoding
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 60610
-#: Name of the service that ``/api/…`` means.
+#: Name of the service at ``/api/…``.
 DEFAULT_SERVICE = "default"
 
 _VARIABLE = "QSERVER_HTTP_SERVER_"
@@ -26,7 +26,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     timeout
         Seconds to wait for an answer, less than the 5 s for which existing clients wait for the door.
     is_beside
-        The door belongs to this service, whose supervisor starts both.
+        The supervisor of this service starts the door.
     others_addr, others_info_addr
         Control and info address for other programs, if the door uses others.
     """
@@ -48,13 +48,13 @@ class SingleUser(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     key
-        The key; without one, `key_file` has it.
+        The key. Without it, the key is in `key_file`.
     key_file
         File for a generated key, readable by its owner only.
     name
         The user in the items that are added.
     user_group
-        Default: ``primary``, or ``admin`` where that does not exist.
+        Default: ``primary``, or ``admin`` if there is no ``primary``.
     anonymous
         Whether requests without credentials may read the status.
     """
@@ -70,26 +70,26 @@ class SingleUser(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DoorSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a door is started with.
+    """All settings of a door.
 
     Attributes
     ----------
     services
         The services behind the door; the first one is the default.
     sign_in
-        Users, what they may do, and where their keys and sessions are kept.
+        Users, their permissions, and the place of their keys and sessions.
     allow_origins
         Web pages of these origins may use the door (CORS).
     behind_proxy
-        A proxy in front ends TLS, and its ``X-Forwarded-…`` headers count.
+        A proxy in front does TLS, and the door uses its ``X-Forwarded-…`` headers.
     proxies
-        Addresses of such proxies. Headers that come from elsewhere do not count.
+        Addresses of such proxies. Headers from other addresses are ignored.
     root_path
-        Path prefix under which the proxy shows the door.
+        Path prefix of the door at the proxy.
     certificate, private_key
         Files for TLS in the door itself.
     metrics
-        Address where anyone may read the metrics, besides ``/metrics``.
+        Additional address where anyone may read the metrics.
     head_limit, body_limit
         Largest head and body of a request, in bytes.
     """
@@ -116,7 +116,7 @@ def single_user(environ: Mapping[str, str] = os.environ) -> SingleUser:
     Raises
     ------
     ConfigError
-        The key has other characters than letters and digits. The message does not show it.
+        The key contains characters other than letters and digits. The message does not show it.
     """
     key = environ.get(f"{_VARIABLE}SINGLE_USER_API_KEY") or None
     if key is not None and not (key.isascii() and key.isalnum()):

@@ -1,4 +1,4 @@
-"""The shapes of answers that only the door gives."""
+"""The shapes of the door's own answers."""
 
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -7,7 +7,7 @@ from bluesky_qs.api.values import ParameterKind
 
 
 class Refusal(TypedDict):
-    """The service refuses a request. It may have more keys, which are those of the reply to an accepted request."""
+    """The service refuses a request. The answer may also have keys of the reply to an accepted request."""
 
     success: Literal[False]
     msg: str
@@ -15,19 +15,19 @@ class Refusal(TypedDict):
 
 
 class Detail(TypedDict):
-    """Why the HTTP server does not do what the request asks for."""
+    """The reason why the HTTP server does not carry out the request."""
 
     detail: str
 
 
 class Presence(TypedDict):
-    """Whether a part of the service is there."""
+    """Whether a part of the service is available."""
 
     status: Literal["ok", "slow", "down"]
 
 
 class PlanFault(TypedDict):
-    """What is wrong in the text of a plan, and where: ``column`` counts from 0."""
+    """An error in the text of a plan, with its place: ``column`` counts from 0."""
 
     msg: str
     column: int
@@ -86,7 +86,7 @@ class ConsoleUpdate(Reply):
 class ShortParameter(TypedDict):
     """A parameter of a plan, for drawing a form.
 
-    ``type`` is missing if it is none of the three. ``enum`` has the choices. ``default`` and the limits are values.
+    ``type`` is missing for all other types. ``enum`` has the choices. ``default`` and the limits are values.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Reads uploaded spreadsheets. Large ones have a process of their own, so that nobody else waits for them.
+"""Reads uploaded spreadsheets. Large ones are read in a separate process, so that other requests do not wait.
 
 ``python -m bluesky_qs.door.sheet_reader NAME`` reads the file from the standard input, and writes a `ReadSheet`.
 """
@@ -27,7 +27,7 @@ class ReadSheet(NamedTuple):
     items
         A list of items, as JSON text.
     places, columns
-        Where rows and arguments are, as in `SheetItems`.
+        The places of rows and arguments, as in `SheetItems`.
     """
 
     items: bytes
@@ -54,7 +54,7 @@ class SheetReader:
         Raises
         ------
         SpreadsheetError
-            It is no spreadsheet, cells are wrong, or the process failed.
+            It is not a spreadsheet, cells are wrong, or the process failed.
         """
         async with self._turn:
             if len(data) <= _SMALL:

@@ -71,7 +71,7 @@ _UNREADABLE = object()
 
 
 class Simplified(NamedTuple):
-    """How the reply of a method is shortened.
+    """The rule for shortening the reply of a method.
 
     Attributes
     ----------

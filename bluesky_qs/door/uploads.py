@@ -15,7 +15,7 @@ from bluesky_qs.words.spreadsheet import SpreadsheetError, naming_rows
 
 _FIELD = "spreadsheet"
 _MOST_FIELDS = 10
-#: In the text of a reply about items some of which have warnings; it may be in a parameter too.
+#: Text in a reply about items with warnings; it may also occur in a parameter.
 _WARNINGS = b'"warnings"'
 _add_batch = MethodHandler(METHODS["queue_item_add_batch"])
 
@@ -31,9 +31,9 @@ def routes() -> list[Route]:
 async def add_spreadsheet(call: Call) -> Answer:
     """Queue the plans in the rows of a CSV or XLSX file, all or none: a form with the file ``spreadsheet``.
 
-    The form may have ``data_type``, for clients of the Bluesky HTTP server; it has no meaning here. If cells are wrong,
-    ``msg`` names each of them by sheet, row and column. Names that the service does not know are queued, and ``msg``
-    names their rows, because the plans will probably fail.
+    The form may have ``data_type``, for clients of the Bluesky HTTP server; it has no effect. If cells are wrong,
+    ``msg`` names all of them with sheet, row and column. Plans with unknown names are queued, and ``msg`` names their
+    rows, because they will probably fail.
     """
     data, name = await _uploaded(call)
     try:

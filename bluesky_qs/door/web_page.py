@@ -1,6 +1,6 @@
-"""The page at ``/``: the files that ``make web`` has built, as they are sent. They are open to anyone.
+"""The page at ``/``: the files that ``make web`` has built. They are open to anyone.
 
-They show nothing by themselves: the page signs in, and asks the API.
+They contain no data: the page signs in and uses the API.
 """
 
 import gzip
@@ -16,7 +16,7 @@ import bluesky_qs
 from bluesky_qs.door.refusals import NoSuchRoute
 from bluesky_qs.door.route import Answer, Call, Route
 
-#: Where the page is, once it has been built.
+#: The folder of the built page.
 FOLDER = Path(bluesky_qs.__file__).parent / "web" / "dist"
 
 _TYPES = {
@@ -55,7 +55,7 @@ _NOT_BUILT = """<!DOCTYPE html>
 
 
 def routes() -> list[Route]:
-    """The routes, which are outside of ``/api``. They are not described, because they are for browsers only."""
+    """The routes, which are outside of ``/api``. They are not in the reference, because they are only for browsers."""
     return [
         Route("GET", "", None, _add_slash),
         Route("GET", "/", None, _home),

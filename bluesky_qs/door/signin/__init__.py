@@ -1,1 +1,1 @@
-"""Who may use the door: providers, keys, sessions, roles."""
+"""Access to the door: providers, keys, sessions, roles."""

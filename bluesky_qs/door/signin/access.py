@@ -1,4 +1,4 @@
-"""Reads who may do what from a configuration: the section ``access``, or the community's ``api_access``."""
+"""Reads permissions from a configuration: the section ``access``, or the community's ``api_access``."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -79,7 +79,7 @@ def read_policy(sections: Mapping[str, Any], *, providers: Collection[str]) -> P
 
 
 def read_user_group(sections: Mapping[str, Any]) -> str | None:
-    """Return the user group that a configuration gives to everybody; None if it says none.
+    """Return the user group that a configuration gives to everybody; None if there is none.
 
     Raises
     ------

@@ -42,14 +42,14 @@ _NO_CREDENTIALS = (
 
 
 class Accounts:
-    """Knows who may use the door; implements `caller.SignIn`.
+    """Decides who may use the door; implements `caller.SignIn`.
 
     Attributes
     ----------
     single
-        The user of the single-user key; None where there are providers.
+        The user of the single-user key; None if there are providers.
     public
-        The sender of requests without credentials; None where they are refused.
+        The sender of requests without credentials; None if these are refused.
     """
 
     def __init__(self, door: "Door", *, clock: Callable[[], float] = time.time) -> None:
@@ -71,7 +71,7 @@ class Accounts:
         self.public = self._public() if self.settings.anonymous or door.settings.single_user.anonymous else None
 
     async def open(self) -> None:
-        """Open the database, and find or make the keys.
+        """Open the database, and find or create the keys.
 
         Raises
         ------
@@ -109,12 +109,12 @@ class Accounts:
             await provider.close()
 
     async def reload(self, settings: "DoorSettings") -> None:
-        """Let new rules, roles, providers, keys and lifetimes count, also for those who are signed in.
+        """Use new rules, roles, providers, keys and lifetimes, also for users who are signed in.
 
         Raises
         ------
         ConfigError, StartupError
-            They are not valid, or a running door cannot have them. Then nothing has changed.
+            They are not valid, or require a restart of the door. Nothing has changed.
         """
         new = settings.sign_in
         if bool(new.providers) != bool(self.providers):
@@ -142,7 +142,7 @@ class Accounts:
         await self._look_at_providers()
 
     async def caller(self, connection: HTTPConnection, credentials: Credentials | None = None) -> Caller:
-        """Return who sends a request.
+        """Return the sender of a request.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class Accounts:
         return self.single is not None and self.single.holds(caller)
 
     async def resolve(self, found: Presented) -> Resolved:
-        """Return whose key or session it is. The single-user key is none of them.
+        """Return the owner of a key or session, except for the single-user key.
 
         Raises
         ------
@@ -186,7 +186,7 @@ class Accounts:
             raise HTTPRefusal(f"Sign-in is not possible now. {error.message}", status=503) from None
 
     async def principal_of(self, caller: Caller) -> Principal | None:
-        """Return the user in the database. The single user is put there; the anonymous public is not."""
+        """Return the user in the database. The single user is added there; the anonymous public is not."""
         if caller.principal:
             return await self.database.principal(caller.principal)
         if self.single is None or caller is self.public:
@@ -213,7 +213,7 @@ class Accounts:
         return found
 
     async def _fault_of(self, secret: bytes | None) -> NotSignedIn:
-        """Why a key does not count; whoever has it may know."""
+        """The reason why a key is not valid, for its owner."""
         record = await self.database.key(secret) if secret is not None else None
         if record is None:
             return NotSignedIn(_INVALID_KEY)
@@ -223,7 +223,7 @@ class Accounts:
         return await self._no_role(record.principal) or NotSignedIn(_INVALID_KEY)
 
     async def _no_role(self, uuid: str) -> NotSignedIn | None:
-        """The refusal of a user who still exists, but has no role any more."""
+        """The refusal of a user who no longer has a role."""
         principal = await self.database.principal(uuid)
         users = [known.identity.id for known in principal.identities if not known.gone] if principal else []
         if principal is None or not users or await self.identities.access(principal) is not None:

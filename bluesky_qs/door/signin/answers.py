@@ -18,7 +18,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Done(msgspec.Struct):
-    """Something was done that gives nothing back."""
+    """The request was carried out; there is nothing to return."""
 
     success: bool = True
     msg: str = ""
@@ -112,7 +112,7 @@ class PrincipalAnswer(msgspec.Struct):
 
 
 class ScopesAnswer(msgspec.Struct):
-    """What the sender of the request may do, and who they are in the items that they add."""
+    """The permissions of the sender, and the user in the items that they add."""
 
     roles: Sequence[str]
     scopes: Sequence[str]
@@ -121,7 +121,7 @@ class ScopesAnswer(msgspec.Struct):
 
 
 class ProviderAnswer(msgspec.Struct):
-    """A sign-in provider, and the addresses to sign in with it."""
+    """A sign-in provider with its sign-in addresses."""
 
     provider: str
     mode: str
@@ -130,7 +130,7 @@ class ProviderAnswer(msgspec.Struct):
 
 
 class ProvidersAnswer(msgspec.Struct):
-    """How to sign in."""
+    """The ways to sign in."""
 
     required: bool
     single_user: bool
@@ -139,7 +139,7 @@ class ProvidersAnswer(msgspec.Struct):
 
 
 class DeviceAnswer(msgspec.Struct):
-    """What a terminal shows its user, and what it asks with until the user has signed in."""
+    """The data for a terminal to show to its user, and to use in its requests until the user has signed in."""
 
     authorization_uri: str
     verification_uri: str

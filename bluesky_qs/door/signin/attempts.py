@@ -1,4 +1,4 @@
-"""Limits how often sign-in may fail, for each user and address. Time comes from the caller."""
+"""Limits failed sign-ins for each user and address. The caller passes the time."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -7,7 +7,7 @@ import msgspec
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """So many failures are allowed at once; one more is allowed after each `seconds`."""
+    """Number of failures allowed at once, and the seconds after which one more is allowed."""
 
     failures: int
     seconds: float
@@ -19,7 +19,7 @@ OF_USER = Limit(failures=5, seconds=12)
 OF_ADDRESS = Limit(failures=30, seconds=2)
 #: One user from many addresses. It is high, so that a stranger cannot lock somebody out by a few requests.
 OF_NAME = Limit(failures=100, seconds=2)
-#: So many users and addresses are remembered. Those whose latest failure is oldest are forgotten.
+#: Number of users and addresses to keep. Those with the oldest failures are dropped first.
 _REMEMBERED = 10_000
 
 
@@ -37,18 +37,18 @@ class Attempts:
         return max(self._wait(key, limit, now) for key, limit in _keys(user, address))
 
     def failed(self, user: str, address: str, *, now: float) -> None:
-        """Record a failure. Attempts that run at the same time count from their beginning, by calling this first."""
+        """Record a failure. Call this at the beginning of an attempt, so that simultaneous attempts count too."""
         for key, limit in _keys(user, address):
             self._record(key, limit, now)
 
     def taken_back(self, user: str, address: str) -> None:
-        """Take back what was recorded for an attempt that did not fail."""
+        """Undo the record of an attempt that did not fail."""
         for key, limit in _keys(user, address):
             if key in self._forgiven:
                 self._forgiven[key] -= limit.seconds
 
     def succeeded(self, user: str, address: str) -> None:
-        """Take back what was recorded for this attempt, and forgive the user's failures at the address."""
+        """Undo the record of this attempt, and forgive the user's failures at the address."""
         self.taken_back(user, address)
         self._forgiven.pop(_of_user(user, address), None)
 

@@ -1,4 +1,4 @@
-"""What a sign-in route is: its verb, its path, and who may use it."""
+"""A sign-in route: its verb, its path, and the credentials that it needs."""
 
 from collections.abc import Awaitable, Callable
 from enum import Enum
@@ -14,7 +14,7 @@ from bluesky_qs.door.signin.rows import SignInDatabaseError
 
 
 class Needs(Enum):
-    """What a sign-in route needs when it needs no scope."""
+    """The requirements of a sign-in route without a scope."""
 
     NOTHING = "open to anyone"
     SIGN_IN = "anybody who is signed in"
@@ -32,7 +32,7 @@ class AuthRoute(Route):
     body, answers
         Types of the body and the answer, for the documentation.
     function
-        What answers; its docstring is the documentation.
+        The handler; its docstring is the documentation.
     """
 
     def __init__(

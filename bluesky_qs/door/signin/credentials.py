@@ -1,4 +1,4 @@
-"""What a request brings to prove who sends it: a key or a token, in the header, the query or a cookie."""
+"""The credentials of a request: a key or a token, in the header, the query or a cookie."""
 
 import hmac
 import secrets
@@ -17,7 +17,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Presented(NamedTuple):
-    """A key or a token as a request brings it."""
+    """A key or a token in a request."""
 
     kind: Literal["key", "token"]
     secret: str
@@ -35,7 +35,7 @@ def presented(connection: HTTPConnection, credentials: Credentials | None = None
     BadRequest
         The header has an unknown scheme.
     CSRFRefused
-        A request that changes something brings a cookie without its token.
+        A request that changes something has a cookie without its token.
     """
     if found := _in_message(credentials) or _in_query(connection):
         return found
@@ -80,7 +80,7 @@ def _from_header(header: str) -> Presented:
 
 
 def _check_origin(connection: HTTPConnection) -> None:
-    """Refuse what another site's page may have sent, because a browser adds cookies by itself."""
+    """Refuse requests that another site's page may have sent, because a browser adds cookies automatically."""
     if connection.scope["type"] == "websocket":
         origin = connection.headers.get("origin")
         if origin and origin.partition("://")[2] != connection.headers.get("host"):

@@ -48,7 +48,7 @@ def database_path(uri: str | None) -> Path:
 
 
 class SignInDatabase:
-    """The sign-in database, used by a thread of its own.
+    """The sign-in database, used by a separate thread.
 
     Its methods raise `SignInDatabaseError` when the file cannot be used.
     """
@@ -84,7 +84,7 @@ class SignInDatabase:
         return await self._run(self._rows.version)
 
     async def secret_keys(self, *, now: float) -> list[str]:
-        """Return the keys that sign tokens, newest first. The first is generated when there is none."""
+        """Return the keys that sign tokens, newest first. If there is none, one is generated."""
         return await self._run(self._rows.secret_keys, now=now)
 
     async def signed_in(self, identity: Identity, *, now: float, expires: float) -> tuple[Principal, SessionRecord]:
@@ -100,7 +100,7 @@ class SignInDatabase:
         return await self._run(self._rows.knows, provider, user)
 
     async def checked(self, identity: Identity, *, now: float, gone: bool) -> None:
-        """Record what a provider says about an identity now."""
+        """Record the current data of a provider about an identity."""
         await self._run(self._rows.checked, identity, now=now, gone=gone)
 
     async def end_sessions(self, provider: str, user: str) -> None:
@@ -156,15 +156,15 @@ class SignInDatabase:
         return await self._run(self._rows.revoke_key, first_eight)
 
     async def add_authorization(self, state: str, pending: PendingAuthorization, *, expires: float) -> None:
-        """Remember that a browser is on its way to the identity provider."""
+        """Record that a browser was sent to the identity provider."""
         await self._run(self._rows.add_authorization, state, pending, expires=expires)
 
     async def take_authorization(self, state: str, *, now: float) -> PendingAuthorization | None:
-        """Return a browser's way and forget it: it counts once."""
+        """Return the record of a browser and delete it; it is valid once."""
         return await self._run(self._rows.take_authorization, state, now=now)
 
     async def add_device(self, device: bytes, user_code: str, provider: str, *, expires: float) -> None:
-        """Remember a terminal that waits for its user."""
+        """Record a terminal that waits for its user."""
         await self._run(self._rows.add_device, device, user_code, provider, expires=expires)
 
     async def device_with_code(self, user_code: str, *, now: float) -> PendingDevice | None:
@@ -172,23 +172,23 @@ class SignInDatabase:
         return await self._run(self._rows.device_with_code, user_code, now=now)
 
     async def settle_device(self, device: str, *, session: str | None, error: str | None = None) -> None:
-        """Give a waiting terminal its session, or the reason why it gets none."""
+        """Assign a session to a waiting terminal, or the reason why it gets none."""
         await self._run(self._rows.settle_device, device, session=session, error=error)
 
     async def poll_device(self, device: bytes, *, now: float) -> PendingDevice | None:
-        """Return a waiting terminal. One that is settled is forgotten: it counts once."""
+        """Return a waiting terminal. If it has a result, delete it; a result is valid once."""
         return await self._run(self._rows.poll_device, device, now=now)
 
     async def leave_note(self, line: str) -> None:
-        """Leave a line for the audit log of a door."""
+        """Store a line for the audit log of a door."""
         await self._run(self._rows.leave_note, line)
 
     async def take_notes(self) -> list[str]:
-        """Return the lines that commands have left for the audit log, and forget them: they count once."""
+        """Return the lines that commands have stored for the audit log, and delete them."""
         return await self._run(self._rows.take_notes)
 
     async def prune(self, *, now: float) -> None:
-        """Remove what expired long ago."""
+        """Remove records that expired long ago."""
         await self._run(self._rows.prune, now=now)
 
     async def _run(self, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""What the users may do now: what their providers know about them, and what the policy makes of it."""
+"""The current permissions of users, from the data of their providers and the policy."""
 
 import asyncio
 import logging
@@ -26,17 +26,17 @@ class SpecialUser(Protocol):
     name: str
 
     async def access(self) -> Access:
-        """Return what the user may do."""
+        """Return the permissions of the user."""
         ...
 
 
 class Identities:
-    """Asks providers and the policy about users.
+    """Looks up users at their providers, and applies the policy.
 
     Parameters
     ----------
     changed
-        Called when a provider says something new about a user.
+        Called when a provider has new data about a user.
     special
         Stands for identities of a provider of this name.
 
@@ -72,7 +72,7 @@ class Identities:
         await asyncio.gather(*self._checks, return_exceptions=True)
 
     async def access(self, principal: Principal) -> Access | None:
-        """Return what a user may do by all identities together; None if nothing."""
+        """Return the permissions of a user from all identities together; None if there are none."""
         found: list[Access] = []
         for known in principal.identities:
             if self._special is not None and known.identity.provider == self._special.name:
@@ -86,11 +86,11 @@ class Identities:
         return Access(roles, scopes, found[0].user_group, found[0].user, found[0].name)
 
     def access_of(self, identity: Identity) -> Access | None:
-        """Return what one identity may do. One whose provider is no longer configured may do nothing."""
+        """Return the permissions of one identity. If its provider is no longer configured, it has none."""
         return self.policy.access(identity) if identity.provider in self.providers else None
 
     def look_again(self, principal: Principal, now: float) -> None:
-        """Ask the providers about a user in the background, if the last time is long ago."""
+        """Look up a user at the providers in the background, unless this was done recently."""
         for known in principal.identities:
             identity = known.identity
             key = identity.provider, identity.id
@@ -102,7 +102,7 @@ class Identities:
                 check.add_done_callback(self._checks.discard)
 
     async def check(self, known: KnownIdentity) -> None:
-        """Ask a provider about a user, and record the answer. Without one, what is known stays."""
+        """Look up a user at a provider, and record the answer. Without an answer, nothing changes."""
         provider = self.providers.get(known.identity.provider)
         if provider is None:
             return

@@ -1,4 +1,4 @@
-"""API keys: what a new one may do, and how it is made. The key is shown once; only its hash is stored."""
+"""API keys: the scopes of a new key, and its creation. The key is shown once; only its hash is stored."""
 
 import secrets
 import sqlite3
@@ -36,9 +36,9 @@ def scopes_for(wanted: Collection[str] | None, owner: frozenset[str], maker: Col
     Parameters
     ----------
     wanted
-        What is asked for; None for all that are possible.
+        The requested scopes; None for all that are possible.
     owner
-        The scopes of the user whom the key is for.
+        The scopes of the key's owner.
     maker
         The scopes of the key with which the new one is made; None if it is made by other means, or that key inherits.
 
@@ -63,14 +63,14 @@ def scopes_for(wanted: Collection[str] | None, owner: frozenset[str], maker: Col
 async def new_key(
     database: SignInDatabase, principal: str, scopes: tuple[str, ...], *, expires: float | None, note: str | None
 ) -> NewKey:
-    """Make a key and store its hash."""
+    """Create a key and store its hash."""
     for attempt in range(_TRIES):
         secret = secrets.token_bytes(_BYTES)
         record = KeyRecord(secret.hex()[:_NAME_LENGTH], principal, scopes, expires, note)
         try:
             await database.add_key(secret, record)
         except SignInDatabaseError as error:
-            # The name of another key, by chance.
+            # Another key has the same name by chance.
             if attempt + 1 < _TRIES and isinstance(error.__cause__, sqlite3.IntegrityError):
                 continue
             raise

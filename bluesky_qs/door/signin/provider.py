@@ -1,4 +1,4 @@
-"""What a sign-in provider is: it knows who somebody is. Roles and scopes are not its business."""
+"""Sign-in providers: they identify users. Roles and scopes are decided elsewhere."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ class Identity(msgspec.Struct, frozen=True):
     """
 
     id: str
-    """The name of the user: what the mapping section lists, and what items show."""
+    """The name of the user, in the configuration and in items."""
     provider: str
     display_name: str = ""
     mail: str = ""
@@ -25,7 +25,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class ProviderUnavailable(QSError):
-    """The provider cannot be asked now, for example because its server does not answer."""
+    """The provider is not available, for example because its server does not answer."""
 
 
 class SignInRefused(QSError):
@@ -39,10 +39,10 @@ class Provider(Protocol):
     """The name in the configuration, which is a part of the addresses of its routes."""
 
     async def current(self, identity: Identity) -> Identity | None:
-        """Return somebody who signed in earlier, as the provider knows them now; None if they are gone.
+        """Return the current data of a user who signed in earlier; None if the user no longer exists.
 
         It is called when a session is refreshed and, at most once in 15 minutes, when an API key is used. A provider
-        that can look up no one without a password returns the same identity.
+        that cannot look up users without a password returns the same identity.
 
         Raises
         ------
@@ -62,7 +62,7 @@ class PasswordProvider(Provider, Protocol):
     async def authenticate(self, username: str, password: str) -> Identity | None:
         """Return the user, or None if the name or the password is wrong.
 
-        It takes about the same time for a user who does not exist. Passwords go into no log and no error.
+        It takes about the same time for a user who does not exist. No log and no error contains the password.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class PasswordProvider(Provider, Protocol):
 
 
 class ExternalProvider(Provider, Protocol):
-    """Sends the user's browser to an identity provider, and takes the code that the browser brings back.
+    """Sends the user's browser to an identity provider, and gets the code when the browser returns.
 
     The door makes and checks `state`, `nonce` and the PKCE verifier, and keeps them in the sign-in database. It also
     runs the device flow for terminals, with a page where the user types the code of the terminal before the browser is
@@ -91,7 +91,7 @@ class ExternalProvider(Provider, Protocol):
         ...
 
     async def exchange(self, *, code: str, redirect_uri: str, nonce: str, code_verifier: str) -> Identity:
-        """Trade the code for the ID token, verify it (signature, issuer, audience, expiry, nonce) and read it.
+        """Exchange the code for the ID token, verify it (signature, issuer, audience, expiry, nonce) and read it.
 
         Raises
         ------

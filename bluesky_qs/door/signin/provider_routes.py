@@ -53,7 +53,7 @@ _EXTERNAL_FAILURE = "Authentication failure"
 
 
 class DeviceCode(msgspec.Struct):
-    """What a terminal asks with. Clients may send a ``grant_type`` too.
+    """The request of a terminal. Clients may also send a ``grant_type``.
 
     The answer may wait up to ``wait`` seconds for the end of the sign-in.
     """
@@ -87,7 +87,7 @@ class ProviderRoutes:
         ]
 
     async def token(self, request: Request) -> Response:
-        """Sign in with a form of ``username`` and ``password``. Terminals ask with their ``device_code`` as JSON."""
+        """Sign in with a form of ``username`` and ``password``. Terminals send their ``device_code`` as JSON."""
         name = request.path_params["provider"]
         provider = self._accounts.providers.get(name)
         if provider is None:
@@ -117,7 +117,7 @@ class ProviderRoutes:
         return await self._send_on(request, provider, after=after)
 
     async def code(self, request: Request) -> Response:
-        """Where the identity provider sends the browser back to. The answer is the refresh token."""
+        """The address to which the identity provider returns the browser. The answer is the refresh token."""
         provider = self._external(request)
         sent = await form(request) if request.method == "POST" else request.query_params
         state = sent.get("state", "")
@@ -147,7 +147,7 @@ class ProviderRoutes:
         return response
 
     async def begin_device(self, request: Request) -> Response:
-        """Begin to sign in a terminal. The user opens ``authorization_uri``; the terminal asks ``verification_uri``."""
+        """Begin a terminal sign-in. Users open ``authorization_uri``; the terminal polls ``verification_uri``."""
         provider = self._external(request)
         self._count(request)
         device = secrets.token_bytes(32)
@@ -172,7 +172,7 @@ class ProviderRoutes:
         return self._code_page(request, provider, request.query_params.get("user_code", ""))
 
     async def device_submit(self, request: Request) -> Response:
-        """Take the code of a terminal, and send the browser to the identity provider."""
+        """Check the code of a terminal, and send the browser to the identity provider."""
         provider = self._external(request)
         fields = await form(request)
         given = fields.get("user_code", "")
@@ -289,7 +289,7 @@ class ProviderRoutes:
         return cast("ExternalProvider", provider)
 
     def _count(self, request: Request) -> None:
-        """Limit what an address may begin, and the codes that it may try."""
+        """Limit the sign-ins that an address may begin, and the codes that it may try."""
         address, now = address_of(request), self._accounts.clock()
         _wait(self._begun.wait_at(address, now=now))
         self._begun.begun_at(address, now=now)
@@ -338,7 +338,7 @@ def _local(path: str) -> bool:
 
 
 def _unusable(provider: Provider, error: ProviderUnavailable | TimeoutError) -> HTTPRefusal:
-    """The refusal of anybody. The reason is in the log only: paths and servers are not for strangers."""
+    """The refusal for any user. The reason is only in the log, because strangers must not see paths and servers."""
     reason = error.message if isinstance(error, ProviderUnavailable) else "It does not answer"
     logger.error("The sign-in provider %s cannot be used: %s", provider.name, reason)
     return HTTPRefusal(

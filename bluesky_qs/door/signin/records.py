@@ -1,4 +1,4 @@
-"""What the sign-in database holds: principals, their identities, sessions and API keys. No record has a secret."""
+"""The records of the sign-in database: principals, their identities, sessions and API keys. They contain no secrets."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
 
 
 class SessionRecord(msgspec.Struct, frozen=True):
-    """What begins with a sign-in. Its tokens are valid while it is."""
+    """A session, which begins with a sign-in. Its tokens are valid as long as the session."""
 
     uuid: str
     principal: str
@@ -29,7 +29,7 @@ class SessionRecord(msgspec.Struct, frozen=True):
 
 
 class KnownIdentity(msgspec.Struct, frozen=True):
-    """An identity as it was when its provider was last asked."""
+    """An identity, as of the last answer of its provider."""
 
     identity: Identity
     latest_login: float | None

@@ -1,7 +1,7 @@
-"""Finds out who a key or a session belongs to and what they may do now; notices within seconds when that ends.
+"""Finds the owner of a key or session and their current permissions. Notices within seconds when these end.
 
-Answers are remembered until the sign-in database changes. Changes by other doors are seen by a look at the number that
-SQLite counts up, every two seconds.
+Answers are cached until the sign-in database changes. To notice changes by other doors, SQLite's change counter is read
+every two seconds.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from bluesky_qs.door.signin.sign_in_log import audit_command
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks at the database. A revocation by another door is seen after this time.
+#: Seconds between checks of the database. A revocation by another door is noticed after this time.
 _LOOK_SECONDS = 2.0
 #: Seconds between two notes in the database of when keys were used.
 _NOTE_SECONDS = 60.0
@@ -35,7 +35,7 @@ _REMEMBERED = 10_000
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """Whose key or session it is, and what they may do with it now."""
+    """The owner of a key or session, and their current permissions."""
 
     caller: Caller
     access: Access
@@ -67,7 +67,7 @@ class Resolver:
     Parameters
     ----------
     identities
-        Says what a user may do now.
+        Finds the current permissions of a user.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Resolver:
         self._changed.set()
 
     async def key(self, secret: bytes) -> Resolved | None:
-        """Whose API key it is; None if it does not count."""
+        """The owner of an API key; None if the key is not valid."""
         now = self._clock()
         found = self._keys.get(secret)
         if found is None:
@@ -138,7 +138,7 @@ class Resolver:
         return found
 
     async def session(self, uuid: str) -> Resolved | None:
-        """Whose session it is; None if it does not count."""
+        """The owner of a session; None if the session is not valid."""
         found = self._sessions.get(uuid)
         if found is None:
             generation = self._generation
@@ -162,7 +162,7 @@ class Resolver:
         return msgspec.structs.replace(resolved.caller, credential=user_name(resolved.principal.uuid))
 
     def holds(self, caller: Caller) -> bool:
-        """Whether somebody may still do what they might when they began. The answer is at most seconds old."""
+        """Whether the caller still has all permissions from the beginning. The answer is at most seconds old."""
         now = self._clock()
         watch = self._watched.get(caller)
         if watch is None:

@@ -1,4 +1,4 @@
-"""Who may do what: roles and their scopes, and the rules that give somebody roles and a user group. Nothing else."""
+"""Permissions: roles and their scopes, and the rules that assign roles and a user group. Nothing else."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
@@ -46,7 +46,7 @@ class RoleChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One rule of the section ``access``. It applies to those who meet all of its conditions."""
+    """One rule of the section ``access``. It applies to users who meet all of its conditions."""
 
     user: _Names = []
     group: _Names = []
@@ -58,7 +58,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class Access(msgspec.Struct, frozen=True):
-    """What somebody may do."""
+    """The permissions of a user."""
 
     roles: frozenset[str]
     scopes: frozenset[str]
@@ -70,12 +70,12 @@ class Access(msgspec.Struct, frozen=True):
 
 
 class Policy:
-    """Gives people roles, scopes and a user group by rules.
+    """Assigns roles, scopes and a user group to users by rules.
 
     Parameters
     ----------
     rules
-        Each rule that applies adds its roles. The first of them that has a user group decides about that.
+        Each rule that applies adds its roles. The first of them with a user group determines the group.
     roles
         The scopes of each role.
     user_group
@@ -98,7 +98,7 @@ class Policy:
         self._names = names or {}
 
     def access(self, identity: Identity) -> Access | None:
-        """Return what somebody may do; None for those to whom no rule gives a role."""
+        """Return the permissions of a user; None if no rule gives the user a role."""
         rules = [rule for rule in self._rules if _applies(rule, identity)]
         roles = frozenset(role for rule in rules for role in listed(rule.roles))
         if not roles:

@@ -1,4 +1,4 @@
-"""The routes under ``/api/auth`` for those who are signed in, and for those who refresh a session."""
+"""The routes under ``/api/auth`` for users who are signed in or refresh a session."""
 
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -110,7 +110,7 @@ class _Routes:
         return respond(request, await self._accounts.sessions.refresh(body.refresh_token), secret=True)
 
     async def revoke_session(self, request: Request) -> Response:
-        """End a session of one's own; with the scope ``admin:apikeys``, anybody's."""
+        """End one of your sessions; with the scope ``admin:apikeys``, any session."""
         caller = await self._caller(request)
         given = request.path_params["session_id"]
         session = await self._database.session(_hex(given) or "")
@@ -125,7 +125,9 @@ class _Routes:
         return respond(request, Done())
 
     async def new_key(self, request: Request) -> Response:
-        """A new API key of one's own. A key that is made with another key can do no more, and lasts no longer."""
+        """Create an API key for yourself. A key that is created with another key has at most the same scopes and
+        lifetime.
+        """
         caller = await self._caller(request, "user:apikeys")
         principal = await self._accounts.principal_of(caller)
         if principal is None:
@@ -156,7 +158,7 @@ class _Routes:
         return respond(request, KeyAnswer.of(found))
 
     async def revoke_key(self, request: Request) -> Response:
-        """Revoke a key of one's own by its first eight characters; with the scope ``admin:apikeys``, anybody's."""
+        """Revoke one of your keys by its first eight characters; with the scope ``admin:apikeys``, any key."""
         caller = await self._caller(request, "user:apikeys")
         first_eight = request.query_params.get("first_eight")
         if first_eight is None:
@@ -173,7 +175,7 @@ class _Routes:
         return respond(request, Done())
 
     async def whoami(self, request: Request) -> Response:
-        """Who is signed in, with their keys and sessions."""
+        """The signed-in user, with keys and sessions."""
         caller = await self._caller(request)
         principal = await self._accounts.principal_of(caller)
         details = await self._database.details(principal.uuid) if principal is not None else None
@@ -187,7 +189,7 @@ class _Routes:
         return respond(request, answer)
 
     async def scopes(self, request: Request) -> Response:
-        """What the sender of this request may do."""
+        """The permissions of the sender of this request."""
         caller = await self._caller(request)
         principal = await self._database.principal(caller.principal) if caller.principal else None
         roles = await self._accounts.roles_of(caller, principal)

@@ -1,4 +1,4 @@
-"""Sessions: what begins with a sign-in and goes on with refresh tokens, until it expires or is revoked."""
+"""Sessions. They begin with a sign-in and continue with refresh tokens, until they expire or are revoked."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _REVOKED = "Permissions for the user are revoked. Please contact the administrat
 
 
 def no_role(user: str) -> NotSignedIn:
-    """The refusal of somebody to whom no rule gives a role, or not any more."""
+    """The refusal of a user to whom no rule gives a role."""
     return NotSignedIn(f"{NOT_AUTHORIZED}: no rule gives {user} a role. Ask the administrator")
 
 
@@ -93,7 +93,8 @@ class Sessions:
         Raises
         ------
         NotSignedIn
-            The token is not valid, or its session has ended. The answer does not tell a revoked one from an expired.
+            The token is not valid, or its session has ended. The answer does not distinguish a revoked one from an
+            expired one.
         """
         now = self._clock()
         try:
@@ -117,7 +118,7 @@ class Sessions:
         return self._tokens(session, principal, access)
 
     async def revoke(self, uuid: str) -> None:
-        """End a session. Its tokens do not count any more."""
+        """End a session. Its tokens are no longer valid."""
         await self._database.revoke_session(uuid)
         self._resolver.forget()
 

@@ -23,14 +23,14 @@ _SHORTEST_LIFE, _LONGEST_LIFE = 1, 10 * 365 * 24 * 3600
 
 
 class SignInSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may sign in, how, and what they may do then.
+    """Users, ways to sign in, and permissions.
 
     Attributes
     ----------
     providers
         The entries of ``authentication.providers``. Without any, there is one key for everybody.
     policy
-        Gives people roles and a user group.
+        Assigns roles and a user group to users.
     secret_keys
         Sign the tokens. Without any, one is generated and kept in the database.
     database
@@ -65,7 +65,7 @@ class _Database(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_sign_in(sections: Mapping[str, Any], environ: Mapping[str, str]) -> SignInSettings:
-    """Return the settings of sign-in from a configuration file and the environment, which comes second.
+    """Return the settings of sign-in from a configuration file and the environment. The file takes precedence.
 
     Variables in the file (``${NAME}``) have been replaced before.
 

@@ -1,4 +1,4 @@
-"""One key for everybody: who has it is the single user."""
+"""One key for everybody. All who have it are the single user."""
 
 import asyncio
 import hmac
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 #: The provider of the single user's identity in the sign-in database.
 SINGLE_USER_PROVIDER = "single_user"
-#: The group where there is no `DEFAULT_USER_GROUP`.
+#: The group if there is no `DEFAULT_USER_GROUP`.
 _OTHER_GROUP = "admin"
-#: Seconds for which the service may delay requests, some of which do not need it, by not answering about its groups.
+#: Seconds for which requests wait for the service's answer about its groups. Some of them do not need it.
 _PATIENCE = 0.5
 _AGAIN_SECONDS = 10.0
 
@@ -30,7 +30,7 @@ class SingleUserKey:
     Parameters
     ----------
     scopes
-        What the key allows.
+        The scopes of the key.
     """
 
     name = SINGLE_USER_PROVIDER
@@ -57,18 +57,18 @@ class SingleUserKey:
         self._key = key.encode()
 
     def change(self, scopes: frozenset[str], user_group: str | None) -> None:
-        """Change what the key allows, and the user group."""
+        """Change the scopes of the key, and the user group."""
         self._scopes = scopes
         self._settings = msgspec.structs.replace(self._settings, user_group=user_group)
         self._caller = self._in_group(user_group or DEFAULT_USER_GROUP)
         self._chosen_for = None
 
     def holds(self, caller: Caller) -> bool:
-        """Whether the key still allows what it allowed to this caller."""
+        """Whether the key still has the scopes of this caller."""
         return caller.scopes <= self._scopes
 
     def matches(self, key: str) -> bool:
-        """Whether it is the key. The time of the comparison says nothing about it."""
+        """Whether it is the key. The time of the comparison reveals nothing about it."""
         return hmac.compare_digest(key.encode(), self._key)
 
     async def user(self) -> Caller:
@@ -78,7 +78,7 @@ class SingleUserKey:
         return self._caller
 
     async def access(self) -> Access:
-        """Return what the single user may do."""
+        """Return the permissions of the single user."""
         caller = await self.user()
         return Access(frozenset({SINGLE_USER}), caller.scopes, caller.user_group, caller.user)
 

@@ -12,7 +12,7 @@ class WaitingTerminals:
     Parameters
     ----------
     closing
-        Set when nobody may wait any longer.
+        Set when all waits must end.
     """
 
     def __init__(self, closing: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""Access and refresh tokens: what they say, and how they are signed and read. Time comes from the caller."""
+"""Access and refresh tokens: their content, how they are signed, and how they are read. The caller passes the time."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ _Claims = TypeVar("_Claims", "AccessClaims", "RefreshClaims")
 
 
 class Lifetimes(msgspec.Struct, frozen=True):
-    """How long things are valid, in seconds."""
+    """Lifetimes in seconds."""
 
     access_token: float = 15 * 60
     refresh_token: float = 7 * 24 * 3600
@@ -27,7 +27,7 @@ class Lifetimes(msgspec.Struct, frozen=True):
 
 
 class AccessClaims(msgspec.Struct, frozen=True):
-    """What an access token says."""
+    """The content of an access token."""
 
     sub: str
     sid: str
@@ -39,7 +39,7 @@ class AccessClaims(msgspec.Struct, frozen=True):
 
 
 class RefreshClaims(msgspec.Struct, frozen=True):
-    """What a refresh token says."""
+    """The content of a refresh token."""
 
     sid: str
     exp: float
@@ -108,7 +108,7 @@ class Signer:
         )
 
     def read_access(self, token: str, *, now: float) -> AccessClaims:
-        """Return what an access token says.
+        """Return the content of an access token.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Signer:
         return claims
 
     def read_refresh(self, token: str, *, now: float) -> RefreshClaims:
-        """Return what a refresh token says.
+        """Return the content of a refresh token.
 
         Raises
         ------

@@ -1,1 +1,1 @@
-"""Websockets and Server-Sent Events: what the service publishes, sent on to any number of readers."""
+"""Websockets and Server-Sent Events, which forward the service's messages to any number of readers."""

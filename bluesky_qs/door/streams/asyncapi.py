@@ -12,7 +12,8 @@ from bluesky_qs.door.streams.messages import Auth, Dropped, Gap, Heartbeat
 from bluesky_qs.door.streams.table import STREAMS, Stream
 
 _SUMMARY = (
-    "What the HTTP door sends by itself. Each stream is a websocket; some are also Server-Sent Events or lines. "
+    "The messages that the HTTP door publishes. Each stream is a websocket; some are also Server-Sent Events or "
+    "lines. "
     "docs/http-streams.md explains them. The same streams of each instrument are below /api/instruments/NAME."
 )
 

@@ -1,4 +1,4 @@
-"""The latest console output of a service, for readers who listen and for those who ask for what is new."""
+"""The latest console output of a service, for readers of the stream and for requests."""
 
 import json
 import time
@@ -34,7 +34,7 @@ class _Page(msgspec.Struct):
 
 
 class _Kept(NamedTuple):
-    """A kept message, and the uid by which a client says that it has it. All doors give it the same uid."""
+    """A kept message, and its uid, which clients send to get later messages. All doors give it the same uid."""
 
     uid: str
     json: str
@@ -56,7 +56,7 @@ class Console:
         self._held: list[ConsoleMessage] = []
         self._screen: tuple[str, Screen] | None = None
         self.channel = Channel()
-        #: Whether the service has published a message, so that there is no need to ask.
+        #: Whether the service has published a message, so requests are not necessary.
         self.is_published = False
         #: A message is missing; `catch_up` gets it.
         self.is_behind = True
@@ -73,12 +73,12 @@ class Console:
             self._place(message)
 
     async def catch_up(self) -> None:
-        """Get from the service what is missing, and pass on what waits for it.
+        """Get the missing messages from the service, and pass on those that wait for them.
 
         Raises
         ------
         HTTPRefusal
-            The service cannot be asked; then what waits is passed on without it.
+            The service does not answer; then the waiting messages are passed on without them.
         """
         try:
             while not await self._get_page():

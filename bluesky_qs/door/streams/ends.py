@@ -1,4 +1,4 @@
-"""The ends of the streams: what speaks websocket, Server-Sent Events or lines with a reader."""
+"""The ends of the streams, which send websocket messages, Server-Sent Events or lines to a reader."""
 
 import asyncio
 import contextlib
@@ -127,7 +127,7 @@ class _HTTPEnd(_End):
 
 
 class _Form(NamedTuple):
-    """How a stream is written as an answer."""
+    """The form of a stream in an answer."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     begin: bytes

@@ -1,4 +1,4 @@
-"""Who may open a websocket: credentials come in the header, the query, a cookie or the first message."""
+"""Checks who may open a websocket. Credentials are in the header, the query, a cookie or the first message."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -37,14 +37,14 @@ class _First(msgspec.Struct):
 
 
 class Entrance:
-    """Lets websockets in."""
+    """Admits websockets."""
 
     def __init__(self, sign_in: SignIn) -> None:
         self._sign_in = sign_in
         self._waiting = 0
 
     async def accept(self, needed: str, scope: Scope, receive: Receive, send: Send) -> Caller | None:
-        """Accept a websocket that has connected, and return who it is; or refuse it and return None.
+        """Accept a new websocket and return its user, or refuse it and return None.
 
         Wrong credentials in a header are refused at the handshake. Pages cannot send headers with a websocket, and do
         not learn why a handshake failed. Therefore, all others are told by a close code.
@@ -69,7 +69,7 @@ class Entrance:
         return None
 
     async def _given(self, connection: HTTPConnection, needed: str) -> Caller | HTTPRefusal | None:
-        """Who sends the handshake; None if it does not say so, and the first message may."""
+        """The sender of the handshake; None if it has no credentials, which may follow in the first message."""
         query = connection.query_params
         has_any = "authorization" in connection.headers or "api_key" in query or "access_token" in query
         found = await self._caller(connection, needed)

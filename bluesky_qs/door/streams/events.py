@@ -1,4 +1,4 @@
-"""The service's events, for readers who resume by number: no gap and no double, as far as the service keeps them."""
+"""The service's events for readers who resume by number, without gaps or duplicates among the kept events."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 KEPT = 1000
 #: Events to get from the service at once.
 PAGE = 500
-#: Seconds until the next try, if the service cannot be asked.
+#: Seconds until the next attempt, if the service does not answer.
 RETRY = 1.0
 
 #: Sends a request (name and parameters as JSON text) and returns the reply as JSON text; raises `HTTPRefusal`.
@@ -53,7 +53,7 @@ class EventLog:
         self._ask = ask
         self._numbering = Numbering()
         self._frames: deque[Frame] = deque(maxlen=KEPT)
-        #: Changes when the service's numbers begin anew.
+        #: Changes when the service's numbers start again.
         self.generation = 0
         self.outlets: set[EventOutlet] = set()
         #: Called with each new event.
@@ -61,7 +61,7 @@ class EventLog:
 
     @property
     def last(self) -> int | None:
-        """Number of the latest event; None as long as it is not known."""
+        """Number of the latest event; None while it is unknown."""
         return self._numbering.last
 
     @property
@@ -88,7 +88,7 @@ class EventLog:
             listener(text)
 
     async def catch_up(self) -> None:
-        """Get from the service what may have been missed.
+        """Get events from the service that may have been missed.
 
         Raises
         ------
@@ -146,7 +146,7 @@ class EventLog:
 class EventOutlet(Outlet):
     """The events after a number.
 
-    What the log does not have comes from the service, page by page at the reader's own speed.
+    Events that are not in the log are requested from the service, page by page, at the reader's own speed.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ class EventOutlet(Outlet):
         self._sent = log.last if after is None else after
         #: Whether the service is known to have had the event `_sent`.
         self._is_checked = after is None
-        #: The numbers of the service are not those of the reader: it gets all events, after a gap.
+        #: The service has other numbers than the reader, who gets all events after a gap.
         self._is_lost = False
         self._waiting: deque[Frame] = deque()
         self._fetch: asyncio.Task[None] | None = None
@@ -206,7 +206,7 @@ class EventOutlet(Outlet):
         since = 0 if self._is_lost else self._sent
         try:
             page = await self._log.page(since, 0 if since is None else PAGE)
-            if generation == self._log.generation:  # else the page may be from before
+            if generation == self._log.generation:  # otherwise the page may be older
                 self._add(page)
         except (HTTPRefusal, msgspec.MsgspecError) as error:
             log.debug("No events from the service: %s", error)

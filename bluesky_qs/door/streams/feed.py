@@ -1,4 +1,4 @@
-"""What one service publishes: one socket, read by the event loop, and everybody who reads its streams."""
+"""The publications of one service: one socket, read by the event loop, and all readers of its streams."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ AT_ONCE = 100
 SILENCE = 2.5 * INFO_PERIOD
 #: Seconds for which console output waits for earlier output that is missing.
 HOLD = 0.5
-#: Seconds between two looks whether all events have arrived, while somebody reads them.
+#: Seconds between two checks whether all events have arrived, while there are readers.
 RECHECK = 10.0
 
 _console = msgspec.json.Decoder(ConsoleMessage)
@@ -64,7 +64,7 @@ class Feed:
         self._catching_up: asyncio.Task[None] | None = None
 
     def open(self, context: "zmq.Context[Any]") -> None:
-        """Subscribe, in the running loop. The service need not be there yet."""
+        """Subscribe, in the running loop, even if the service is not running yet."""
         self._socket = client_socket(context, self._service.settings.info_addr, kind=zmq.SUB, rcvhwm=0)
         for topic in self._handlers:
             self._socket.subscribe(topic)
@@ -92,7 +92,7 @@ class Feed:
         return {name: channel.dropped for name, channel in channels.items()}
 
     def tick(self) -> None:
-        """Do what is due every second: heartbeats, and looking for what was missed."""
+        """Perform the actions of each second: heartbeats, and checks for missed messages."""
         now = time.monotonic()
         age = self._service.last_message_age()
         beat = heartbeat(time.time(), age if age < float("inf") else None)
@@ -105,7 +105,7 @@ class Feed:
         self._look_for_missed()
 
     async def refresh_console(self) -> None:
-        """Get what is new on the console, if the service does not publish it and can be asked."""
+        """Get new console output, if the service does not publish it and answers requests."""
         if not self.console.is_published:
             self.console.is_behind = True
             self._look_for_missed()
@@ -113,7 +113,7 @@ class Feed:
                 await asyncio.wait([self._catching_up])
 
     def _look_for_missed(self) -> None:
-        """Ask the service for what was missed, unless that is going on or there is no connection."""
+        """Request missed messages from the service, unless this is in progress or there is no connection."""
         if not self.console.is_published and self.console.channel.outlets:
             self.console.is_behind = True
         if not (self._may_have_missed or self.console.is_behind) or not self._service.reachable:
@@ -145,7 +145,7 @@ class Feed:
             log.error("The streams of %s may lack messages", self._service.name, exc_info=error)
 
     def _read(self) -> None:
-        """Handle what has arrived. 0MQ announces new messages only after all earlier ones have been taken."""
+        """Handle the messages that have arrived. 0MQ announces new ones only after all earlier ones have been read."""
         for _ in range(AT_ONCE):
             try:
                 frames = self._socket.recv_multipart(zmq.NOBLOCK)
@@ -175,7 +175,7 @@ class Feed:
                 payload = encode(decode(payload, "msgpack"))
             handler(standard_json(payload))
         except (DecodeError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # Not ours to mend, and one strange message must not end the streams.
+            # We cannot repair it, and one strange message must not end the streams.
             log.warning("Ignored a published message of %s: %s", self._service.name, error)
 
     def _on_console(self, payload: bytes) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from websockets.frames import Frame as WebsocketFrame
 from websockets.frames import Opcode
 
-#: Key of the bytes that go over the wire, in a message to a server of websockets. A server that does not know it makes
-#: them from the text.
+#: Key of the bytes that go over the wire, in a message to a server of websockets. A server without this extension
+#: creates them from the text.
 READY = "bluesky_qs.ready"
 #: Name of an extension of the server: a function that writes ready bytes now, and returns False if it cannot.
 WRITE = "bluesky_qs.write"
@@ -39,7 +39,7 @@ class Frame:
 
     @cached_property
     def websocket(self) -> dict[str, Any]:
-        """The message as a server of websockets takes it. All readers share it, so it must not be changed."""
+        """The message in the form for a websocket server. All readers share it, so it must not be changed."""
         return {"type": "websocket.send", "text": self.text, READY: self.ready}
 
     @cached_property
@@ -62,9 +62,9 @@ def heartbeat(now: float, age: float | None) -> Frame:
 
 
 def gap(first: int) -> Frame:
-    """Messages before number ``first`` are no longer kept, and missing.
+    """Messages before number ``first`` are missing, because they are no longer kept.
 
-    The number of the frame is the one before, so that a reader who leaves now does not hear of the same gap again.
+    The number of the frame is the one before, so a reader that reconnects does not get the same gap again.
     """
     return Frame(json.dumps({"type": "gap", "first": first}), number=first - 1, kind="gap")
 

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two heartbeats.
 PERIOD = 1.0
-#: Heartbeats between two looks whether the readers' credentials are still valid.
+#: Heartbeats between two checks of the readers' credentials.
 LOOKS = 4
 
 

@@ -13,7 +13,7 @@ class ConsoleText(TypedDict):
 
 
 class StatusBody(TypedDict):
-    """What a message about the status is about."""
+    """The content of a message with the status."""
 
     status: Status
 
@@ -26,7 +26,7 @@ class StatusMessage(TypedDict):
 
 
 class InfoMessage(TypedDict):
-    """Something that the service says about itself. ``msg`` has one key, which says what it is about."""
+    """A message of the service about itself. ``msg`` has one key, which names the kind of message."""
 
     time: float
     msg: dict[str, Any]
@@ -35,7 +35,7 @@ class InfoMessage(TypedDict):
 class DeviceProgress(TypedDict):
     """A device that the running plan waits for.
 
-    ``fraction`` is the part that is done, from 0 to 1. Times are in seconds. What is not known is null.
+    ``fraction`` is the part that is done, from 0 to 1. Times are in seconds. Unknown values are null.
     """
 
     name: str
@@ -51,7 +51,7 @@ class DeviceProgress(TypedDict):
 
 
 class Progress(TypedDict):
-    """The devices that the running plan waits for; none when the wait has ended."""
+    """The devices that the running plan waits for; empty when the wait is over."""
 
     time: float
     item_uid: str
@@ -67,7 +67,7 @@ class Heartbeat(TypedDict):
 
 
 class Gap(TypedDict):
-    """Events are missing, because the service no longer keeps them or its numbers have begun anew.
+    """Events are missing, because the service no longer keeps them or its numbers have started again.
 
     The next event has the number ``first`` or a higher one.
     """
@@ -84,7 +84,7 @@ class Dropped(TypedDict):
 
 
 class Auth(TypedDict):
-    """Credentials: one of the two, if they came neither in a header nor in the query."""
+    """Credentials: one of the two, unless they are in a header or in the query."""
 
     type: Literal["auth"]
     api_key: NotRequired[str]

@@ -1,4 +1,4 @@
-"""Where a numbered message belongs: next, a repetition, after a gap, or the first after the numbers began anew."""
+"""Classifies a numbered message: next, repeated, after a gap, or the first after the numbers have started again."""
 
 from enum import Enum
 
@@ -23,7 +23,7 @@ class Numbering:
     """
 
     def __init__(self) -> None:
-        #: The latest number; None as long as none is known.
+        #: The latest number; None while it is unknown.
         self.last: int | None = None
         self._times: dict[int, float] = {}
         #: Time of the latest message when `begin` was called. Older ones that arrive later are repetitions.
@@ -56,7 +56,7 @@ class Numbering:
         return self._times.get(number) == time
 
     def begin(self, last: int, time: float = 0.0) -> None:
-        """Go on after this number, whatever was before. ``time`` is that of the message, if it is known."""
+        """Continue after this number, regardless of earlier ones. ``time`` is that of the message, if it is known."""
         self.last = last
         self._times.clear()
         self._begun = time

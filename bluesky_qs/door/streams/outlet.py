@@ -1,4 +1,4 @@
-"""The way of messages to one reader: it holds a limited number of them, however slow the reader is."""
+"""The messages for one reader. Their number is limited, no matter how slow the reader is."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ SIZE = 8 * 1024 * 1024
 
 
 class End(NamedTuple):
-    """Why a stream ends: a close code of websockets, and a sentence."""
+    """The reason for the end of a stream: a close code of websockets, and a sentence."""
 
     code: int
     reason: str
@@ -30,10 +30,9 @@ class StreamEnded(Exception):
 
 
 class Outlet(ABC):
-    """What one reader gets next.
+    """The next message for one reader.
 
-    A heartbeat waits for nothing and holds nothing back: only the latest is kept, and it goes out when there is nothing
-    else to send.
+    Heartbeats do not delay messages: only the latest one is kept, and it is sent when there is nothing else to send.
 
     Attributes
     ----------
@@ -101,7 +100,7 @@ class Outlet(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Release what the outlet holds, because the reader has left."""
+        """Release the messages, because the reader has left."""
 
 
 class Channel:
@@ -124,7 +123,7 @@ class QueueOutlet(Outlet):
     Parameters
     ----------
     tells
-        Tell the reader how many messages it has missed, before the next one.
+        Send the reader the number of missed messages before the next one.
     """
 
     def __init__(self, channel: Channel, *, tells: bool, limit: int = LIMIT, size: int = SIZE) -> None:

@@ -10,7 +10,7 @@ from bluesky_qs.door.streams.frame import READY, WRITE
 
 _logger = logging.getLogger("uvicorn.error.websockets")
 _logger.setLevel(logging.WARNING)  # a line for each websocket has its query, which may have a key
-# A client's fault is not ours to report: anybody could fill the log with it.
+# Errors of clients are not logged, because anybody could fill the log with them.
 _logger.addFilter(lambda record: "Invalid UTF-8" not in record.msg)
 
 

@@ -1,4 +1,4 @@
-"""Everybody who reads a stream of the door, and when each of them must leave."""
+"""All readers of the door's streams, and the end of each one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -9,9 +9,9 @@ import msgspec
 from bluesky_qs.door.caller import Caller
 from bluesky_qs.door.streams.outlet import End, Outlet, StreamEnded
 
-#: Seconds for a reader to take what was sent, when its stream ends.
+#: Seconds for a reader to receive the last messages when its stream ends.
 GRACE = 1.0
-#: Seconds between two messages of a client that nobody has asked for.
+#: Seconds between two unexpected messages of a client.
 BREATH = 0.01
 
 CLOSING = End(1001, "The server is closing")
@@ -22,7 +22,7 @@ Receive = Callable[[], Awaitable[dict[str, object]]]
 
 
 class Reader:
-    """One reader: the outlet, and the task that sends what comes out of it."""
+    """One reader: the outlet, and the task that sends its messages."""
 
     def __init__(self, caller: Caller, outlet: Outlet) -> None:
         self.caller = caller
@@ -53,13 +53,13 @@ class Reader:
                 self._cut_off.cancel()
 
     def leave(self, end: End) -> None:
-        """End the stream; cut it off if the reader takes nothing more."""
+        """End the stream; cut it off if the reader does not receive any more."""
         self._outlet.end(end)
         if self._cut_off is None:
             self._cut_off = asyncio.get_running_loop().call_later(GRACE, self._cancel)
 
     async def _watch(self, receive: Receive) -> None:
-        """Notice that the reader leaves. Ignore what it says."""
+        """Wait until the reader leaves. Ignore its messages."""
         while (await receive())["type"] not in ("websocket.disconnect", "http.disconnect"):  # noqa: ASYNC110 - a limit
             await asyncio.sleep(BREATH)  # the server reads no further meanwhile
         self.leave(LEFT)
@@ -87,7 +87,7 @@ class Readers:
     def enter(self, caller: Caller, needed: str, outlet: Outlet) -> Iterator[Reader]:
         """Count the current task as a reader; release the outlet afterwards.
 
-        The stream goes on as long as the caller has the scope ``needed``, whatever other scopes are lost meanwhile.
+        The stream continues as long as the caller has the scope ``needed``, even if the caller loses other scopes.
         """
         reader = Reader(msgspec.structs.replace(caller, scopes=frozenset({needed})), outlet)
         self._readers.add(reader)

@@ -11,7 +11,7 @@ from bluesky_qs.door.streams.feed import Feed
 from bluesky_qs.door.streams.messages import ConsoleText, InfoMessage, Progress, StatusMessage
 from bluesky_qs.door.streams.outlet import Outlet, QueueOutlet
 
-#: Makes the outlet of a new reader, who may have had the message with a number.
+#: Creates the outlet of a new reader, who may already have the messages up to a number.
 NewOutlet = Callable[[Feed, int | None], Outlet]
 
 
@@ -25,12 +25,12 @@ class Stream(NamedTuple):
     websocket, server_sent, lines
         Paths, without the prefix: of the websocket, of Server-Sent Events, of plain lines; empty if there is none.
     text
-        What it carries.
+        The content of the stream.
     message
-        The type of what the service publishes.
+        The type of the service's messages.
     is_ours
-        Has heartbeats, and tells a slow reader what it has missed. The others carry exactly what the community's server
-        sends.
+        Has heartbeats, and reports missed messages to a slow reader. The others send exactly the messages of the
+        community's server.
     resumes
         Takes the number of the last message that the reader has.
     """
@@ -71,7 +71,7 @@ STREAMS = (
         "info",
         "read:monitor",
         lambda feed, _: QueueOutlet(feed.info, tells=False),
-        "Everything that the service publishes about itself: the status, and progress and messages if set up.",
+        "All messages of the service about itself: the status, and if enabled, progress and messages of the RunEngine.",
         InfoMessage,
         "/info/ws",
         is_ours=False,
@@ -80,7 +80,7 @@ STREAMS = (
         "events",
         "read:monitor",
         lambda feed, after: EventOutlet(feed.events, after),
-        "Events: one for each change. They are numbered, so that a client can resume without gap or double.",
+        "Events: one for each change. They are numbered, so a client can resume without gaps or duplicates.",
         AnyEvent,
         "/events/ws",
         "/events/stream",
@@ -90,7 +90,7 @@ STREAMS = (
         "documents",
         "read:monitor",
         lambda feed, _: QueueOutlet(feed.documents, tells=True),
-        "Documents of the running plan. They are not numbered: connect first, then ask for `/api/documents`.",
+        "Documents of the running plan. They are not numbered: connect first, then request `/api/documents`.",
         Document,
         "/documents/ws",
         "/documents/stream",

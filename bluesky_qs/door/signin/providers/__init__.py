@@ -1,1 +1,1 @@
-"""Sign-in providers that ask somebody else who a user is: PAM, LDAP and OIDC."""
+"""Sign-in providers with external users: PAM, LDAP and OIDC."""

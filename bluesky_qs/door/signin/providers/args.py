@@ -1,4 +1,4 @@
-"""How the ``args`` of a sign-in provider are read from the configuration. No message contains a value."""
+"""Reads the ``args`` of a sign-in provider from the configuration. No message contains a value."""
 
 import re
 import ssl

@@ -1,4 +1,4 @@
-"""Threads for calls that block, such as those of PAM and LDAP. They do not hold up the end of the process."""
+"""Threads for calls that block, such as those of PAM and LDAP. They do not delay the end of the process."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ class BlockingCalls:
         self._free = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self, call: Callable[[], T]) -> T:
-        """Return what the call returns, or raise what it raises. A call whose caller is cancelled goes on unheard."""
+        """Return the result of the call, or raise its error. If the caller is canceled, the call continues."""
         await self._free.acquire()
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()

@@ -1,4 +1,4 @@
-"""Sign-in at an OpenID Connect provider: where the browser goes, and what makes an ID token valid."""
+"""Sign-in at an OpenID Connect provider: the address for the browser, and the validation of ID tokens."""
 
 import logging
 from collections.abc import Mapping
@@ -91,7 +91,7 @@ class OIDCProvider:
         return self._identity(claims)
 
     async def current(self, identity: Identity) -> Identity | None:
-        """Return the same identity: an identity provider tells about users only while they sign in."""
+        """Return the same identity, because an identity provider sends data only during a sign-in."""
         return identity
 
     async def close(self) -> None:

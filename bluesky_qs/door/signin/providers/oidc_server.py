@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _TIMEOUT = 10.0
-#: Seconds after which the provider's description of itself is read again.
+#: Seconds after which the provider's metadata are read again.
 _DESCRIPTION_LASTS = 3600.0
 _KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -45,7 +45,7 @@ class OIDCArgs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     token_uri: str = ""
     public_keys: list[dict[str, Any]] = []
     redirect_uri: str = ""
-    """The address of the door that the identity provider knows, if the door cannot tell."""
+    """The address of the door at the identity provider, if the door cannot determine it."""
     scopes: list[str] = []
     user_claim: str = ""
     strip_domain: str = ""
@@ -62,7 +62,7 @@ class OIDCArgs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Endpoints(msgspec.Struct, frozen=True):
-    """What a provider says about itself (OpenID Connect Discovery)."""
+    """The metadata of a provider (OpenID Connect Discovery)."""
 
     issuer: str
     authorization_endpoint: str
@@ -74,7 +74,7 @@ class Endpoints(msgspec.Struct, frozen=True):
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """What the provider gives for a code."""
+    """The provider's answer to a code."""
 
     id_token: str
     access_token: str = ""
@@ -89,7 +89,7 @@ class _Error(msgspec.Struct, frozen=True):
 
 
 class OIDCServer:
-    """One identity provider. What it publishes is kept; requests at the same time read it once."""
+    """One identity provider. Its published data are kept; simultaneous requests read them once."""
 
     def __init__(self, name: str, args: OIDCArgs) -> None:
         self._name = name
@@ -142,7 +142,7 @@ class OIDCServer:
             return self._keys
 
     async def tokens(self, *, code: str, redirect_uri: str, code_verifier: str) -> Tokens:
-        """Trade a code for tokens.
+        """Exchange a code for tokens.
 
         Raises
         ------
