@@ -18,7 +18,7 @@ from ipython_extension.shown.tables import terminal_height, terminal_width
 _WINDOW, _NOTEBOOK, _TEXT = 0.1, 0.5, 0.5
 #: Backends that write to memory or files.
 _WITHOUT_WINDOWS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
-#: Lines of a panel made of text, and lines of the terminal that stay free: the title, the progress, the input.
+#: Lines of a panel made of text, and lines of the terminal for the title, the progress and the input.
 _LOWEST, _HIGHEST, _FREE = 8, 20, 4
 _WIDEST = 100
 #: Lines of a panel with five ticks at the y axis; a lower one has three.
@@ -27,7 +27,7 @@ _TICKS = 14
 _NARROW = 60
 #: Steps between ticks that are easy to read, times a power of ten.
 _STEPS = ("1", "2", "2.5", "5")
-#: Digits that tell two points apart, and characters of a tick's label without an exponent.
+#: Digits that distinguish two points, and characters of a tick's label without an exponent.
 _DIGITS, _LABEL = 12, 9
 
 
@@ -60,7 +60,7 @@ class _Matplotlib:
         self._show(figure)
 
     def draw_above(self, picture: Callable[[str, str], None]) -> None:
-        """Do nothing, because the figures have a place of their own."""
+        """Do nothing, because the figures have their own place."""
 
     def _figure(self, panels: int, size: tuple[float, float]) -> Any:
         raise NotImplementedError
@@ -173,7 +173,7 @@ class Text:
 
 
 def _ticks(values: list[float], most: int) -> tuple[list[float], list[str]]:
-    """At most so many round numbers between these values, and their labels. Whole numbers have whole ticks."""
+    """Round numbers between these values, with their labels. Whole numbers have whole ticks."""
     low, high = (Decimal(f"{value:.{_DIGITS}g}") for value in (min(values), max(values)))
     if low == high:
         return [float(low)], [f"{float(low):.{_LABEL - 2}g}"]
@@ -198,7 +198,7 @@ def _multiples(step: Decimal, low: Decimal, high: Decimal) -> range:
 
 
 def _round_steps(least: Decimal) -> Iterator[Decimal]:
-    """Steps that are easy to read, in ascending order, from about this one."""
+    """Steps that are easy to read, in ascending order, starting at about this one."""
     for exponent in count(least.adjusted()):
         yield from (Decimal(step).scaleb(exponent) for step in _STEPS)
 
@@ -227,7 +227,7 @@ def canvas(shell: Any) -> Canvas:
 
 
 def _has_surely_no_display() -> bool:
-    """Whether windows are impossible, without a look at matplotlib, which takes long to import."""
+    """Whether windows are impossible. It does not import matplotlib, because that takes a long time."""
     is_open = "matplotlib" in sys.modules or "MPLBACKEND" in os.environ or sys.platform != "linux"
     return not is_open and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 

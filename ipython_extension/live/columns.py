@@ -1,4 +1,4 @@
-"""How many digits the numbers of a column have: as many as are significant, the same for the whole column."""
+"""The number of digits in a column: all significant ones, and the same number in the whole column."""
 
 import sys
 from collections.abc import Mapping
@@ -9,16 +9,15 @@ from typing import Any
 from ipython_extension.live.runs import one_line
 
 NARROWEST, WIDEST = 10, 16
-#: Most decimals that a device may ask for.
+#: Maximum of decimals that a device may request.
 _DECIMALS = 10
-#: Digits of the largest number of a column: at least, usually at most, and at most to tell positions apart.
+#: Digits of the largest number of a column: minimum, usual maximum, and maximum to distinguish positions.
 _COARSE, _FINE, _FINEST = 3, 6, 7
 #: Digits that printed rows may have beyond the significant ones, so that the decimal points stay aligned.
 _SPARE = 1
 #: Numbers below 10 to this power are written with an exponent.
 _TINY = -5
-#: A position this much smaller than a step is zero with an error: of rounding, or of a readback, which no device has
-#: finer than a certain part of a step.
+#: A position that is this much smaller than a step is zero with an error, from rounding or from the readback.
 _ROUNDING, _FINEST_READBACK, _READBACK = 1e-10, 1e-8, 1e-2
 #: Characters of a number with an exponent, without its decimals: ``1.e-09``.
 _EXPONENT = 6
@@ -53,7 +52,7 @@ class Column:
         self._has_printed = False
 
     def take(self, value: Any) -> None:
-        """Count a value in."""
+        """Include a value."""
         if not isinstance(value, float) or not isfinite(value):
             return
         self._largest = max(self._largest, abs(value))
@@ -74,13 +73,13 @@ class Column:
         """The value with the digits of the rows printed above, unless they no longer suit."""
         best = self._digits()
         if self._is_first_page and self._precision is not None and best is not None and best > self._precision:
-            best = None  # greater numbers, for which the device's digits are enough, may still come
+            best = None  # larger numbers, for which the device's digits are enough, may follow
         if not self._has_printed or not self._suits(self._printed, best):
             self._printed, self._has_printed = best, True
         return self._text(value, self._printed)
 
     def begin_page(self) -> None:
-        """Choose the digits of printed rows anew, because a heading separates them from those above."""
+        """Choose new digits for printed rows, because a heading separates them from those above."""
         self._is_first_page = self._last is None
         self._has_printed = False
 

@@ -9,7 +9,7 @@ from ipython_extension.shown.tables import cells, cut
 
 #: Shades from the lowest to the highest value. Points that are not measured yet are blank.
 _SHADES = "·░▒▓█"
-#: Characters of a point, at most; lines of a map that show no points; columns of the labels.
+#: Maximum of characters per point, lines of a map without points, and columns of the labels.
 _WIDEST, _AROUND, _LABELS = 6, 4, 10
 
 
@@ -48,6 +48,6 @@ def _different(values: Sequence[float]) -> int:
 
 
 def _place(value: float, values: Sequence[float], count: int) -> int:
-    """Which of so many equal parts of the range of values this one is nearest to."""
+    """The number of the equal part of the range of values that is nearest to this one."""
     low, high = min(values), max(values)
     return round((value - low) / (high - low) * (count - 1)) if high > low else 0

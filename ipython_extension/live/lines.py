@@ -14,7 +14,7 @@ class Line(NamedTuple):
     mark: str = ""
 
     def now(self) -> str:
-        """The text, as it is known by now."""
+        """The text at this moment."""
         return self.printed
 
 

@@ -11,18 +11,18 @@ from ipython_extension.shown.tables import cut, cut_in_the_middle, moment, plura
 
 _INDENT = "  "
 _NUMBER, _TIME = 5, 8
-#: Most lines to print at once; if there are more, the latest are printed.
+#: Maximum of lines to print at once. If there are more, the latest are printed.
 _MOST = 40
 #: Lines of a screen that are not rows: the heading, the progress line, the input line.
 _NO_ROWS = 4
-#: Most lines that name columns without room.
+#: Maximum of lines that name omitted columns.
 _OMITTED = 4
 #: The year 5138. Later times and higher numbers are mistakes.
 _LATEST = 1e11
 
 
 class RunTables:
-    """One table for each run, at most ``width`` columns wide; the headings come again after ``screenful`` rows."""
+    """One table for each run, at most ``width`` columns wide. The headings are repeated after ``screenful`` rows."""
 
     def __init__(self, width: int, screenful: int) -> None:
         self._width = width
@@ -171,10 +171,10 @@ class Live:
 
 
 def _clock(value: Any, *, today: Any = None) -> str:
-    """The time of a document; empty if it is none."""
+    """The time of a document; empty if it is not valid."""
     return moment(value, today) if isinstance(value, int | float) and 0 <= value < _LATEST else ""
 
 
 def _count(value: Any) -> int:
-    """The number of an event; 0 if it is none."""
+    """The number of an event; 0 if it is not valid."""
     return value if isinstance(value, int) and 0 < value < _LATEST else 0

@@ -45,7 +45,7 @@ class Notebook:
         self._due = time.monotonic() + _PATIENCE
 
     def say(self, progress: str | Bar) -> None:
-        # Below output of user code a bar would not stay in its place: the next output comes below the bar.
+        # Below output of user code, a bar would not stay in its place, because the next output appears below the bar.
         if not self._has_copied or self._handle is not None:
             self._bar = Bar(progress, None, "") if isinstance(progress, str) else progress
         if time.monotonic() >= self._due:
@@ -88,7 +88,7 @@ class Notebook:
             self._handle = display(data, raw=True, display_id=True)
 
     def _text(self) -> str:
-        # Without the bar, which a notebook that is saved meanwhile would keep.
+        # Without the bar, because a notebook that is saved meanwhile would keep it.
         return "\n".join(line.now() for line in self._lines)
 
     def _html(self) -> str:

@@ -10,7 +10,7 @@ from bluesky_qs.errors import QSError
 from ipython_extension.live.lines import Line
 from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
 
-#: Most panels in a figure; users name the fields of a plan that reads more.
+#: Maximum of panels in a figure. If a plan reads more, users name the fields.
 _MOST = 4
 _LARGEST = 1e300
 
@@ -113,9 +113,9 @@ class LivePlot:
         #: All figures that were made, and the runs that they show.
         self.figures: list[Any] = []
         self.names: list[str] = []
-        #: Why a run has no figure.
+        #: The reason why a run has no figure.
         self.without_numbers: list[str] = []
-        #: Which fields of a run have no panel.
+        #: The fields of a run without a panel.
         self.left_out: list[str] = []
         self._open: dict[int, Chart] = {}
         self._drawn: dict[int, Any] = {}

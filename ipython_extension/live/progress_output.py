@@ -10,7 +10,7 @@ from ipython_extension.shown.colors import colored, in_colors
 from ipython_extension.shown.status_text import Bar
 from ipython_extension.shown.tables import cells, cut, terminal_width, wrapped
 
-#: Columns for ^C and one free column: some terminals break a line that fills the last column.
+#: Columns for ^C and one free column, because some terminals break a line that fills the last column.
 _CTRL_C = 3
 
 
@@ -37,7 +37,7 @@ class ProgressOutput(Protocol):
         ...
 
     def picture(self, name: str, text: str) -> None:
-        """Show a picture made of text, in place of the one of that name if nothing was shown since."""
+        """Show a picture made of text. It replaces the last one with that name if nothing was shown since."""
         ...
 
     def clear(self) -> None:
@@ -46,7 +46,7 @@ class ProgressOutput(Protocol):
 
 
 class Nowhere:
-    """Shows nothing but the last pictures, at the end. Scripts and pipes use it."""
+    """Shows only the last pictures, at the end. Used in scripts and pipes."""
 
     shows = False
 
@@ -129,7 +129,7 @@ def of(shell: Any, *, is_terminal: bool) -> ProgressOutput:
 def _is_console(request: Mapping[str, Any]) -> bool:
     """Whether a cell comes from `jupyter console` or the like, which prints what it gets and cannot update it.
 
-    Notebooks name the cell. So does none of the programs that run notebooks, but they do not answer input().
+    Notebooks name the cell. Programs that run notebooks do not, but they do not answer input().
     """
     names_cell = "cellId" in request.get("metadata", {})
     return not names_cell and bool(request.get("content", {}).get("allow_stdin"))

@@ -17,12 +17,12 @@ from bluesky_qs.errors import BadParams, ConfigError, QSError
 from ipython_extension.session.session import Session
 from ipython_extension.shown.error_rendering import Detached
 
-#: Seconds for which a key is valid that this prompt makes for itself.
+#: Lifetime in seconds of the keys that this prompt creates.
 _KEY_LIFE = 30 * 24 * 3600
 
 
 class Wish(NamedTuple):
-    """What the line says on how to sign in.
+    """The parts of the line about signing in.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Wish(NamedTuple):
 
 
 def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
-    """Sign the client in if the server wants it, or if the line names another user. Return what happened.
+    """Sign the client in if the server requires it, or if the line names another user. Return a sentence about it.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
 
 @contextmanager
 def staying(session: Session, address: str | None) -> Generator[None]:
-    """Add to an error which service the session still uses, because the next line goes there.
+    """Add to an error the service that the session still uses.
 
     Ctrl-C, and Ctrl-D at a question, end the sign-in.
     """
@@ -83,7 +83,7 @@ def staying(session: Session, address: str | None) -> Generator[None]:
 def sign_out(client: REManagerAPI, user: str) -> str:
     """Revoke the key that is kept for this user and the server of the client, and forget it.
 
-    Without a user, it is the key that the client uses, or else the only one.
+    Without a user, it is the client's key, or otherwise the only one.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def sign_out(client: REManagerAPI, user: str) -> str:
 
 
 def _with_kept_key(client: REManagerAPI, wish: Wish) -> Wish:
-    """Use the key of the user whom the line names, or else of the one whom the user chooses if there are several."""
+    """Use the key of the user in the line. If there are several keys and no user, ask."""
     kept = kept_keys.keys_for(client.settings.address)
     if not wish.user and len(kept) > 1 and client.auth_method is AuthorizationMethods.NONE:
         wish = wish._replace(user=input(f"User name (keys are kept for {kept_keys.names(kept)}): ").strip())
@@ -118,7 +118,7 @@ def _with_kept_key(client: REManagerAPI, wish: Wish) -> Wish:
 
 
 def _is_accepted(client: REManagerAPI, user: str) -> bool:
-    """Whether the server accepts the client as it is, and knows it under this name if there is one."""
+    """Whether the server accepts the client, and under this name if one is given."""
     try:
         client.status()
         if not user:
@@ -126,12 +126,12 @@ def _is_accepted(client: REManagerAPI, user: str) -> bool:
         signed_in_as = client.api_scopes()
     except NotSignedInError:
         return False
-    # A key that many share has no user: the name that is wanted is the name of this client.
+    # A shared key has no user, so the name is the name of this client.
     return SHARED_ROLE in signed_in_as["roles"] or login_of(signed_in_as.get("user") or "") == user
 
 
 def as_whom(client: REManagerAPI) -> str:
-    """As whom the service knows the client, as part of a sentence."""
+    """The user of the client at the service, as part of a sentence."""
     if client.protocol is client.Protocols.HTTP and client.auth_method is AuthorizationMethods.NONE:
         return "not signed in"
     if not client.identity.shares_key:
@@ -141,7 +141,7 @@ def as_whom(client: REManagerAPI) -> str:
 
 
 def _revoked(client: REManagerAPI, key: str) -> bool:
-    """Revoke a key. Return False if the server refuses: it has expired, or it is a key that many share."""
+    """Revoke a key. Return False if the server refuses, because the key has expired or is shared."""
     try:
         client.apikey_delete(first_eight=key[:8], api_key=key)
     except HTTPClientError:
@@ -150,7 +150,7 @@ def _revoked(client: REManagerAPI, key: str) -> bool:
 
 
 def _chosen(client: REManagerAPI, wish: Wish) -> Provider | None:
-    """Return how to sign in; None if the server knows no users, but one key."""
+    """Return the way to sign in; None if the server has no users but one key."""
     wanted = wish.provider.strip("/").removesuffix("/token")
     try:
         offered = providers(client.auth_providers())
@@ -179,14 +179,14 @@ def _show(code: DeviceCode) -> None:
 
 
 def _with_typed_key(client: REManagerAPI) -> list[str]:
-    """Use a key that the user types; the server knows no users."""
+    """Use a key that the user types, because the server has no users."""
     client.set_authorization_key(api_key=getpass(f"API key for {client.settings.address}: ").strip())
     client.status()
     return [_kept(client)]
 
 
 def _with_own_key(client: REManagerAPI, user: str) -> list[str]:
-    """Make a key for this computer, so that the next session need not sign in. ``user`` is empty if not known."""
+    """Create a key for this computer, so that later sessions need no sign-in. ``user`` is empty if unknown."""
     try:
         made = client.apikey_new(expires_in=_KEY_LIFE, note=f"%qs on {platform.node()}")
     except (HTTPClientError, RequestFailedError):

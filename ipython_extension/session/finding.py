@@ -1,4 +1,4 @@
-"""Finds the item that a word of the line refers to: by position in what was shown, or by the beginning of its uid."""
+"""Finds the item that a word refers to: by its position in the last table, or by the beginning of its uid."""
 
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
 
 
 def integer(text: str) -> int | None:
-    """The text as a position; None if it is none. ``last`` is -1, and ``first`` is 0."""
+    """The text as a position; None if it is not one. ``last`` is -1, and ``first`` is 0."""
     if text in _WORDS:
         return _WORDS[text]
     try:

@@ -67,14 +67,14 @@ class KnownNames:
         return f"There is no device {written(name)!r}{hint}"
 
     def _parts(self, name: str) -> list[str]:
-        """The names of the parts of a device; empty if it has none or is not known."""
+        """The names of the parts of a device; empty if it has none or is unknown."""
         parts: Mapping[str, Any] = self.devices
         for part in name.split("."):
             parts = (parts.get(part) or {}).get("components") or {}
         return list(parts)
 
     def _is_below(self, name: str) -> bool:
-        """Whether the lists stop above this name, so that this session cannot know whether there is such a device."""
+        """Whether the lists stop above this name, so this session cannot check whether the device exists."""
         first, *rest = name.split(".")
         device = self.devices.get(first)
         for part in rest:

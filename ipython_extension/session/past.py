@@ -7,14 +7,14 @@ from bluesky_qs.client.failures import RequestFailedError, UnsupportedParameterE
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.words.planexpr import Item
 
-#: Items of a page that is fetched to look for something in it.
+#: Items of a page that is fetched for a search.
 MANY = 1000
 
 
 def page(rm: REManagerAPI, filters: Mapping[str, Any], limit: int, *, reload: bool = True) -> dict[str, Any]:
     """The newest items that match, at most ``limit``, with their positions.
 
-    A service without pages sends the whole history; of the filters it can only have the exit status.
+    A service without pages sends the whole history; then the only possible filter is the exit status.
 
     Raises
     ------

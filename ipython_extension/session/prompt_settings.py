@@ -1,4 +1,4 @@
-"""What the session needs to know of IPython and of its options."""
+"""The parts of IPython and the options that the session needs."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ class PromptSettings(Protocol):
         ...
 
     def progress_output(self) -> ProgressOutput:
-        """Where the progress of a wait is shown."""
+        """The output for the progress of a wait."""
         ...
 
     def table_width(self) -> int:

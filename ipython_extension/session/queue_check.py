@@ -10,13 +10,13 @@ from ipython_extension.session.refusals import as_typed
 from ipython_extension.session.session import Session
 from ipython_extension.shown.tables import full_sentence, plural
 
-#: Most items to check.
+#: Maximum of items to check.
 _MOST = 1000
-#: Most plans to list.
+#: Maximum of plans to list.
 _LISTED = 5
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
 _LEAD = "Plan validation failed: "
-#: Keys of the status that change when the check may change.
+#: Keys of the status that change if the result of the check may change.
 _VERSIONS = ("plans_allowed_uid", "devices_allowed_uid", "plan_queue_uid")
 
 

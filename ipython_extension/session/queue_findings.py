@@ -1,4 +1,4 @@
-"""What dry runs of queued plans have found: those that the service makes itself, and those of ``%qs add --dry-run``."""
+"""The findings of dry runs of queued plans, which the service makes itself or for ``%qs add --dry-run``."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -9,12 +9,12 @@ from ipython_extension.session.session import Session
 from ipython_extension.shown.dry_run_view import DryRunView
 from ipython_extension.shown.queue_dry_run_view import QueueDryRunView
 
-#: Keys of the status that change when a finding may change.
+#: Keys of the status that change if a finding may change.
 _VERSIONS = ("dry_runs_uid", "plan_queue_uid")
 
 
 def findings(session: Session, items: Sequence[Item], status: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with queued plans that the service has walked, by uid; requested only if there is anything new."""
+    """The problems that dry runs have found in queued plans, by uid; requested only after a change."""
     if not items or not status.get("dry_runs_uid"):
         return {}
     version = (session.rm, len(items), *(status.get(name) for name in _VERSIONS))
@@ -24,7 +24,7 @@ def findings(session: Session, items: Sequence[Item], status: Mapping[str, Any])
 
 
 def of_added(session: Session, items: Sequence[Item]) -> list[str]:
-    """Lines about what items would do that were just added, or why that is not known."""
+    """Lines about the dry runs of items that were just added, or the reason why there are none."""
     plans = [item["item_uid"] for item in items if item["item_type"] == "plan"]
     if not plans:
         return []

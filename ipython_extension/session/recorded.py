@@ -6,7 +6,7 @@ from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.documents import with_numbers
 from ipython_extension.shown.tables import plural
 
-#: Events of a page, and the most events that are fetched.
+#: Events of a page, and the maximum of events to fetch.
 _PAGE, _MOST = 5000, 100_000
 
 
@@ -58,7 +58,7 @@ def recorded(rm: REManagerAPI, item_uid: str | None = None) -> Recorded:
         if before is None or len(pages) * _PAGE >= _MOST:
             break
         which = {"item_uid": reply["item_uid"], "before": before}
-    # Each page repeats the documents that its events need. In the oldest page they are at their place.
+    # Each page repeats the documents that its events need. In the oldest page they are in their own place.
     messages: dict[tuple[str, str], dict[str, Any]] = {}
     for message in (message for page in reversed(pages) for message in page):
         messages.setdefault((message["name"], str(message["doc"].get("uid"))), message)

@@ -1,4 +1,4 @@
-"""Messages for refused requests: the service's reason in terms of the prompt, and what to do.
+"""Messages for refused requests: the service's reason in terms of the prompt, and the remedy.
 
 The error itself keeps the service's message, because programs match it.
 """
@@ -66,7 +66,7 @@ _NOT_DONE = {
 _OF_BATCHES = {"queue_item_add_batch": "Not queued", "queue_item_update_batch": "Not changed"}
 _BATCH = re.compile(r"^Failed to [^:]*: (?:validation of \d+ out of \d+ submitted items failed: )?")
 _UNKNOWN_PLAN = re.compile(r"[Pp]lan '([\w.]+)' is not in the list of allowed plans")
-#: The same as it is shown, where names that are known have no quotes, with what it suggests.
+#: The displayed form, in which known names have no quotes, with the suggestions.
 _SHOWN_UNKNOWN = re.compile(
     r"(?P<p>[Pp])lan '?(?P<name>[\w.]+)'? is not in the list of allowed plans(?: \(did you mean (?P<near>[^?]*)\?\))?"
 )

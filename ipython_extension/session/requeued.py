@@ -15,7 +15,7 @@ class Requeued(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is, as a phrase that follows “it is”."""
+        """Its place, as a phrase after “it is”."""
         match self.position:
             case None:
                 return "running again"
@@ -26,7 +26,7 @@ class Requeued(NamedTuple):
 
     @property
     def place_with_number(self) -> str:
-        """Where it is, with its position."""
+        """Its place with the position."""
         return self.place if self.position is None else f"back in the queue at position {self.position}"
 
 

@@ -41,13 +41,13 @@ class Session:
         self.added: list[str] = []
         #: Functions that the worker certainly has: they were pushed or called from here.
         self.functions: list[str] = []
-        #: What the user has seen of the plans that ran.
+        #: The plans and runs that the user has seen.
         self.watched = Watched()
         #: Numeric fields of the runs whose documents were shown last.
         self.fields: list[str] = []
         #: Why queued plans cannot run now, by uid, and the versions of the queue and lists that were checked.
         self.checked: tuple[tuple[object, ...], dict[str, str]] | None = None
-        #: What dry runs of queued plans have found, by uid, and the versions of the queue and the findings.
+        #: The findings of dry runs of queued plans, by uid, and the versions of the queue and the findings.
         self.found: tuple[tuple[object, ...], dict[str, str]] | None = None
         # The items that were shown last, by position: of the queue, of the history, and of the later of the two.
         self._queue: dict[int, Item] | None = None
@@ -296,7 +296,7 @@ class Session:
         self._ran = item
 
     def lock_key(self) -> str | None:
-        """The client's lock key, or else the one in this user's key file, if there is any."""
+        """The client's lock key, or the one in this user's key file, if there is one."""
         return self.rm.lock_key or self.rm.read_default_lock_key()
 
     def task(self, beginning: str) -> str:
@@ -408,7 +408,8 @@ class Session:
         return shown_at(line, token, position, self._history or {})
 
     def _back_in_history(self, line: Line, token: LineWord, back: int) -> Item:
-        """The item of the whole history that is as far back, whichever table was shown last; 1 is the newest.
+        """The item of the whole history that is ``back`` items from its end, no matter which table was shown; 1 is the
+        newest.
 
         A plan that runs without the queue counts as the newest, because the user has just started it.
         """
@@ -421,7 +422,7 @@ class Session:
         return found
 
     def name_in_history(self, item: Item) -> str:
-        """How to call an item that `finished` has found."""
+        """The name in messages of an item that `finished` has found."""
         if item is self._ran:
             return "the plan that you ran last"
         numbered = [*(self._history or {}).items(), *self._counted_back.items()]
@@ -466,7 +467,7 @@ class Session:
 
 
 def _identify(client: REManagerAPI) -> None:
-    """Learn as whom an HTTP server knows the user. If that fails, the request that follows says why."""
+    """Request the user's name from an HTTP server. If that fails, the next request shows why."""
     if client.protocol is client.Protocols.HTTP:
         with suppress(QSError):
             client.identify()

@@ -33,7 +33,7 @@ class Listener(Protocol):
     """Receives documents during a wait."""
 
     def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
-        """Take a document; see `StatusFeed`."""
+        """Handle a document; see `StatusFeed`."""
         ...
 
     def show(self, status: Mapping[str, Any]) -> Sequence[Line | Row]:
@@ -149,7 +149,7 @@ class ProgressWait:
             self._feed.recall()
 
     def last_documents(self, status: Mapping[str, Any]) -> None:
-        """Show documents that are late, or that came before the subscription."""
+        """Show documents that are late or older than the subscription."""
         self.recall()
         if self._live:
             self._output.put(self._live.show(status))
@@ -164,9 +164,9 @@ def waiting(
     timeout: float | None = None,
     live: Listener | None = None,
 ) -> Iterator[ProgressWait]:
-    """Wait until the end or Ctrl-C. After Ctrl-C, ``still`` (or ``when_paused``) describes the service's state.
+    """Wait until the end or Ctrl-C. After Ctrl-C, the message contains ``still`` (or ``when_paused``).
 
-    While the service does not answer, nobody knows its state, and the text after Ctrl-C says so.
+    While the service does not answer, its state is unknown, and the message after Ctrl-C says so.
     """
     wait = ProgressWait(session, timeout=timeout, live=live)
     try:

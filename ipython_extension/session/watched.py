@@ -9,7 +9,7 @@ from ipython_extension.session import past
 
 
 class Watched:
-    """What the user has seen by now.
+    """The plans and runs that the user has seen.
 
     Attributes
     ----------

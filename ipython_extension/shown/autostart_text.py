@@ -1,4 +1,4 @@
-"""Sentences about autostart: the items that it will start, and why it switched itself off."""
+"""Sentences about autostart: the items that it will start, and the reason why it switched itself off."""
 
 from collections.abc import Mapping
 from typing import Any

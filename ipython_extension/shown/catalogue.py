@@ -117,7 +117,7 @@ class PlanView(View, dict[str, Any]):
 def _parameter_row(parameter: Mapping[str, Any]) -> Row:
     kind, description = _type(parameter), _plain(str(parameter.get("description", "")))
     short = shortened(kind, _TYPE_WIDTH)
-    if short != kind:  # a list of devices, say: it fits into the last column, which wraps
+    if short != kind:  # for example a list of devices: it fits into the last column, which wraps
         description = f"{description} ({kind})" if description else kind
     return Row((_starred(parameter), short, _default(parameter), description))
 

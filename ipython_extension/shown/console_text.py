@@ -35,7 +35,7 @@ class ConsoleText(View, str):
 
 
 class SelectedText(ConsoleText):
-    """Those lines of the console that the user has selected."""
+    """Lines of the console that the user has selected."""
 
     __slots__ = ()
     nothing = "No line matches."

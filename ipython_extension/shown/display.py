@@ -107,7 +107,7 @@ class Items(View, list[Item]):
 
 
 def others(items: Iterable[Item], me: str) -> bool:
-    """Whether any of these items is not of the user ``me``."""
+    """Whether any of these items belongs to a user other than ``me``."""
     return any(item.get("user") != me for item in items)
 
 
@@ -127,7 +127,7 @@ class QueueView(Items):
         super().__init__(reply["items"], reply, known)
         self.me = me
         self.faults = faults or {}
-        #: What dry runs have found wrong with plans, by uid.
+        #: Problems that dry runs have found in plans, by uid.
         self.findings: Mapping[str, str] = {}
         self.running: Item = reply.get("running_item") or {}
         self.status = status or {}
@@ -171,7 +171,7 @@ class QueueView(Items):
 
     @property
     def _has_others(self) -> bool:
-        """Whether a column of users says anything."""
+        """Whether a column of users is useful."""
         return others([*self[: self.rows], *([self.running] if self.running else [])], self.me)
 
     def _row(self, place: str, item: Item, state: str, *, mark: str = "") -> Row:
@@ -198,7 +198,7 @@ def _without_state(row: Row, *, is_said: bool) -> Row:
 
 
 class StatusView(View, dict[str, Any]):
-    """The status, displayed as a sentence and, if so, why the plan stands still and who locked; a dictionary.
+    """The status, displayed as a sentence, with the reasons for a pause or a lock; a dictionary.
 
     ``lock`` is the sentence about the lock.
     """
@@ -257,7 +257,7 @@ class Overview(StatusView):
 
 
 class Waited(StatusView):
-    """The state after a wait, and the plans that ran during it; ``stopped`` is why the queue has stopped."""
+    """The state after a wait, and the plans that ran during it; ``stopped`` is the reason why the queue has stopped."""
 
     def __init__(self, status: Mapping[str, Any], ran: Items, *, stopped: str = "") -> None:
         super().__init__(status)
@@ -296,7 +296,7 @@ class ItemView(View, dict[str, Any]):
         whole = f"{line} {metadata}".rstrip()
         if cells(whole) <= width:
             return whole
-        # What was typed last is at the end of the plan: it is not cut, unless the plan is very long.
+        # The text that was typed last is at the end of the plan. It is not cut, unless the plan is very long.
         shown = line if cells(line) <= width else f"{self.lead}:\n{_indented(plan, width)}"
         return f"{shown}\n{_indented(metadata, width)}" if metadata else shown
 
@@ -326,7 +326,7 @@ class ItemView(View, dict[str, Any]):
 class Changed(Items):
     """Items that a request added, moved or removed, one line each; then the queue, if positions have changed.
 
-    With a ``summary``, that sentence stands for all lines. A request ``stores`` the items, unless it removed them.
+    With a ``summary``, that sentence replaces all lines. A request ``stores`` the items, unless it removed them.
     """
 
     def __init__(
@@ -345,9 +345,9 @@ class Changed(Items):
         self.summary = summary
         self.stores = stores
         self.queue = queue
-        #: Where the items were written, such as lines of a file; warnings name these places.
+        #: The places of the items, such as lines of a file, for warnings.
         self.places: Sequence[str] = ()
-        #: Sentences of the prompt about what was typed.
+        #: Sentences of the prompt about the typed text.
         self.notes: Sequence[str] = ()
 
     def text(self, width: int) -> str:
@@ -384,7 +384,7 @@ class Changed(Items):
         ]
 
     def _of_all(self) -> list[str]:
-        """The metadata of items that one sentence stands for."""
+        """The metadata of the items in a summary."""
         text = stored_metadata(self) if self.stores else ""
         return [f"--md {text}"] if text else []
 

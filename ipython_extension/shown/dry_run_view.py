@@ -1,4 +1,4 @@
-"""The view of a dry run: plain sentences about what a plan would do."""
+"""The view of a dry run: sentences about what a plan would do."""
 
 import re
 import textwrap
@@ -14,7 +14,7 @@ _WIDEST = 110
 OLD = 60.0
 #: Digits after the point that positions may have; what is smaller is left by arithmetic.
 _DIGITS = 15
-#: Lines that are shown of a list, and of the output.
+#: Maximum of lines for a list, and for the output.
 _MOST = 10
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>[^\n]+)(?:\n +(?P<code>[^\n]+))?')
 _INSTALLED = ("/site-packages/", "/dist-packages/", "<frozen")
@@ -40,7 +40,7 @@ class DryRunView(View, dict[str, Any]):
         return list(self._lines())
 
     def brief(self, width: int | None) -> str:
-        """The text for a line whose result is not shown: it was typed to see it."""
+        """The text for a line whose result IPython does not show."""
         return self.text(width or _WIDEST)
 
     def _lines(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The line above the log and the readings of a plan: which plan it is, how it ended, and when."""
+"""The line above the log and the readings of a plan: the plan, how it ended, and when."""
 
 from collections.abc import Container, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from bluesky_qs.words.plantext import plan_text
 from ipython_extension.shown.colors import colored
 from ipython_extension.shown.tables import cells, length_of_time, moment, shortened
 
-#: At least so many columns of the plan are shown.
+#: Minimum of columns for the plan.
 _PLAN = 24
 
 

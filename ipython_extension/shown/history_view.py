@@ -1,4 +1,4 @@
-"""The history as a table: which plans ran, with which metadata, and how they ended."""
+"""The history as a table: the plans that ran, their metadata, and how they ended."""
 
 import html
 from collections.abc import Container, Mapping, Sequence
@@ -24,9 +24,9 @@ from ipython_extension.shown.tables import (
 )
 from ipython_extension.typed.history_query import HistoryQuery
 
-#: Columns that a plan keeps beside its metadata, and the most that one column of metadata takes in a terminal.
+#: Minimum width of a plan beside its metadata, and maximum width of a column of metadata in a terminal.
 _PLAN, _WIDEST = 24, 24
-#: The most columns of metadata, and the blanks before each column.
+#: Maximum of columns of metadata, and the blanks before each column.
 _MOST, _GAP = 8, 2
 
 
@@ -40,7 +40,7 @@ class HistoryView(Items):
     requeued
         The present places of failed plans in the queue, in words, by uid.
     suggestion
-        What may have been meant, if nothing matches.
+        A suggestion if nothing matches.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class HistoryView(Items):
         items: list[Item] = reply["items"]
         numbers: Sequence[int] = reply.get("positions") or range(len(items))
         numbered = [(at, item) for at, item in zip(numbers, items, strict=True) if at >= since]
-        #: Whether older plans match too. A query fetches one plan more than it shows to know that.
+        #: Whether older plans match too. To find out, a query fetches one more plan than it shows.
         self.has_older = query is not None and len(numbered) > rows
         if query is not None:
             numbered = numbered[-rows:]
@@ -80,7 +80,7 @@ class HistoryView(Items):
 
     @property
     def title(self) -> str:
-        """How many plans there are and how they ended; what is counted is what the sentence names."""
+        """The number of plans, and how they ended."""
         if not self:
             return self._nothing()
         conditions = f" ({self.query.text})" if self.query.filters else ""
@@ -140,12 +140,12 @@ class HistoryView(Items):
         return [*notes, *([_INCOMPLETE] if self._incomplete else [])]
 
     def _table(self, width: int | None, *, has_users: bool) -> tuple[Table, str]:
-        """The table, and a note on the columns that it has no room for.
+        """The table, and a note on the omitted columns.
 
-        In a narrow terminal, one column of metadata is worth more than the user and the time that a plan took; more of
-        them are worth less than that time. If plans would be cut, the user gives way, then that time, as far as plans
-        become whole by it. Metadata that few plans have take nothing from the others. The scan id stays; a plan is cut
-        instead.
+        In a narrow terminal, the first column of metadata has priority over the user and the time that a plan took;
+        further columns do not have priority over that time. If plans would be cut, the user is omitted first, then that
+        time, if this helps. Metadata that few plans have do not displace other columns. The scan id always stays; plans
+        are cut instead.
         """
         rows = list(self.rows_by_number().values())
         everything = _Columns(took=True, scan_id=True, user=has_users)
@@ -207,7 +207,7 @@ class HistoryView(Items):
 
 
 def _long_stops(result: Mapping[str, Any]) -> list[str]:
-    """The pauses and suspensions of a plan, if they are a good part of the time that it took."""
+    """The pauses and suspensions of a plan, if they are a large part of the time that it took."""
     took = (result.get("time_stop") or 0.0) - (result.get("time_start") or 0.0)
     stood = (result.get("time_paused") or 0.0) + (result.get("time_suspended") or 0.0)
     return stood_still(result) if stood > _LONG_STOP and stood > took / 10 else []
@@ -221,7 +221,7 @@ class _Columns(NamedTuple):
     user: bool = False
 
     def of(self, took: str, scan_id: str, user: str) -> list[str]:
-        """Those of these texts whose columns are kept."""
+        """The texts whose columns are kept."""
         return [text for text, is_kept in zip((took, scan_id, user), self, strict=True) if is_kept]
 
     def less(self, everything: "_Columns") -> list[str]:
@@ -231,11 +231,11 @@ class _Columns(NamedTuple):
         ]
 
 
-#: How several plans ended, if all ended alike.
+#: How several plans ended, if all ended in the same way.
 _ALL = {"failed": "failed", "aborted": "were aborted", "halted": "were halted"}
 
 
-#: Seconds of pauses that are worth a note.
+#: Seconds of pauses above which there is a note.
 _LONG_STOP = 1.0
 _INCOMPLETE = "The search index is being made again: older plans may be missing."
 
@@ -266,7 +266,7 @@ def _common(items: Sequence[Item]) -> dict[str, str]:
 
 
 def metadata_of(item: Item) -> dict[str, str]:
-    """The metadata as text; of several dictionaries the earlier ones win, as in the run."""
+    """The metadata as text; of several dictionaries, earlier ones take precedence, as in the run."""
     return {str(key): safe(" ".join(str(value).split())) for key, value in merged(item.get("meta")).items()}
 
 

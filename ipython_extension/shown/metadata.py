@@ -8,7 +8,7 @@ from bluesky_qs.error_text import safe
 from bluesky_qs.words.planexpr import Item
 from ipython_extension.shown.tables import shortened
 
-#: Columns of a value in a reply.
+#: Maximum width of a value in a reply.
 _LONGEST = 40
 
 
@@ -29,6 +29,6 @@ def stored_metadata(items: Sequence[Item]) -> str:
 
 
 def merged(metadata: Any) -> dict[str, Any]:
-    """Metadata as one dictionary; of several the earlier ones win, as in the run."""
+    """Metadata as one dictionary; of several, earlier ones take precedence, as in the run."""
     parts = metadata if isinstance(metadata, list) else [metadata]
     return {key: value for part in reversed(parts) if isinstance(part, Mapping) for key, value in part.items()}

@@ -2,7 +2,7 @@
 
 import html
 
-#: The font of code cells where the notebook names one. A notebook that is not trusted keeps only the plain values.
+#: The font of code cells, if the notebook defines one. A notebook that is not trusted keeps only the plain values.
 _FONT = "font-family:monospace;font-family:var(--jp-code-font-family,monospace)"
 #: Break lines at blanks: JupyterLab breaks preformatted text in the middle of words.
 WRAPPED = "white-space:pre-wrap;word-break:normal;overflow-wrap:break-word"

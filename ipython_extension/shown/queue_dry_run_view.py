@@ -1,4 +1,4 @@
-"""The view of a dry run of the queue: a row for each item, and below it why a plan fails or what is not known."""
+"""The view of a dry run of the queue: a row for each item, and below it errors and warnings."""
 
 import html
 import time
@@ -11,7 +11,7 @@ from ipython_extension.shown.display import View
 from ipython_extension.shown.dry_run_view import OLD, place_of
 from ipython_extension.shown.tables import Row, Table, moment, plural
 
-#: Most warnings below a row.
+#: Maximum of warnings below a row.
 _WARNINGS = 2
 _RUNNING = "A plan is running. The first plan of the queue begins where the motors are now."
 
@@ -45,11 +45,11 @@ class QueueDryRunView(View, dict[str, Any]):
         return f"<p>{html.escape(self._title())}</p>{table}{notes}"
 
     def brief(self, width: int | None) -> str:
-        """The text for a line whose result is not shown: it was typed to see it."""
+        """The text for a line whose result IPython does not show."""
         return self.text(width or 100)
 
     def lines(self) -> list[str]:
-        """The title, and a line for each plan that fails or about which something is not known."""
+        """The title, and a line for each plan that fails or is partly unknown."""
         entries = [each for each in self["reports"] if each["report"] and not each["report"]["ok"]]
         return [
             f"Dry run of {self._title()}",
@@ -103,7 +103,7 @@ def _state(report: Mapping[str, Any]) -> str:
 
 
 def _notes_on(report: Mapping[str, Any]) -> list[str]:
-    """Why a plan fails, what is not known, and what else to note."""
+    """Notes on a plan: why it fails, what is unknown, and warnings."""
     notes = [f"{error['msg']} (point {error['step']}{_at(error)})" for error in report["errors"][:1]]
     if not report["complete"]:
         notes.append(report["reason"])

@@ -40,7 +40,7 @@ class ReadingsView(View, dict[str, Any]):
         return self._with(sorted(self, key=key), self._note)
 
     def fitted(self, width: int, height: int) -> str:
-        """The text with as many of the first devices as fit, so that the next table can be drawn over it."""
+        """The text, with only as many devices as fit, so that the next table can be drawn over it."""
         names = list(self)
         text = self.text(width)
         for count in range(min(len(names), height), 0, -1):
@@ -53,7 +53,7 @@ class ReadingsView(View, dict[str, Any]):
         return ReadingsView({name: self[name] for name in names}, all_fields=self._all_fields, note=note)
 
     def brief(self, width: int | None) -> str:
-        """The text for a line whose result is not shown: it was typed to see the values."""
+        """The text for a line whose result IPython does not show."""
         return self.text(width or _WIDE)
 
     def _table(self) -> Table:
@@ -104,5 +104,5 @@ def _time(reading: Mapping[str, Any]) -> str:
     timestamp = reading.get("timestamp")
     try:
         return moment(timestamp) if timestamp else ""
-    except (OverflowError, ValueError, OSError):  # a clock of a device may be anything
+    except (OverflowError, ValueError, OSError):  # the clock of a device may be wrong
         return str(timestamp)

@@ -13,9 +13,9 @@ from ipython_extension.shown.tables import Row, Table, counted, full_sentence, l
 
 Reply = Mapping[str, Any]
 
-#: Characters of a uid that identify it; `task_result` and commands for items accept as many.
+#: Characters of a uid that identify it. `task_result` and commands for items accept this many.
 SHORT = 8
-#: Keys of an event that have their own columns or mean nothing to a reader.
+#: Keys of an event that have their own columns or do not matter to users.
 _ASIDE = ("seq", "time", "type", "requeued_as")
 #: Sentences for accepted requests whose replies contain nothing more.
 _SENTENCES = {
@@ -209,7 +209,7 @@ def plans(reply: Reply) -> CatalogueView:
 
 
 def dry_run(reply: Reply) -> DryRunView:
-    """Say what a plan would do."""
+    """Show what a plan would do."""
     return DryRunView(reply["report"])
 
 
@@ -235,7 +235,7 @@ def lock(reply: Reply) -> ReplyView:
 
 
 def lock_sentence(info: Mapping[str, Any]) -> str:
-    """Report who locked what, since when, and why; empty if nothing is locked."""
+    """Report the locks with user, time and note; empty if nothing is locked."""
     names = [name for name in ("environment", "queue") if info.get(name)]
     if not names:
         return ""
@@ -277,7 +277,7 @@ def autostart(params: Mapping[str, Any], reply: Reply) -> ReplyView:
 
 
 def permissions_set(reply: Reply) -> ReplyView:
-    """Show that the permissions have been replaced, and which entries may have another meaning than intended."""
+    """Show that the permissions have been replaced, and list entries that may have an unintended meaning."""
     return ReplyView(reply, " ".join(["The permissions have been replaced.", *reply.get("warnings", ())]))
 
 

@@ -14,11 +14,11 @@ _EXIT_STATUSES = ("completed", "stopped", "failed", "aborted", "halted")
 _LONGEST_REASON = 1000
 #: Columns of a progress bar, and at least those of its title.
 _BAR, _TITLE = 20, 16
-#: What a plan waits for by itself; the text of such a wait changes all the time.
+#: Kinds of waits of the plan itself, whose text changes all the time.
 _OWN_WAITS = ("motor", "trigger", "sleep", "user_code")
 #: Seconds after which such a wait replaces the plan in the line with its progress.
 _LASTS = 1.0
-#: Seconds to go (ten years) that are a mistake in the metadata.
+#: Seconds to go (ten years) above which the metadata must be wrong.
 _TOO_LONG = 3e8
 
 
@@ -28,7 +28,7 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
     tail = "".join(f"; {part}" for part in parts)
     lead = state = _lead(status)
     if status.get("manager_state") == _STARTING and status.get("running_item_uid"):
-        # What the store says about the progress of the plan is older than the restart.
+        # The progress in the store is older than the restart.
         return f"The service is restarting; before that, {shortened(plan, width) or 'a plan'} was running{tail}."
     progress = progress_text(status)
     if plan and status.get("running_item_uid"):
@@ -36,7 +36,7 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
         # A plan that does not fit gets its own line; the rest goes below.
         lead = f"{lead} {plan if len(plan) + fixed <= width else shortened(plan, max(width - len(lead) - 2, 32))}"
     else:
-        lead = state = lead.removesuffix(" in")  # the plan is not known, or has just ended
+        lead = state = lead.removesuffix(" in")  # the plan is unknown, or has just ended
     sentence = f"{lead}{f', {progress}' if progress else ''}{tail}."
     return colored(state, _mark(status)) + sentence.removeprefix(state)
 
@@ -52,7 +52,7 @@ def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
     if not progress.total and progress.events:
         parts = [plural(progress.events, "point")]
     if status.get("manager_state") == "paused" or is_suspended(status):
-        return ", ".join(parts)  # nobody knows when it goes on
+        return ", ".join(parts)  # it is unknown when the plan will resume
     if progress.left is not None:
         parts.append(f"about {length_of_time(progress.left)} to go (until {moment(time.time() + progress.left)})")
     elif progress.elapsed is not None:
@@ -61,14 +61,14 @@ def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
 
 
 class Bar(NamedTuple):
-    """A progress bar with its text; ``done`` is a fraction of 1, or None if it is unknown."""
+    """A progress bar with its text; ``done`` is a fraction from 0 to 1, or None if unknown."""
 
     title: str
     done: float | None
     details: str
     #: Whether the title is what the plan waits for, which is worth more than the bar.
     is_wait: bool = False
-    #: Seconds to go, if they are known.
+    #: Seconds to go, if known.
     left: float | None = None
 
     @classmethod
@@ -97,7 +97,7 @@ class Bar(NamedTuple):
         return self._line(width, bar if title + len(bar) + len(details) + 4 <= width else "", details)
 
     def words(self, width: int, now: float) -> str:
-        """One line without the bar, with times of day: it is still true when somebody reads it later."""
+        """One line without the bar, with times of day, so it stays true when somebody reads it later."""
         end = f"end at about {moment(now + self.left, now)}" if self.left is not None else ""
         lead = f"At {moment(now, now)}: "
         return lead + self._line(width - len(lead), "", self._with(end))
@@ -199,7 +199,7 @@ def queue_stopped(status: Mapping[str, Any], last: Mapping[str, Any], me: str) -
 
 
 def starts_again(status: Mapping[str, Any]) -> str:
-    """Which commands start the queue that has stopped."""
+    """The commands that start the stopped queue."""
     if status.get("worker_environment_exists", True):
         return "%qs start starts it again."
     return "%qs open opens the environment, then %qs start starts the queue again."
@@ -227,7 +227,7 @@ def is_suspended(status: Mapping[str, Any]) -> bool:
 
 
 def waiting_sentence(status: Mapping[str, Any]) -> str:
-    """Report what the plan waits for; empty if it waits for nothing, or if `status_sentence` reports it."""
+    """Report why the plan waits; empty if it does not wait, or if `status_sentence` reports it."""
     waiting = status.get("waiting_for") or {}
     is_reported = waiting.get("kind") == "input" or (waiting.get("kind") == "pause" and status.get("pause_pending"))
     text = "" if is_reported else str(waiting.get("text") or "")
@@ -235,12 +235,12 @@ def waiting_sentence(status: Mapping[str, Any]) -> str:
 
 
 def held_sentence(status: Mapping[str, Any]) -> str:
-    """Report what holds the plan and since when: a pause or a suspender; empty if nothing does."""
+    """Report a pause or suspension with its start; empty if there is none."""
     return "" if (status.get("waiting_for") or {}).get("kind") in _OWN_WAITS else waiting_sentence(status)
 
 
 def own_wait(status: Mapping[str, Any]) -> str:
-    """What the plan itself has been waiting for, for a second or longer; empty if it waits for nothing."""
+    """The plan's own wait, if it has lasted for a second or longer; empty if there is none."""
     waiting = status.get("waiting_for") or {}
     if waiting.get("kind") not in _OWN_WAITS or time.time() - (waiting.get("since") or 0.0) < _LASTS:
         return ""
@@ -248,7 +248,7 @@ def own_wait(status: Mapping[str, Any]) -> str:
 
 
 def pause_sentence(status: Mapping[str, Any]) -> str:
-    """Report that a plan is paused, since when and by whom, and which commands resume or end it."""
+    """Report the pause of a plan with time and user, and the commands that resume or end the plan."""
     since = (status.get("running_item_progress") or {}).get("paused_since")
     is_told = (status.get("waiting_for") or {}).get("kind") == "pause"
     lead = waiting_sentence(status) if is_told else f"Paused{f' at {moment(since)}' if since else ''}."
@@ -266,9 +266,9 @@ def suspension_of_pause(status: Mapping[str, Any]) -> str:
     return str(waiting.get("text")).partition(_WHILE_SUSPENDED)[2] if is_pause else ""
 
 
-#: Leads to the reason of a suspension in which a plan was paused, in the texts of the service.
+#: The words before the reason of a suspension in which a plan was paused, in texts of the service.
 _WHILE_SUSPENDED = ", while suspended: "
-#: Who paused a plan that paused by itself, in the texts of the service.
+#: The user of a plan that paused by itself, in texts of the service.
 _BY_PLAN = "the plan"
 _ALL_ENDINGS = {"failed": "failed", "aborted": "was aborted", "halted": "was halted"}
 _STARTING = "initializing"

@@ -1,4 +1,4 @@
-"""Why the queue stops or has stopped, if no plan is the reason: at a stop item, or because somebody requested it."""
+"""The reason why the queue stops or has stopped, if it is not a plan but a stop item or a request."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,8 +17,8 @@ def pending_sentence(events: Sequence[Event], me: str) -> str:
 def stopped_sentence(events: Sequence[Event], me: str, again: str) -> str:
     """Report why the queue has stopped; empty if neither a stop item nor a request is the reason.
 
-    ``events`` are those of the service, oldest first; ``me`` is the name of the user, ``again`` the sentence on how
-    to start it again.
+    ``events`` are those of the service, oldest first; ``me`` is the name of the user, and ``again`` the sentence about
+    starting the queue again.
     """
     states = [at for at, event in enumerate(events) if event["type"] == "environment_changed"][-2:]
     pair = 2

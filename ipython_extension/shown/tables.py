@@ -14,7 +14,7 @@ from ipython_extension.shown.notebook_html import COLORS
 
 _WORDS = re.compile(r"(\s*)(\S+)")
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
-#: Columns of a notebook's live tables, and of errors, whose words JupyterLab breaks if the window has less room.
+#: Columns of a notebook's live tables, and of errors. In a narrower window, JupyterLab breaks words.
 NOTEBOOK_WIDTH, NOTEBOOK_ERROR_WIDTH = 100, 80
 _PRECISE, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86400
 
@@ -81,7 +81,7 @@ def counted(rows: int) -> str:
 
 
 def full_sentence(text: str) -> str:
-    """The text with a full stop, unless it has an end."""
+    """The text with a full stop, unless it ends with a punctuation mark."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
@@ -197,7 +197,7 @@ class Table(NamedTuple):
         return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
 
     def whole_rows(self, width: int) -> int:
-        """How many rows keep the whole text of the flexible column in a table of this width."""
+        """The number of rows whose flexible column is not cut in a table of this width."""
         room = self._widths(width)[self.flexible]
         return sum(cells(" ".join(row.cells[self.flexible].split())) <= room for row in self.rows)
 
@@ -247,7 +247,7 @@ class Table(NamedTuple):
 def roomiest(tables: Sequence[Table], width: int | None) -> Table:
     """The first table if it shows all rows whole, or without a width.
 
-    Of the others, which have ever fewer columns, the first one that shows the most rows whole.
+    Otherwise the first one of those with the most complete rows. Each table has fewer columns than the one before.
     """
     first, *others = tables
     if width is None or not others or first.whole_rows(width) == len(first.rows):

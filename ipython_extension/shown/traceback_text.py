@@ -11,7 +11,7 @@ _PARTS = re.compile(r'(  File )("[^"]*", line \d+)(?:(, in )(.*))?')
 #: The line of an exception: its class, and its message.
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*)(: .*)?")
 _BEGIN = "Traceback (most recent call last):"
-#: Code that is not written at the beamline: the RunEngine, its wrappers, and the worker that calls it.
+#: Code that was not written at the beamline: the RunEngine, its wrappers, and the worker that calls it.
 _INNER = re.compile(r"[/\\](site|dist)-packages[/\\](bluesky(_qs)?|opentelemetry)[/\\]|[/\\]bluesky_qs[/\\]worker[/\\]")
 #: Marks under a part of the line above: they would point elsewhere if the terminal breaks that line.
 _MARKS = re.compile(r"\s*[~^]+\s*")

@@ -1,4 +1,4 @@
-"""Which of the latest changes of the queue can be undone, and what an undo has done."""
+"""The changes of the queue that can be undone, and the results of an undo."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from ipython_extension.shown.tables import moment, plural, ranges, shortened, wr
 Event = Mapping[str, Any]
 
 _WIDE = 110
-#: Most plans to list, and most changes of others.
+#: Maximum of plans to list, and of changes of others.
 _LISTED, _OTHERS = 5, 3
 _DONE = {
     "clear": "cleared the queue",
@@ -46,7 +46,7 @@ class Found(NamedTuple):
         return any(items & _items(each) for each in self.later)
 
     def offer(self) -> str:
-        """How to undo this change when the latest one stays."""
+        """The command to undo this change but not the latest one."""
         what = _EARLIER[self.event["change"]].format(_counted(self.event))
         return f"To undo your earlier {what} at {moment(self.event['time'])}: %qs undo {self.event['seq']}"
 
@@ -70,7 +70,7 @@ def latest_addition(events: Sequence[Event], user: str) -> Event | None:
 
 
 def addition_stays(event: Event, places: Sequence[int] | None) -> str:
-    """Why an addition is not undone, and how to remove its items; ``places`` are their positions, if known."""
+    """Why an addition is not undone, and the command to remove its items at these ``places``, if known."""
     count = _added(event)
     them = "it" if count == 1 else "them"
     lead = f"Your latest change, at {moment(event['time'])}, added {plural(count, 'item')}"
@@ -101,7 +101,7 @@ def _in_effect(events: Sequence[Event]) -> Iterator[Event]:
 
 
 class UndoneView(Items):
-    """An undo: a sentence, the plans that it has affected, and what others have changed since then."""
+    """An undo: a sentence, the affected plans, and the later changes of others."""
 
     def __init__(self, reply: Mapping[str, Any], known: Container[str], found: Found) -> None:
         super().__init__(reply["items"], reply, known)
@@ -120,7 +120,7 @@ class UndoneView(Items):
         return "\n".join([*lines, *(wrapped(line, width) for line in _of_others(self.others))])
 
     def brief(self, width: int | None) -> str:
-        """The text for a line whose result is not shown, also in a loop: the queue has changed."""
+        """The text for a line whose result IPython does not show, also in a loop."""
         return self.text(width or _WIDE)
 
 

@@ -7,7 +7,7 @@ from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.typed.line import hint
 
-#: What a scan takes for each axis, as its documentation describes ``*args``.
+#: The values of a scan for each axis, as its documentation describes ``*args``.
 _AXES = "motor, start, stop"
 
 
@@ -67,7 +67,7 @@ class Call(NamedTuple):
         )
 
     def advice(self, values: str) -> str:
-        """How to change values that have no name."""
+        """The way to change values without names."""
         return f"To change {values}, write the whole call: {self._line({})}"
 
     def _line(self, changed: Item) -> str:
@@ -78,7 +78,7 @@ class Call(NamedTuple):
         )
 
     def _is_last(self, name: str) -> bool | None:
-        """Whether the last of ``*args`` is this parameter; None if the description of the plan does not tell.
+        """Whether the last of ``*args`` is this parameter; None if the description of the plan does not show it.
 
         In bluesky, ``*args`` of a scan are a motor, start and stop for each axis, and one more value is ``num``.
         """

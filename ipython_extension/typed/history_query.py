@@ -1,4 +1,4 @@
-"""What ``%qs history`` is asked for: the plans that match, and how many of them."""
+"""The query of ``%qs history``: the conditions, and the number of plans."""
 
 import math
 import re
@@ -14,7 +14,7 @@ FAILED = ("failed", "aborted", "halted", "unknown")
 
 
 class HistoryQuery(NamedTuple):
-    """The plans that a line asks for.
+    """The plans that a line requests.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class HistoryQuery(NamedTuple):
     text
         The conditions as they were typed.
     rows
-        How many plans to show; None for the usual number.
+        The number of plans to show; None for the usual number.
     """
 
     filters: Mapping[str, Any] = {}
@@ -140,5 +140,5 @@ def _unquoted(text: str) -> str:
 _SCAN_ID = "scan_id"
 #: The parameters of `history_get` by option.
 _PARAMETERS = {"plan": "name", "user": "user", "since": "since", "until": "until", "search": "search"}
-#: What ends the words to look for: another option, or KEY=PATTERN.
+#: The end of the words to look for: another option, or KEY=PATTERN.
 _CONDITION = re.compile(r"-|[^\s\"'=]+=")

@@ -52,7 +52,7 @@ class Line:
         return scanner.scan(self.text, self._start)
 
     def more(self) -> bool:
-        """Whether anything is left; comments and separators between plans are skipped."""
+        """Whether any text is left; comments and separators between plans are skipped."""
         while (token := self._token()) and token.kind in (TokenKind.COMMENT, TokenKind.SEPARATOR):
             self.at = token.end
         return token is not None
@@ -322,7 +322,7 @@ def hint(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = N
 _LONGEST = 40
 #: Words of ``%qs queue``.
 _BARE_COMMAND = 2
-#: Most characters of a line to show: with the indent, a line of 80 columns.
+#: Maximum of characters of a line to show: with the indent, 80 columns.
 _SHOWN = 76
 _BARE = re.compile(r"[^\W\d][\w.]*(?![\w.]|\s*\()")
 _CALL = re.compile(r"[^\W\d][\w.]*\s*\(")

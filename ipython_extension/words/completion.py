@@ -74,7 +74,7 @@ _SHORTENED = {"lock": {"environment"}}
 
 
 def _first_words(fragment: str) -> Offers:
-    """The prompt's own commands; the first words of ``qserver`` only if what is typed fits none of them."""
+    """The prompt's own commands; the first words of ``qserver`` only if none of them match."""
     offers = fitting(fragment, (Offer(name, "word") for name in sorted([*WORDS, *ALSO, "help"])))
     if offers.offers:
         return offers
@@ -191,7 +191,7 @@ def _log(at: At, _previous: list[str]) -> Offers:
 
 
 def _move(at: At, previous: list[str]) -> Offers:
-    """For ``move``: an item, then where, then its neighbor."""
+    """For ``move``: an item, then the destination, then its neighbor."""
     if len(previous) == 1:
         return fitting(at.fragment, (Offer(name, "word") for name in ("front", "back", "before", "after")))
     if not previous:
@@ -232,7 +232,7 @@ _SPECIAL: Mapping[str, Callable[[At, list[str]], Offers]] = {
 
 
 def _parameters_of(session: Session, items: str, shown: Mapping[int, Item]) -> Sequence[Mapping[str, Any]]:
-    """The parameters that plans have in common which were shown: ``3``, ``3-7``, ``3,5`` or a uid."""
+    """The common parameters of plans that were shown: ``3``, ``3-7``, ``3,5`` or a uid."""
     described = [session.at_hand().plans.get(each["name"]) or {} for each in _chosen(items, shown).values()]
     found: list[Sequence[Mapping[str, Any]]] = [each.get("parameters") or () for each in described]
     if not found:
@@ -242,7 +242,7 @@ def _parameters_of(session: Session, items: str, shown: Mapping[int, Item]) -> S
 
 
 def _chosen(items: str, shown: Mapping[int, Item]) -> dict[int, Item]:
-    """The items that were shown which a word names: ``3``, ``3-7``, ``3,5``, ``-1`` or a uid."""
+    """The shown items that a word names: ``3``, ``3-7``, ``3,5``, ``-1`` or a uid."""
     chosen: dict[int, Item] = {}
     for part in items.split(","):
         first, dash, last = part.partition("-")

@@ -34,13 +34,12 @@ _AWAY = 15.0
 def log(session: Session, line: Line) -> ConsoleText | None:
     """Show the last N lines of the console (20); with -f also show new output, until you press Ctrl-C.
 
-    The console has the output of startup code, plans, scripts and the service itself.
+    The console contains the output of startup code, plans, scripts and the service itself.
 
-    With ID, show what one plan or task printed while it ran. ID is a number of the last history table, or counts back
-    from the plan that ended last (-1 is that plan), or is the beginning of the uid of a plan or of a task. --grep
-    selects the lines with a text, case ignored. --level selects logging records of this level or a higher one (DEBUG,
-    INFO, WARNING, ERROR, CRITICAL); other lines count as INFO. Tracebacks are
-    shown without the code of bluesky, and with it after --full.
+    With ID, show only the output of one plan or task. ID is a number in the last history table, or the beginning of a
+    uid; negative numbers count back from the plan that ended last (-1). --grep selects lines with a text; case is
+    ignored. --level selects logging records of this level or a higher one (DEBUG, INFO, WARNING, ERROR, CRITICAL);
+    other lines count as INFO. Tracebacks are shown without the code of bluesky, and with it after --full.
 
     With -f and the ID of a plan or task that is running, new output is shown until it ends.
 
@@ -112,7 +111,7 @@ def _last_lines(session: Session, count: int, selected: Mapping[str, Any]) -> Co
 
 
 def _check_following(session: Session, line: Line, words: Sequence[LineWord], selected: Mapping[str, Any]) -> None:
-    """Refuse to follow what has no new output."""
+    """Refuse to follow a log that gets no new output."""
     if not words:
         if selected:
             raise line.fault("-f without a plan shows all output: leave out --grep and --level, or give a plan")

@@ -52,9 +52,9 @@ VOCABULARIES = (
     undoing,
 )
 
-#: Options of qserver that say something about one request, and the parameter that they stand for.
+#: Options of qserver for a single request, and their parameters.
 _REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}
-#: Those that say how qserver prints; here the answer is an object.
+#: Options for the output of qserver; here the answer is an object.
 _PRINT_OPTIONS = frozenset({"--json", "-v", "--verbose"})
 
 
@@ -229,7 +229,7 @@ def _message(error: grammar.UsageError) -> str:
     return error.text("%qs")
 
 
-#: Commands of ``qserver`` that are no request.
+#: Commands of ``qserver`` that are not requests.
 _OWN: Mapping[str, Callable[..., View]] = {
     MONITOR: _monitor,
     SPREADSHEET: saved.write_spreadsheet,

@@ -94,7 +94,7 @@ def _gone(session: Session, end: Callable[[], object], ending: str) -> ReplyView
 
 
 def _failure(session: Session, console: ConsoleTail) -> NotDone:
-    """Why the environment did not open, according to the service's report or else to the console."""
+    """The reason why the environment did not open, from the service's report or the console."""
     report = _report(session)
     trace = str(report.get("traceback") or "") or _last_traceback(console.read())
     message = report.get("message") or (trace.splitlines()[-1] if trace else "")

@@ -1,11 +1,11 @@
-"""Commands that end with any text, in which a question mark is no request for help; comments at the end of a line."""
+"""Commands that end with free text, in which a question mark does not request help; comments at the end of a line."""
 
 import re
 from collections.abc import Sequence
 
 #: The number of words before the text.
 TEXT_BEGINS = {"lock": 2, "answer": 1, "input": 3}
-#: Commands whose text goes to user code, with everything in it.
+#: Commands whose text goes to user code unchanged.
 _ANSWERS = ("answer", "input")
 #: In a note, ``#7`` may be the number of a sample, so a comment needs a blank.
 _COMMENT_IN_NOTE = re.compile(r"#(?!\S)")

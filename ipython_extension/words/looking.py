@@ -31,7 +31,7 @@ _LATELY = 86400
 
 
 def overview(session: Session) -> StatusView:
-    """The view for ``%qs`` alone; of an HTTP server, as much as the user's scopes permit."""
+    """The view for ``%qs`` alone; with an HTTP server, as far as the user's scopes permit."""
     status = session.status()
     try:
         return _whole_overview(session, status)
@@ -56,7 +56,7 @@ def _why_stopped(session: Session, status: Mapping[str, Any], last: Item, queue:
     """A sentence about why the queue has stopped or autostart is off, while that is the latest news."""
     if not queue or status["queue_autostart_enabled"]:
         return []
-    # A plan that ran without the queue has not stopped it, and is not put back.
+    # A plan that ran outside of the queue did not stop it, and is not put back.
     if has_failed(last) and find_requeued([last], {"items": queue, "running_item": {}}):
         return switched_off(status) or [queue_stopped(status, last, session.rm.user)]
     sentence = stopped_sentence(waits.events(session), session.rm.user, starts_again(status))
@@ -82,7 +82,7 @@ def _failed_lately(before: list[Item], last: Item) -> list[str]:
 def queue(session: Session, line: Line) -> QueueView:
     """Show the queue, or its first N items. Other commands accept the positions in this table.
 
-    The line below a plan shows its metadata, and why it cannot run now: plans are checked as if they were added now.
+    The line below a plan shows its metadata and the reason why it cannot run now, if there is one.
     """
     words, options = line.words({"-n": line.count})
     if words:
@@ -110,7 +110,7 @@ def history(session: Session, line: Line) -> HistoryView:
     --search finds plans by words in their names, parameters, metadata and messages; they must have all of the words.
     Beginnings of words are enough, and case is ignored. Words in quotes must be whole and follow each other.
 
-    Metadata that differs from plan to plan has columns, as far as they fit; --md shows all metadata below each plan.
+    Metadata that differs from plan to plan is shown in columns, if they fit; --md shows all metadata below each plan.
 
         %qs history sample=S03 --since yesterday --plan grid_scan --failed
         %qs history --search alignment "Cu foil" --since 7d
@@ -199,8 +199,8 @@ def dryrun(session: Session, line: Line) -> View:
     """Show what a plan would do, or all plans of the queue, without hardware: points, where motors go, and errors.
 
     The environment must be open; a plan may be running. Nothing is queued. A plan starts where the motors are now, and
-    each plan of the queue where the one before it leaves them. A plan that asks for input, or does not end within
-    10 s, is cut off; a queue is cut off after 60 s.
+    each plan of the queue where the one before it leaves them. The dry run of a plan stops at a question or after 10 s;
+    that of a queue stops after 60 s.
 
         %qs dryrun rel_scan([det1], motor, -1, 1, 101)
         %qs dryrun

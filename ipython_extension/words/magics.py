@@ -78,7 +78,7 @@ class QSMagics(Magics):
         super().__init__(shell, **kwargs)
         self._rm: REManagerAPI | None = None
         self._session: Any = None
-        #: What this session has signed in with, by the address of the server.
+        #: The credentials of this session, by the address of the server.
         self._keys: dict[str, Keys] = {}
 
     # -------------------------------------------------------------------------------------------------- the magics
@@ -202,7 +202,7 @@ class QSMagics(Magics):
 
     # -------------------------------------------------------------------------------- what the session uses
     def progress_output(self) -> Any:
-        """Where the progress of a wait is shown: in a notebook, in a terminal, or nowhere."""
+        """The output for the progress of a wait: a notebook, a terminal, or none."""
         from ipython_extension.live import progress_output  # noqa: PLC0415 - see `qs`
 
         return progress_output.of(self.shell, is_terminal=bool(self._terminal_width()))
@@ -230,7 +230,7 @@ class QSMagics(Magics):
         return self.shell.history_manager.input_hist_parsed
 
     def client(self) -> REManagerAPI:
-        """The client: the one that the user has put into the namespace, or else our own."""
+        """The client: the user's own in the namespace, otherwise ours."""
         held = self.shell.user_ns.get(self.name)
         if isinstance(held, REManagerAPI):
             return held
@@ -243,7 +243,7 @@ class QSMagics(Magics):
     ) -> tuple[REManagerAPI, str | None]:
         """Switch to the service at another address over 0MQ, if it answers.
 
-        The text is the info address if it is only a guess, because neither the user nor the service tells it.
+        The text is the info address if it is only a guess, because neither the user nor the service has given one.
         """
         control, guess = both_addresses(address) if address else (self.control_addr, self.info_addr)
         wanted = {"control_addr": control, "info_addr": info or guess, "http_server_uri": ""}
@@ -263,7 +263,7 @@ class QSMagics(Magics):
         return bool(self.http_server_uri)
 
     def http_client(self, *, address: str | None = None, ca_file: str | None = None) -> REManagerAPI:
-        """A client of an HTTP server, with the key that there is for it. `use` switches to it; close it in any case."""
+        """A client of an HTTP server, with an existing key. `use` switches to it; close it in any case."""
         return self._new_client(
             http_server_uri=address or self.http_server_uri, http_ca_file=ca_file or self.http_ca_file
         )
@@ -342,7 +342,7 @@ class QSMagics(Magics):
         )
 
     def _new_http_client(self, uri: str, ca_file: str | None, who: Mapping[str, Any]) -> REManagerAPI:
-        """A client with the key of this session, or else the kept one, or else that of the environment."""
+        """A client with the key of this session, the kept key, or the key of the environment, in this order."""
         from bluesky_qs.client import kept_keys  # noqa: PLC0415 - most sessions use 0MQ
 
         # Over HTTP, a request has a longer way.

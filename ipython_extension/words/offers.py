@@ -1,4 +1,4 @@
-"""What completion offers for each kind of word: plans, devices, positions, metadata, files."""
+"""The completions for each kind of word: plans, devices, positions, metadata, files."""
 
 import re
 import shlex
@@ -33,7 +33,7 @@ class Offers(NamedTuple):
 
 
 class At(NamedTuple):
-    """Where the cursor is: after a command and the text that follows it."""
+    """The text before the cursor: a command and the text after it."""
 
     session: Session
     typed: str
@@ -50,7 +50,7 @@ def fitting(fragment: str, offers: Iterable[Offer]) -> Offers:
 
 
 def ids(at: At, shown: Mapping[int, Item] | None = None) -> Iterator[Offer]:
-    """Positions in the last table if nothing is typed, or else uids; each with its plan."""
+    """Positions in the last table if nothing is typed, otherwise uids; each with its plan."""
     known = at.session.at_hand()
     for position, item in (at.session.shown() if shown is None else shown).items():
         plan = plan_text(item, known)
@@ -65,7 +65,7 @@ def _devices(at: At) -> Iterator[Offer]:
 
 
 def _readable(at: At) -> Iterator[Offer]:
-    """Devices that can be read; after a dot their subdevices. Those that only group others lead to them."""
+    """Devices that can be read; after a dot their subdevices. Devices that only group others are included."""
     known = at.session.at_hand()
     parent, dot, _ = at.fragment.rpartition(".")
     for name, device in sorted((subdevices(known.devices, parent) if dot else known.devices).items()):
@@ -139,7 +139,7 @@ def _files(at: At) -> Iterator[Offer]:
             yield Offer(f"{folder}{slash}{path.name}{'/' if path.is_dir() else ''}", "file")
 
 
-#: What stands for a word in capitals of a usage line.
+#: The completions for a word in capitals in a usage line.
 KINDS: Mapping[str, Callable[[At], Iterable[Offer]]] = {
     "ID": ids,
     "PROFILE": _profiles,
@@ -153,7 +153,7 @@ KINDS: Mapping[str, Callable[[At], Iterable[Offer]]] = {
     "USER": _users,
     "DEVICE": _readable,
 }
-#: What the only word of these commands may be.
+#: The completions for the only word of these commands.
 ONLY: Mapping[str, Callable[[At], Iterable[Offer]]] = {
     "plans": plan_names,
     "devices": _devices,

@@ -19,7 +19,7 @@ from ipython_extension.shown.headings import ended_heading
 from ipython_extension.typed.line import Line, LineWord
 from ipython_extension.words.vocabulary import word
 
-#: A position, or the beginning of a uid: no field looks like that.
+#: A position or the beginning of a uid. No field has this form.
 _POSITION, _UID = re.compile(r"-?\d{1,9}"), re.compile(r"(?=[a-f-]*\d)[\da-f]{4}[\da-f-]*")
 
 
@@ -44,9 +44,9 @@ def plot(session: Session, line: Line) -> Drawn:
     With ID, plots a plan that has ended: its number in the last history table, or -1 for the plan that ended last (-2
     for the one before), or its uid.
 
-    Plots the first four readings, or the FIELDs, named as in the headings of the live table; of a grid scan, a map of
-    each. Ctrl-C stops the plotting, not the scan. A notebook and a display need matplotlib; in a terminal without a
-    display, the plot is made of text.
+    Plots the first four readings, or the FIELDs, with the names in the headings of the live table. For a grid scan, it
+    draws a map of each. Ctrl-C stops the plotting, not the scan. A notebook and a display need matplotlib; in a
+    terminal without a display, the plot is made of text.
     """
     tokens, _ = line.words()
     uid = _item_uid(session, line, tokens)
@@ -56,7 +56,7 @@ def plot(session: Session, line: Line) -> Drawn:
     if uid not in (None, running) or running is None:
         return _ended(session, canvas, fields, uid)
     drawing = LivePlot(canvas, fields, item_uid=running)
-    with suppress(RequestFailedError, UnsupportedParameterError):  # then only the latest points are shown
+    with suppress(RequestFailedError, UnsupportedParameterError):  # in this case only the latest points are shown
         for message in recorded(session.rm, running).messages:
             session.take_document(message)
             drawing.take_document(message, requested=True)

@@ -21,8 +21,8 @@ from ipython_extension.words.vocabulary import word
 def load(session: Session, line: Line) -> ReplyView:
     """Run the worker's startup files in this session too, with the same loader.
 
-    PROFILE is the name of an IPython profile, DIR a folder of startup files. Without either, the command runs the files
-    that the service's environment was opened with, if they are on this machine.
+    PROFILE is the name of an IPython profile, DIR a folder of startup files. Without either, the command runs the
+    startup files of the service, if they are on this machine.
 
         %qs load sim
     """

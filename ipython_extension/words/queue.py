@@ -29,14 +29,14 @@ from ipython_extension.words.typed_plans import (
 )
 from ipython_extension.words.vocabulary import cell, word
 
-#: The keys that make an item; the others in a history item are about its run.
+#: The keys of an item to queue; the others in a history item are about its run.
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
 _MOST_REASONS = 3
 #: Characters of a plan in a list of refusals.
 _QUOTED = 60
 _DRY_RUN = "dry-run"
 _LEAD = "Plan validation failed: "
-#: In the refusal of a move to a position that does not exist.
+#: Text in the refusal of a move to a position that does not exist.
 _NO_PLACE = "Destination plan (position"
 _SWITCH = {"on": True, "off": False}
 
@@ -58,9 +58,9 @@ def add(session: Session, line: Line) -> Changed:
 
     --dry-run also shows what the plans would do when the queue reaches them; they are queued in any case.
 
-    --for takes a table: a list of dictionaries or a DataFrame of this session, or a .csv or .xlsx file. Its columns
-    are $names, and the plans are queued once for each row. --file queues the lines that %qs save has written, or that
-    you have, or the rows of a .csv or .xlsx file with a column `plan` and a column for each parameter.
+    --for takes a table: a list of dictionaries or a DataFrame of this session, or a .csv or .xlsx file. Its columns are
+    $names, and the plans are queued once for each row. --file queues the lines of a text file, such as one from %qs
+    save, or the rows of a .csv or .xlsx file with a column `plan` and a column for each parameter.
 
         %qs add scan([det1], motor, $x, {x + 1}, 20) --for samples --md sample=$name
         %qs add --file tonight.txt
@@ -218,7 +218,7 @@ def _edit_several(session: Session, line: Line, tokens: Sequence[LineWord], item
 
 
 def _with_names(error: RequestFailedError, names: Sequence[str], most: int = _MOST_REASONS) -> RequestFailedError:
-    """The refusal of several items, with their names in place of their numbers in the request."""
+    """The refusal of several items, with their names instead of their numbers in the request."""
     results = zip(names, error.response.get("results") or (), strict=False)
     wrong = [f"{name}: {str(result['msg']).removeprefix(_LEAD)}" for name, result in results if result.get("msg")]
     if not wrong:
@@ -340,7 +340,7 @@ def _pointing_at_place(session: Session, line: Line, target: LineWord) -> Iterat
 
 
 def _of_the_first(session: Session, uids: Sequence[str], where: dict[str, Any]) -> dict[str, Any]:
-    """The destination of several items. A position is that of the first; the service takes only ends for several."""
+    """The destination of several items. A position is that of the first item."""
     place = where.get("pos_dest")
     if not isinstance(place, int):
         return where
@@ -353,7 +353,7 @@ def _of_the_first(session: Session, uids: Sequence[str], where: dict[str, Any]) 
 def redo(session: Session, line: Line) -> Changed:
     """Queue plans from the history again: by number in the last history table, or by uid; -1 is the newest plan.
 
-    Negative numbers count back from the plan that ended last, whichever table was shown.
+    Negative numbers count back from the plan that ended last, no matter which table was shown.
 
     NAME=VALUE changes parameters first. Of several plans (60-74), all are queued or none. A plan that is already back
     in the queue, because it failed or was aborted, is not queued twice unless it is changed.

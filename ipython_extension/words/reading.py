@@ -1,4 +1,4 @@
-"""Commands that read devices now: their values, and where the motors are."""
+"""Commands that read devices now: values and positions."""
 
 import re
 import time
@@ -32,8 +32,8 @@ Readings = Mapping[str, Any]
 def read(session: Session, line: Line) -> ReadingsView | None:
     """Read devices now: value, units, limits, and whether they are moving. Names of subdevices have dots.
 
-    It works at any time, also while a plan runs or is paused. It triggers nothing and moves nothing: a detector has its
-    last value. With --watch, the table is updated every second, until Ctrl-C.
+    This works at any time, also while a plan runs or is paused. It triggers nothing and moves nothing, so a detector
+    shows its last value. With --watch, the table is updated every second, until you press Ctrl-C.
 
         %qs read motor det1
         %qs read motor --watch
@@ -50,13 +50,13 @@ def read(session: Session, line: Line) -> ReadingsView | None:
 
 @word("where", "[DEVICE… | GLOB] [--all] [--watch]")
 def where(session: Session, line: Line) -> ReadingsView | None:
-    """Show where everything that moves is now, or those of these names or patterns.
+    """Show the positions of all movable devices, or of those with these names or patterns.
 
-    It works at any time, also while a plan runs or is paused. Signals that can be set but have no limits and tell
-    nothing of a motion, such as parts of detectors, are shown only with --all, or by name.
+    This works at any time, also while a plan runs or is paused. Signals that are not motors, such as settings of
+    detectors, are shown only with --all, or by name.
 
-    With --watch, the table is updated every second, until Ctrl-C: moving devices come first, then those that changed
-    last, as many as fit into the terminal.
+    With --watch, the table is updated every second, until you press Ctrl-C. Moving devices are first, then those that
+    changed last, as many as fit into the terminal.
 
         %qs where motor*
         %qs where --watch
@@ -95,7 +95,7 @@ def _is_pattern(name: str) -> bool:
 
 
 class _Wanted:
-    """Reads what `where` shows: everything that moves, or the devices with these names and patterns."""
+    """Reads the devices for `where`: all movable devices, or those with these names and patterns."""
 
     def __init__(self, session: Session, names: Sequence[str], *, shows_signals: bool) -> None:
         self._session = session
@@ -109,7 +109,7 @@ class _Wanted:
         Raises
         ------
         NotFound
-            Nothing that moves matches the patterns.
+            No movable device matches the patterns.
         """
         ask = self._session.rm.device_read
         found: dict[str, Any] = dict(ask(self._names, max_age=max_age)["devices"]) if self._names else {}
@@ -128,7 +128,7 @@ class _Wanted:
         return ReadingsView(shown, all_fields=False, note=note)
 
     def _signals(self, moving: Readings) -> Readings:
-        """Those that are only signals: they can be set, but a motor they are not."""
+        """The readings of signals that can be set but are not motors."""
         known = self._session.known().devices
         return {
             name: each
@@ -159,7 +159,7 @@ class _Order:
 
 
 def _watch(session: Session, read: Callable[[float], ReadingsView]) -> None:
-    """Show the table again every second. The service reads each device once a second for all who watch it."""
+    """Show the table again every second. The service reads each device once a second for all watchers together."""
     output = session.settings.progress_output()
     answered = time.monotonic()
     try:

@@ -82,12 +82,12 @@ def whole(session: Session, item: Item) -> ItemView:
 
 
 def lock_owner(session: Session, status: Mapping[str, Any]) -> str:
-    """Who locked the service, since when, and why; empty if nothing is locked."""
+    """The user, time and note of the lock; empty if nothing is locked."""
     if not any((status.get("lock") or {}).values()):
         return ""
     try:
         return reply_views.lock_sentence(session.rm.lock_info()["lock_info"])
-    except RequestFailedError:  # the state is worth more than its lock
+    except RequestFailedError:  # the state is more important than the lock
         return ""
 
 

@@ -91,7 +91,7 @@ def _pauses_no_more(status: Mapping[str, Any], *, now: bool) -> bool:
 def resume(session: Session, line: Line) -> View:
     """Resume the paused plan.
 
-    A plan that was paused while it was suspended runs on, even if the reason of the suspension has not changed.
+    A plan that was paused while it was suspended resumes, even if the reason for the suspension still exists.
     """
     line.nothing_more()
     status = _until_paused(session)
@@ -168,7 +168,7 @@ def wait_for(session: Session, line: Line) -> View:
 
     Shows progress and a live table of each run, also of the plan that has just ended. The plans are those since the
     %qs start of this session. Ctrl-C stops the wait, never a scan. If the item has already ended, the result shows
-    when. If the queue has stopped with items left, the result says why, and who requested it.
+    when. If the queue has stopped with items left, the result shows why, and who requested it.
 
     Raises an error, so that a notebook stops, if the item did not complete, or waits in a queue that is not running.
     Without an item, raises an error if the last of the plans did not complete, which stops the queue; not if failures
@@ -194,7 +194,7 @@ def _live(session: Session, item: Item) -> Live:
 
 
 def started(session: Session, params: dict[str, Any]) -> View:
-    """Start the queue, and remember which plans ran before. If its first plan cannot run, say that it stops there."""
+    """Start the queue, and record which plans ran before. If its first plan cannot run, report that."""
     before = session.status()
     ignores = before["plan_queue_mode"].get("ignore_failures")
     is_idle = before["manager_state"] == "idle" and before["worker_environment_exists"]

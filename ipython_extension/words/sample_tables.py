@@ -1,4 +1,4 @@
-"""The rows of a table of this session, such as one of samples: a plan for each, with the columns as ``$names``."""
+"""The rows of a table of this session, such as a list of samples: one plan per row, with the columns as ``$names``."""
 
 import re
 from collections import ChainMap
@@ -26,7 +26,7 @@ _NAME = re.compile(r"[^\W\d]\w*")
 
 
 class PlanOfRow(NamedTuple):
-    """A plan, and the row that it was made for."""
+    """A plan, and its row."""
 
     plan: TypedPlan
     place: str
@@ -34,14 +34,14 @@ class PlanOfRow(NamedTuple):
 
 
 class TableRow(NamedTuple):
-    """A row of a table, and where it is."""
+    """A row of a table, and its place."""
 
     values: Mapping[str, Any]
     place: str
 
 
 def table_word(line: Line) -> LineWord | None:
-    """The word after ``--for``, wherever it stands on the line; None without one."""
+    """The word after ``--for`` anywhere on the line; None if there is none."""
     tokens = line.scanned.tokens
     for token, following in pairwise(tokens):
         if token.kind is TokenKind.OPTION and token.text == _OPTION:

@@ -118,7 +118,7 @@ class FileFaults(UsageError):
         self.items = items
 
     def with_refusals(self, session: Session) -> "FileFaults":
-        """Add what the service refuses in the other lines, if it can check plans without queueing them."""
+        """Add the refusals of the other lines, if the service can check plans without queueing them."""
         with suppress(QSError):
             results = session.rm.item_check(items=[each.item for each in self.items])["results"] if self.items else ()
             refused = {
@@ -131,7 +131,7 @@ class FileFaults(UsageError):
 
 
 def read_file(line: Line, token: LineWord) -> list[FileItem]:
-    """The items in a spreadsheet, or in lines, as `save` writes them or a person does.
+    """The items in a spreadsheet, or in lines that `save` or a person has written.
 
     In lines, ``$name`` is a variable of this session.
     """
@@ -164,7 +164,7 @@ def read_file(line: Line, token: LineWord) -> list[FileItem]:
 
 
 def read_sheet_file(line: Line, token: LineWord, read: Callable[[bytes, str], T]) -> T:
-    """What a spreadsheet contains; an error points to its name on the line, or names the wrong cells."""
+    """The items in a spreadsheet. An error points to its name on the line, or names the wrong cells."""
     path = PlanFile(token.text).path
     try:
         return read(path.read_bytes(), str(path))
@@ -200,4 +200,4 @@ def _read(line: Line) -> list[TypedPlan]:
 
 
 def _no_objection(_name: str) -> None:
-    """Take any name: what is saved is compared with what is queued."""
+    """Accept any name, because the saved items are compared with the queued ones."""

@@ -26,7 +26,7 @@ _PARTS = {
 }
 
 
-#: For a service at an unusual port that does not tell its info address, such as one of bluesky-queueserver.
+#: For a service at an unusual port that does not send its info address, such as bluesky-queueserver.
 _GUESS = (
     "This service does not tell the address of its live output (tables, plots, console). %qs assumes {info}.\n"
     "If live tables are missing, give it (the service's --zmq-info-addr): %qs connect {address} --info HOST:PORT\n"
@@ -39,15 +39,16 @@ _TEXT = ("--info", "--user", "--group", "--provider", "--ca-file")
 def connect(session: Session, line: Line) -> View:
     """Connect to the service at another address: host, host:port, tcp://host:port or ipc:///path, or an HTTP server.
 
-    Nothing changes if no service answers there; the error says which service you still use. --info is the address of
-    the socket for live output (--zmq-info-addr). Only a service that does not tell its clients this address needs it.
+    Nothing changes if no service answers there; the error shows which service you still use. --info is the address of
+    the socket for live output (--zmq-info-addr). You need it only if the service does not send this address to its
+    clients.
 
-    The address of an HTTP server begins with https://. It may require a sign-in: you are asked for your password, or
-    to open a page in a browser, or for an API key. The key for later sessions is kept in your keyring, or else in a
-    file that only you can read. It is valid for 30 days. --user uses the key that is kept for this user, or else signs
-    in. --sign-in signs in again; the new key replaces and revokes the one that was kept for the same user. --sign-out
-    revokes the key and forgets it. User and group are those of the sign-in. If many share one key, items show --user
-    beside it. --ca-file is the certificate of your site's own certificate authority.
+    The address of an HTTP server begins with https://. It may require a sign-in with a password, with a page in a
+    browser, or with an API key. The key for later sessions is kept in your keyring, or in a file that only you can
+    read. It is valid for 30 days. --user uses the key that was kept for this user, or signs in. --sign-in signs in
+    again; the new key replaces the user's old one, which is revoked. --sign-out revokes and deletes the key. User and
+    group come from the sign-in. With a shared key, items also show --user. --ca-file is the certificate of your site's
+    own certificate authority.
 
         %qs connect https://beamline.example
     """
@@ -109,7 +110,7 @@ def _connected(session: Session, client: REManagerAPI, messages: Sequence[str], 
 def lock(session: Session, line: Line) -> View:
     """Keep others from using the environment (env), from changing the queue (queue), or both (all).
 
-    The key is RM.lock_key, or else the one in your key file, which is created if it is missing. This session, and all
+    The key is RM.lock_key, or the one in your key file, which is created if it is missing. This session, and all
     others with the key, can still work. `%qs unlock` removes the lock; `%qs lock info` shows who locked what.
 
         %qs lock all "aligning the mirror, back at 15:00"
@@ -138,7 +139,7 @@ def answer(session: Session, line: Line) -> View:
 
 
 def locked(session: Session, params: dict[str, Any]) -> View:
-    """Lock, and keep the key, because this session would be locked out without it. A refused lock leaves no key."""
+    """Lock, and keep the key, because this session would be locked out without it. A refused lock keeps no key."""
     known = params.get("lock_key") or session.lock_key()
     key = params["lock_key"] = known or new_lock_key()
     reply = session.rm.lock(**params)

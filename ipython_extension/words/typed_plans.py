@@ -1,4 +1,4 @@
-"""The plans on a line or in a cell, and where the values are that the service refuses."""
+"""The plans on a line or in a cell, and the places of refused values."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from bluesky_qs.words.planexpr import ExpressionError, Item, place_of
 from ipython_extension.shown.tables import shortened
 from ipython_extension.typed.line import Line, Options, hint
 
-#: Most characters of a plan to quote, and most plans of a cell whose errors are listed.
+#: Maximum of characters of a plan to quote, and of plans of a cell whose errors are listed.
 _QUOTED, _MOST_LISTED = 60, 3
 #: A variable in braces inside of a text, perhaps with a format.
 _IN_TEXT = re.compile(r"\{([^\W\d]\w*)(?:![rsa])?(?::[^{}]*)?\}")
@@ -18,7 +18,7 @@ _LEAD = "Plan validation failed: "
 
 
 class TypedPlan(NamedTuple):
-    """A plan as typed, and where it begins and ends in the text."""
+    """A typed plan, with its beginning and end in the text."""
 
     item: Item
     start: int
@@ -51,7 +51,7 @@ def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[lis
 
 
 def notes_on_text(items: Sequence[Item], variables: Mapping[str, Any]) -> list[str]:
-    """Notes on texts that look as if a variable of the session should be put into them."""
+    """Notes on texts that look as if they should contain a variable of the session."""
     notes: dict[str, str] = {}
     for text in _texts([[item.get(key) for key in ("args", "kwargs", "meta")] for item in items]):
         name = next((name for name in _IN_TEXT.findall(text) if name in variables), None)
@@ -97,7 +97,7 @@ def with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def pointing_at_errors(line: Line, plans: Sequence[TypedPlan]) -> Iterator[None]:
-    """Add to a refusal of these plans which of them is wrong, and where."""
+    """Add the wrong plan and the place of the error to a refusal of these plans."""
     try:
         yield
     except RequestFailedError as error:
@@ -106,7 +106,7 @@ def pointing_at_errors(line: Line, plans: Sequence[TypedPlan]) -> Iterator[None]
 
 @contextmanager
 def pointing_at_values(line: Line, places: Mapping[str, tuple[int, int]]) -> Iterator[None]:
-    """Add to a refusal the line with carets under the first wrong ``NAME=VALUE``, by the offsets of their ends."""
+    """Add the line to a refusal, with carets under the first wrong ``NAME=VALUE``, from the offsets of their ends."""
     try:
         yield
     except RequestFailedError as error:
@@ -118,7 +118,7 @@ def pointing_at_values(line: Line, places: Mapping[str, tuple[int, int]]) -> Ite
 
 
 def point_at_errors(error: Exception, line: Line, plan: TypedPlan, check: Mapping[str, Any]) -> None:
-    """Add to an error the line with carets under the first value that the service found wrong in this plan."""
+    """Add the line to an error, with carets under the first wrong value of this plan."""
     for finding in (check.get("errors") or ())[:1]:
         if "path" not in finding:  # the service is older
             return

@@ -11,7 +11,7 @@ from ipython_extension.shown.undo_text import Found, UndoneView, addition_stays,
 from ipython_extension.typed.line import Line
 from ipython_extension.words.vocabulary import word
 
-#: Most events to search, newest first.
+#: Maximum of events to search, newest first.
 _EVENTS = 5000
 _NOTHING = "There is nothing to undo: no clear, removal, move or edit of yours from the last hour is in effect."
 
@@ -20,9 +20,10 @@ _NOTHING = "There is nothing to undo: no clear, removal, move or edit of yours f
 def undo(session: Session, line: Line) -> View:
     """Undo your latest clear, rm, move or edit of the last hour: items come back to their places, with their uids.
 
-    Repeat it to go further back. Changes of others stay; those made since then are named. An item that has run, or that
-    somebody has changed since then, stays as it is. You are told why, and how to undo your change before that: EVENT is
-    its number. Items that you have added are not removed by undo; you are told how to remove them.
+    Repeat it to go further back. Later changes of others are not undone, but listed. An item that has run, or that
+    somebody has changed since then, stays unchanged; the message gives the reason, and the command that undoes your
+    change before that (EVENT is its number). undo does not remove items that you have added; the message gives the
+    command that removes them.
     """
     token = line.word("the number of a change") if line.more() else None
     number = line.number(token, "the number of a change, as in the message of %qs undo") if token else None

@@ -1,4 +1,4 @@
-"""Waits until the queue or one item has ended, and reports what happens meanwhile: for `run` and `wait`."""
+"""Waits for `run` and `wait`: until the queue or one item has ended, with reports on pauses and stops."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -27,11 +27,11 @@ from ipython_extension.shown.status_text import (
 from ipython_extension.shown.stop_text import Event, pending_sentence, stopped_sentence
 from ipython_extension.shown.tables import length_of_time, moment, ranges
 
-#: States of a RunEngine that has left its pause while the service still reports the pause.
+#: States of a RunEngine after a pause, while the service still reports the pause.
 _LEAVING = ("running", "aborting", "stopping", "halting")
 _ENDINGS = {"aborted": "was aborted", "halted": "was halted", "unknown": "ended with an unknown status"}
 STAYS = "the plan is still paused"
-#: Seconds for which a pause must last before a wait reports it: those who abort or finish a plan pause it first.
+#: Seconds for which a pause must last before a wait reports it, because abort and finish pause a plan first.
 _SHORT_PAUSE = 1.0
 
 
@@ -72,7 +72,7 @@ def queue_ended(session: Session, timeout: float | None) -> Waited:
 
 
 def _already_ended(ended: Sequence[Item], shown: set[str]) -> str:
-    """Name the scans of plans that ended before the wait, and whose documents the service no longer has."""
+    """List the scans of plans that ended before the wait, if the service no longer has their documents."""
     scans: list[object] = []
     for item in ended:
         result = item.get("result") or {}
@@ -93,7 +93,7 @@ def events(session: Session) -> Sequence[Event]:
 
 
 def _last_run(session: Session, status: Mapping[str, Any]) -> Item:
-    """The plan that ran last, if it may be why the queue does not run."""
+    """The plan that ran last, if it may be the reason why the queue does not run."""
     is_needed = status["items_in_queue"] and status["items_in_history"]
     return next(iter(past.page(session.rm, {}, 1)["items"][-1:]), {}) if is_needed else {}
 
@@ -101,7 +101,7 @@ def _last_run(session: Session, status: Mapping[str, Any]) -> Item:
 def _is_failure(session: Session, status: Mapping[str, Any], last: Item) -> bool:
     """Whether a notebook must stop, because the last plan did not complete.
 
-    It goes on if failures are ignored, and if it is this session that has ended the plan.
+    It continues if failures are ignored, or if this session has ended the plan.
     """
     ignores = (status.get("plan_queue_mode") or {}).get("ignore_failures")
     return has_failed(last) and not ignores and last["item_uid"] not in session.watched.ended_here
@@ -117,7 +117,7 @@ def _failure(view: Waited, last: Item) -> NotDone:
 
 
 class _PendingStop:
-    """Prints once during a wait that the queue stops after the running plan, and that this was canceled."""
+    """Prints once during a wait that the queue stops after the running plan, or that this was canceled."""
 
     def __init__(self, session: Session, wait: ProgressWait) -> None:
         self._session, self._wait = session, wait
@@ -137,9 +137,10 @@ class _PendingStop:
 
 
 def _statuses(session: Session, wait: ProgressWait) -> Iterator[dict[str, Any]]:
-    """The statuses of a wait; prints why the plan stands still and when it goes on, so that the wait does not hang.
+    """The statuses of a wait. Prints pauses and suspensions of the plan and their ends, so the wait does not seem to
+    hang.
 
-    Prints a pending stop of the queue, too.
+    Also prints a pending stop of the queue.
     """
     began: float | None = None
     reported: tuple[str, str | None] | None = None
@@ -157,7 +158,7 @@ def _statuses(session: Session, wait: ProgressWait) -> Iterator[dict[str, Any]]:
             if lasts and cause != reported:
                 wait.put(sentence)
                 reported = cause
-        elif status.get("re_state") != "paused":  # else the plan is about to go on
+        elif status.get("re_state") != "paused":  # otherwise the plan is about to continue
             began = None
             # A status from before the stop may still arrive after it: it does not show a running plan.
             if reported and status.get("re_state") == "running" and uid == reported[1]:
@@ -230,7 +231,7 @@ def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_bef
 
 
 def place_again(session: Session, where: Mapping[str, Any]) -> str:
-    """Where the plan with this state is again, if it was requeued."""
+    """The place of the plan with this state, if it was requeued."""
     uid = where.get("requeued_as")
     back = find_by_uid(uid, session.rm.queue_get(reload=True)) if uid else None
     return back.place if back else ""
