@@ -6,11 +6,11 @@ from pathlib import Path
 from bluesky_qs.errors import ConfigError
 
 CONTROL_PORT, INFO_PORT = 60615, 60625
-#: Where a client looks for the service unless an address is given, and where the service listens.
+#: The default address of the service, for clients, and for the service itself.
 CONTROL_ADDRESS, INFO_ADDRESS = f"tcp://localhost:{CONTROL_PORT}", f"tcp://localhost:{INFO_PORT}"
 BOUND_CONTROL_ADDRESS, BOUND_INFO_ADDRESS = f"tcp://*:{CONTROL_PORT}", f"tcp://*:{INFO_PORT}"
 HTTP_PORT = 60610
-#: Where the HTTP door listens unless an address is given.
+#: The default address of the HTTP door.
 HTTP_ADDRESS = f"127.0.0.1:{HTTP_PORT}"
 
 _TCP = re.compile(r"tcp://(?P<host>\[[^\]]+\]|[^:/\[\]]+):(?P<port>[^:]+)")
@@ -38,7 +38,7 @@ def expanded(text: str, usual_port: int) -> str:
 def both_addresses(address: str) -> tuple[str, str]:
     """Return the control and info addresses for ``host``, ``host:port`` or ``tcp://host:port``; the ports differ by 10.
 
-    With ``ipc://path``, the info address is the usual one, unless the service tells another.
+    With ``ipc://path``, the info address is the usual one, unless the service sends another.
 
     Raises
     ------
@@ -84,9 +84,9 @@ def client_address(address: str) -> str:
 def told_info_address(told: object, control: str) -> str | None:
     """Return the address of the info socket for a client that reaches the control socket at ``control``.
 
-    ``told`` is the address that the service listens on, as it tells its clients. The host is the one of the control
-    address, because it is known to reach the service. None if the client has to be told by its user: the service does
-    not tell its address, the system chose its port, or it is a file on another computer.
+    ``told`` is the address on which the service listens, from its reply to clients. The host is the one of the control
+    address, because it is known to reach the service. None if only the user can give the address: the service does not
+    send it, the system chose its port, or it is a file on another computer.
     """
     if not isinstance(told, str):
         return None

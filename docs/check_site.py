@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-#: Tags whose address the browser loads by itself; what `a` names is loaded only when somebody follows it.
+#: Tags whose address the browser loads automatically; the target of `a` is loaded only when somebody follows it.
 _LOADING = frozenset({"link", "script", "img", "iframe", "source", "video", "audio", "embed", "object"})
 _IN_CSS = re.compile(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')\s]+)")
 
@@ -35,7 +35,7 @@ class Page(HTMLParser):
 
 
 def faults(site: Path) -> list[str]:
-    """What is wrong with a site, a line each."""
+    """The errors of a site, one line each."""
     pages = {path: Page(path) for path in sorted(site.rglob("*.html"))}
     found: list[str] = []
     for path, page in pages.items():

@@ -66,7 +66,7 @@ class DryRunEstimate(TypedDict):
 
 
 class DryRunReport(TypedDict):
-    """What a plan would do.
+    """The report of a dry run of a plan.
 
     ``ok`` is false if the real run would fail, and null if that is not known: ``complete`` is false, with the
     ``reason``, or ``blocked`` is not empty. ``exact`` is false if the plan depends on something that a dry run cannot
@@ -104,7 +104,7 @@ class ItemDryRun(TypedDict):
 
 
 class DryRunTotal(TypedDict):
-    """What all plans together would take. The seconds are null if those of a plan are not known."""
+    """The totals of all plans together. The seconds are null if those of a plan are not known."""
 
     seconds: float | None
     low: float | None

@@ -343,7 +343,7 @@ class DryRunDone(Reply):
 
 
 class QueueDryRunDone(Reply):
-    """``task_uid`` is null unless the dry run goes on in the background; then there are no reports yet."""
+    """``task_uid`` is null unless the dry run continues in the background; then there are no reports yet."""
 
     reports: list[ItemDryRun]
     total: DryRunTotal | None

@@ -8,7 +8,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 ItemType = Literal["plan", "instruction", "function"]
 ExitStatus = Literal["completed", "failed", "stopped", "aborted", "halted", "unknown"]
-#: Where an item is, or how it ended.
+#: The place of an item, or how it ended.
 ItemStateName = Literal[
     "queued",
     "running",
@@ -272,7 +272,7 @@ class RunningItemProgress(TypedDict):
 
 
 class WaitingFor(TypedDict):
-    """What the running plan is waiting for.
+    """The reason why the running plan is waiting.
 
     ``motor``, ``trigger``: the plan waits for ``devices``. ``start`` and ``target`` are the positions of a motor, or
     lists of them for several. ``sleep``: ``start`` is 0, ``target`` is the length of the sleep in seconds.

@@ -29,7 +29,7 @@ _PLANS = (
 )
 
 
-#: What the page shows while somebody looks.
+#: Scans for users who watch the page.
 _MORE_PLANS = (
     BPlan("grid_scan", ["det4"], "motor1", -1, 1, 11, "motor2", -1, 1, 15, md={"sample": "S01"}),
     BPlan("scan", ["slow_det"], "slow_motor1", -2, 2, 21, md={"sample": "S02"}),
@@ -39,7 +39,7 @@ _MORE_PLANS = (
 
 
 class _Door(NamedTuple):
-    """Where the HTTP door of the service listens, and its key."""
+    """The address of the service's HTTP door, and its key."""
 
     address: str
     key: str

@@ -1,4 +1,4 @@
-"""What ``qserver-http`` does: run the HTTP door alone, for a service that runs elsewhere, or for several."""
+"""``qserver-http`` without a command: runs only the HTTP door, for a service on another computer or for several."""
 
 import os
 import sys

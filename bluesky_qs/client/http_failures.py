@@ -198,7 +198,7 @@ def unreachable(settings: HTTPSettings, request: Mapping[str, Any], error: BaseE
 
 
 def _certificate_fault(uri: str, text: str) -> str:
-    """What is wrong with a certificate, and what to do about it. ``text`` is the error of OpenSSL."""
+    """The error of a certificate, with the remedy. ``text`` is the error of OpenSSL."""
     reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it cannot be verified"
     reason = reason.rstrip(".")
     if "mismatch" in reason:

@@ -22,7 +22,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class UnclearKeyError(ConfigError):
-    """There are keys for the server, and none of them is certainly that of this user."""
+    """There are keys for the server, but it is not certain which one belongs to this user."""
 
 
 def keys_for(server_uri: str) -> dict[str, str]:

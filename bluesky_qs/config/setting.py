@@ -1,4 +1,4 @@
-"""What a setting is, besides its type and default."""
+"""The properties of a setting."""
 
 import re
 from collections.abc import Callable

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
-#: In place of the name of a credential, for requests without one.
+#: The name of the credential in requests without credentials.
 ANONYMOUS = "anonymous"
 
 

@@ -173,9 +173,9 @@ class ControlLink:
                 return  # this monitor is closed
 
     def _replace(self) -> None:
-        """Begin anew after a loss: with the replies that have arrived, and without requests that are still to be sent.
+        """Start again after a loss: read the replies that have arrived, and drop unsent requests.
 
-        Those would be carried out by the next service, much later, when nobody expects it.
+        Otherwise the next service would carry them out much later, when nobody expects it.
         """
         while self._take_reply():
             pass

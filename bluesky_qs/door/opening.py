@@ -22,7 +22,8 @@ _NO_TLS = (
     "Use --ssl-certfile and --ssl-keyfile, or --behind-proxy if a proxy does TLS"
 )
 _AROUND = (
-    "Roles protect nothing from those who reach the control socket {control}: it asks nobody to sign in and is not "
+    "Roles do not protect the service from users who can reach the control socket {control}: it asks nobody to "
+    "sign in and is not "
     "encrypted. Start the service with --zmq-control-addr {control_here} --zmq-info-addr {info_here}, or encrypt the "
     "control socket (see qserver-zmq-keys)"
 )

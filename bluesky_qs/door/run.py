@@ -1,4 +1,4 @@
-"""Runs a door: beside a service as a child of its supervisor, or alone."""
+"""Runs a door: for a service as a child of its supervisor, or alone."""
 
 import logging
 import os

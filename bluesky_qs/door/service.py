@@ -131,7 +131,7 @@ class Service:
     ) -> bytes:
         """Send a request and return the reply. Both are JSON text.
 
-        ``params`` is an object that has been checked. ``timeout`` is in seconds; None means that of the settings.
+        ``params`` is an object that has been checked. ``timeout`` is in seconds; the default is in the settings.
         The reply has null for NaN and infinities, unless ``keeps_nan``.
 
         Raises

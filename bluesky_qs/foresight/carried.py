@@ -1,4 +1,4 @@
-"""What the walk of one plan leaves for the walk of the next one: where devices are then."""
+"""The positions of devices at the end of a dry run, for the dry run of the next plan."""
 
 import math
 from collections.abc import Mapping

@@ -167,7 +167,7 @@ class Positions:
         self._moved: dict[str, dict[str, Any]] = {}
 
     def known(self, obj: Any) -> Known:
-        """What is known about this device."""
+        """The facts about this device."""
         found = self._known.get(id(obj))
         if found is None:
             found = self._known[id(obj)] = Known(obj, self._look(obj), self._note)

@@ -124,7 +124,7 @@ Scale = Callable[[Amount, Settings], float | None]
 
 
 def _scales(varying: list[str], *, moving: bool) -> list[Scale]:
-    """What the duration may be proportional to, the simplest first."""
+    """The quantities to which the duration may be proportional, the simplest first."""
     if moving:
         return [lambda amount, _: float(amount or 0.0), *(_per(name) for name in varying)]
     return [_times(name) for name in varying] + [_times(*pair) for pair in combinations(varying[:6], 2)]

@@ -67,7 +67,7 @@ def unknown(reason: str, at_least: float | None = None) -> Estimate:
 class Sum(NamedTuple):
     """The time of a plan's work, as a sum of learned times.
 
-    ``deviation`` is of what differs from time to time, ``uncertainty`` of what is always the same.
+    ``deviation`` is the variation from time to time, ``uncertainty`` the error that is always the same.
     """
 
     parts: dict[str, float]

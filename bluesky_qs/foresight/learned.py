@@ -1,4 +1,4 @@
-"""What the service has learned from plans that ran: times of actions, times of messages, and completed runs.
+"""The data that the service has learned from plans that ran: times of actions, times of messages, and completed runs.
 
 It knows no files; `bluesky_qs.manager.learned_times` keeps it. All of it is bounded.
 """
@@ -15,7 +15,7 @@ from bluesky_qs.foresight.durations import Durations
 from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Settings, Work, distance
 
-#: What is kept at most: actions of devices, kinds of messages, plans, and runs of one plan.
+#: Maximum numbers to keep: actions of devices, kinds of messages, plans, and runs of one plan.
 MOST_ACTIONS, MOST_MESSAGES, MOST_PLANS, MOST_RUNS = 1000, 2000, 500, 20
 #: Errors of earlier estimates that are kept for each plan.
 _MOST_ERRORS = 20
@@ -46,7 +46,7 @@ class Run(NamedTuple):
 
 
 class PlanRecord:
-    """What is known about one plan: its last runs, and the errors of its estimates (as logarithms of factors)."""
+    """The data about one plan: its last runs, and the errors of its estimates (as logarithms of factors)."""
 
     def __init__(self, runs: Iterable[Run] = (), errors: Iterable[float] = ()) -> None:
         self.runs = deque(runs, MOST_RUNS)
@@ -87,7 +87,7 @@ class Learned:
         return work
 
     def completed(self, plan: str, run: Run, estimate: float | None) -> None:
-        """A plan has completed; ``estimate`` is what was expected before, if anything was."""
+        """Record that a plan has completed; ``estimate`` is the earlier estimate, if there was one."""
         record = self.plans.setdefault(plan, PlanRecord())
         record.runs.append(run)
         if estimate and run.seconds > 0:
@@ -139,7 +139,7 @@ class Learned:
 
     # --------------------------------------------------------------------------------------------------- for the file
     def take_changes(self) -> list[tuple[str, str, str | None]]:
-        """What has changed since the last call: kind, key, and the text to keep (None: drop it)."""
+        """The changes since the last call: kind, key, and the text to keep (None: drop it)."""
         changed, self._changed = self._changed, {}
         return [(kind, key, self._text(kind, key)) for kind, key in changed]
 
@@ -156,7 +156,7 @@ class Learned:
                 return json.dumps(part.to_json())
 
     def load(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        """Take what was kept, oldest first. Rows that cannot be read are passed over."""
+        """Load the kept data, oldest first. Rows that cannot be read are passed over."""
         for kind, key, text in rows:
             try:
                 _parts(self, kind)[_key(key)] = _loaded(kind, json.loads(text))

@@ -116,7 +116,7 @@ class _Sum:
 
 
 def remaining(estimate: Estimate, *, elapsed: float, done: float | None) -> Estimate:
-    """What remains of a running plan.
+    """The rest of a running plan.
 
     Parameters
     ----------

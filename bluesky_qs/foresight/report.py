@@ -1,4 +1,4 @@
-"""What a walk has found, and the report for clients."""
+"""The findings of a dry run, and the report for clients."""
 
 import math
 from typing import Any
@@ -99,7 +99,7 @@ class Findings:
         self._reason = self._reason or reason
 
     def block(self, call: str, trace: str) -> None:
-        """The plan has tried something that a dry run must not do."""
+        """Record that the plan tried an action that a dry run must not carry out."""
         if len(self.blocked) < MOST:
             self.blocked.append({"call": cut(call, _LONGEST), "step": self.step, "traceback": trace})
 

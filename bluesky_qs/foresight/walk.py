@@ -20,7 +20,7 @@ Handler = Callable[[Any], Any]
 
 
 class CutOff(BaseException):
-    """The walk ends here, because it cannot know how the plan goes on. The text says why."""
+    """The dry run ends here, because the rest of the plan is unpredictable. The text says why."""
 
 
 class OutsideLimits(ValueError):
@@ -143,7 +143,7 @@ class Walk:
                 self.findings.failed(message, trace)
 
     def report(self) -> dict[str, Any]:
-        """What the plan would do, as far as it has been walked."""
+        """The report of the plan up to this point."""
         found = self.findings.report(slept=self.clock.ahead - self._began)
         return {**found, "work": self._follower.work.to_json()}
 
@@ -299,7 +299,7 @@ class Walk:
         self.runs.require(message.run, "kickoff")
         device = self._used(message, "kickoff")
         self._flying.add(device.name)
-        self.findings.inexact(f"{device.name} measures by itself; its points and moves are not known beforehand")
+        self.findings.inexact(f"{device.name} measures by itself; its points and moves are unpredictable")
         return _DONE
 
     def _on_complete(self, message: Any) -> DoneStatus:

@@ -37,7 +37,7 @@ class Member(NamedTuple):
 
 
 class Work:
-    """What a plan does, as far as it takes time.
+    """The parts of a plan that take time.
 
     Attributes
     ----------
@@ -172,7 +172,7 @@ class Follower:
         return None
 
     def awaited(self, message: Any) -> list[Begun]:
-        """What this ``wait`` message waits for."""
+        """The actions for which this ``wait`` message waits."""
         group = message.args[0] if message.args else message.kwargs.get("group")
         return list(self._groups.pop(group, {}).values())
 
@@ -229,7 +229,7 @@ class Follower:
         return None if length is None else rounded(length, self.work.digits)
 
     def _note_setting(self, obj: Any, name: str, target: Any) -> None:
-        """What is set may be a setting of the devices to which it belongs."""
+        """The set object may be a setting of its parent devices."""
         parent = getattr(obj, "parent", None)
         for _ in range(_DEEPEST):
             if parent is None:

@@ -1,7 +1,7 @@
 """Marks in a worker's output: where the output of each item and task begins and ends.
 
-The manager's output has a mark after its line about the start of an item, because it has a pipe of its own: whoever
-reads both pipes can show that line before the output of the item.
+The manager's output has a mark after its line about the start of an item, because it has a pipe of its own: the reader
+of both pipes can show that line before the output of the item.
 
 A mark is ``RS token kind uid US``, with control characters at both ends and a random token, so output of user code is
 never mistaken for a mark. It is written in one piece and is shorter than ``PIPE_BUF``, so no other output gets into it.
@@ -68,7 +68,7 @@ class Marks:
 
     @classmethod
     def of_process(cls) -> "Marks | None":
-        """Those of this process, with the token from its environment, which user code must not find there."""
+        """The marks of this process. The token is taken out of the environment, to hide it from user code."""
         token = os.environ.pop(VARIABLE, None)
         return None if token is None else cls(token)
 

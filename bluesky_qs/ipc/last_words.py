@@ -23,10 +23,10 @@ class LastWords:
     def __init__(self, link: str) -> None:
         self._path = RuntimeDir.last_words(link)
         self._over = False
-        # The descriptor stays open until the process ends, because the fault handler goes on writing to its number.
+        # The descriptor stays open until the process ends, because the fault handler continues to write to its number.
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         self._file: IO[bytes] = os.fdopen(descriptor, "w+b", buffering=0, closefd=False)
-        # Not to standard error meanwhile: the manager passes the crash on, to the log too.
+        # Meanwhile not to standard error, because the manager logs the crash.
         faulthandler.enable(self._file)
 
     def begins(self, path: str, shown: str) -> None:

@@ -18,7 +18,7 @@ _LOOK = 1.0
 
 
 class _Shown(NamedTuple):
-    """What the status shows, and what decides whether it has changed."""
+    """The values in the status, and the values that decide whether it has changed."""
 
     end: float | None
     seconds: float | None
@@ -89,7 +89,7 @@ class EndOfQueue:
         )
 
     def running_rest(self) -> Estimate | None:
-        """What remains of the running plan; None if none is running."""
+        """The rest of the running plan; None if none is running."""
         uid = self._queue.running_uid
         if uid is None:
             return None

@@ -30,7 +30,7 @@ _NOT_PLAN = "Only plans have a time"
 
 
 class Expected(NamedTuple):
-    """What was expected of an item: its estimate, and its number of points (None if it is not known)."""
+    """The expectations for an item: its estimate, and its number of points (None if unknown)."""
 
     estimate: Estimate
     points: int | None = None
@@ -86,7 +86,7 @@ class Foresight:
 
     # ---------------------------------------------------------------------------------------------------- questions
     def expected(self, uid: str) -> Expected:
-        """What is expected of a queued item, or of the running one."""
+        """The expectations for a queued item, or for the running one."""
         running = self._running
         if running is not None and running.uid == uid and running.expected is not None:
             return running.expected

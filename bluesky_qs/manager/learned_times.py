@@ -1,4 +1,4 @@
-"""Keeps what was learned about times in a file, without making anybody wait for it.
+"""Keeps learned times in a file. Nothing waits for it.
 
 Nothing depends on the file: if it is lost or cannot be written, the service learns again.
 """
@@ -42,7 +42,7 @@ class LearnedTimes:
         self._failure = ""
 
     async def load(self) -> list[Row]:
-        """What is kept, in the order in which it was used; empty if the file cannot be read."""
+        """The kept data, in the order of their use; empty if the file cannot be read."""
         if self._file is None:
             return []
         try:
@@ -82,7 +82,7 @@ class LearnedTimes:
             self._failure = ""
 
     def _use(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Call the function with the open file. If the file turns out to be damaged, start it anew and call again."""
+        """Call the function with the open file. If the file is damaged, create a new one and call again."""
         file = self._file
         assert file is not None, "without a folder nothing is kept"
         try:

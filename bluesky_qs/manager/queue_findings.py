@@ -29,7 +29,7 @@ _LONGEST = 500
 
 
 class _Found(NamedTuple):
-    """What was found for one item, and where devices are after it (None for an item that is not walked)."""
+    """The findings for one item, and the positions after it (None for an item without a dry run)."""
 
     finding: DryRunFinding | None
     carried: bytes | None
@@ -74,7 +74,7 @@ class QueueFindings:
         self.uid: str | None = None
 
     def of(self, uid: str) -> DryRunFinding | None:
-        """What was found for a queued item; None if it was not walked."""
+        """The findings for a queued item; None if it had no dry run."""
         if self.uid is None or self._queue.position_of(uid) is None:
             return None
         found = self._found.get(self._queue.item_json(uid=uid))

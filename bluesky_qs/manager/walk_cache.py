@@ -15,7 +15,7 @@ _SAME = 1e-3
 
 
 class Planned(NamedTuple):
-    """What identifies the walk of an item, without its arguments, which may be large."""
+    """Identifies the dry run of an item. It does not contain the arguments, which may be large."""
 
     uid: str
     item_type: str
@@ -25,7 +25,7 @@ class Planned(NamedTuple):
 
     @classmethod
     def of(cls, data: bytes) -> "Planned":
-        """Of an item as JSON text."""
+        """The identification of an item as JSON text."""
         item = json.loads(data)
         key = parameters_key(item) if item.get("item_type") == "plan" else ""
         return cls(item["item_uid"], item["item_type"], item["name"], str(item.get("user_group", "")), key)
@@ -36,7 +36,7 @@ class Planned(NamedTuple):
 
 
 class Positions(NamedTuple):
-    """Where devices are before an item.
+    """The positions of devices before an item.
 
     Attributes
     ----------

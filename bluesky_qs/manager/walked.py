@@ -1,4 +1,4 @@
-"""What a walk says about the time of a plan; the reports of dry runs, completed with estimates."""
+"""The time of a plan according to its dry run, and the reports of dry runs, completed with estimates."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ AllSettings = Mapping[str, Settings]
 
 
 class Walked(NamedTuple):
-    """What remains of the walk of a plan.
+    """The kept part of the dry run of a plan.
 
     Attributes
     ----------

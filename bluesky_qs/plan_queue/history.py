@@ -75,7 +75,7 @@ class ItemHistory:
         del self._newest[:added]
 
     def newest(self, first: int, stop: int) -> list[NumberedItem]:
-        """Those of the items with these numbers that are not durable yet, oldest first."""
+        """The items with these numbers that are not durable yet, oldest first."""
         start = max(first, self._durable_stop)
         items = self._newest[start - self._durable_stop : max(0, min(stop, self._stop) - self._durable_stop)]
         return list(enumerate(items, start))

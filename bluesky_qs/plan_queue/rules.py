@@ -1,4 +1,4 @@
-"""What happens to an item and to the queue when a plan ends.
+"""The rules for an item and for the queue when a plan ends.
 
 It depends on the modes and on a table of exit statuses.
 """
@@ -47,7 +47,7 @@ class ModeSwitches(msgspec.Struct, frozen=True):
 
 
 class EndRule(msgspec.Struct, frozen=True):
-    """What happens after a plan has ended.
+    """The next step after a plan has ended.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ def known_status(exit_status: Any) -> str:
 
 
 def end_rule(exit_status: str, mode: ModeSwitches, *, interrupted: bool) -> EndRule:
-    """What happens after this exit status. The failure of an ``interrupted`` plan is never ignored."""
+    """The next step after this exit status. The failure of an ``interrupted`` plan is never ignored."""
     if exit_status == "failed" and mode.ignore_failures and not interrupted:
         return _ENDS["completed"]
     return _ENDS[exit_status]

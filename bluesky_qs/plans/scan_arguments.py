@@ -55,7 +55,7 @@ def _scan(name: str, values: Sequence[Any], kwargs: Mapping[str, Any], *, conver
         return Misfit(f"Plan {name!r} needs a motor, start and stop for each axis")
     number = kwargs.get("num")
     if over != (1 if number is None else 0):
-        # If the order is wrong, too, one look at what is expected corrects both.
+        # If the order is also wrong, the list of expected arguments helps to correct both.
         return Misfit(_wrong_count(name, over, has_number=number is not None))
     if number is None:
         return _wrong_order(name, values[:-1], _AXIS, _EACH_AXIS) or _wrong_number(len(values) - 1, values[-1])
@@ -111,7 +111,7 @@ def _wrong_order(name: str, values: Sequence[Any], axis: Sequence[str], expected
 
 
 def _wrong_number(argument: int | str, value: Any, *, least: int = 0, converts: bool = False) -> Misfit | None:
-    """A number of points that is none. Of 0 points, bluesky makes an empty scan, unless it needs the ``least``."""
+    """A number of points that is none. With 0 points, bluesky makes an empty scan, unless it needs the ``least``."""
     if converts and isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int):

@@ -22,7 +22,7 @@ class ConfiguredCode(InteractiveShellApp):
     """
 
     shown_errors: ShownErrors
-    #: Of the application, which is the other base.
+    #: From the application, which is the other base class.
     log: Any
     log_level: Any
 

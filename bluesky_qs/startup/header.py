@@ -33,7 +33,7 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
     numbers.Integral: int,
     numbers.Real: float,
 }
-#: What a function returns that makes a plan: messages.
+#: The return types of functions that create plans: messages.
 _PLAN_RETURNED = re.compile(r"([\w.]+\.)?(MsgGenerator\b|(Generator|Iterator|Iterable)\[['\"]?([\w.]+\.)?Msg\b)")
 _warned: set[str] = set()
 

@@ -32,7 +32,7 @@ class Store(Protocol):
 
     @property
     def description(self) -> str:
-        """What the log calls the store: ``SQLite file /…``, ``Redis at …``."""
+        """The name of the store in the log: ``SQLite file /…``, ``Redis at …``."""
         ...
 
     @property

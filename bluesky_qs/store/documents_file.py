@@ -15,8 +15,8 @@ from bluesky_qs.store.derived_file import DerivedFile
 
 #: Number of the tables' layout. A file with another number is replaced by a new one.
 _LAYOUT = 1
-#: The number of a document is that of its item times this, and its place there. So the documents of an item are
-#: neighbors in the file, and are found and dropped as one range.
+#: The number of a document is the number of its item times this, plus its place in the item. So the documents of an
+#: item are neighbors in the file, and are found and dropped as one range.
 _PER_ITEM = 2**32
 #: Events have their own table, apart from the few documents that explain them.
 _TABLES = (

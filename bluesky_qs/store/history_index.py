@@ -14,8 +14,8 @@ from bluesky_qs.store.derived_file import DerivedFile
 
 #: Number of the tables' layout. A file with another number is replaced by a new one.
 _LAYOUT = 1
-#: Contentless: the items themselves are in the store. Beginnings of so many letters have an index of their own, where
-#: the newest items are found without a look at all that have the word. Longer words are in fewer items.
+#: Contentless: the items themselves are in the store. Beginnings with these numbers of letters have their own index,
+#: which finds the newest items without reading all items with the word. Longer words are in fewer items.
 _WORDS = "fts5 (text, content='', prefix='1 2 3 4 5 6 7 8', tokenize='unicode61 remove_diacritics 2')"
 _TABLES = (
     "CREATE TABLE items (number INTEGER PRIMARY KEY, uid TEXT NOT NULL)",

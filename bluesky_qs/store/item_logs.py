@@ -220,5 +220,5 @@ def _paths(path: Path) -> tuple[Path, Path, Path]:
 
 
 def _plain(uid: str) -> str:
-    """The uid as a part of a file name. Those of other services may have any characters."""
+    """The uid as a part of a file name. Uids from other services may contain any characters."""
     return uid if _PLAIN.fullmatch(uid) else hashlib.sha256(uid.encode(errors="replace")).hexdigest()[:32]

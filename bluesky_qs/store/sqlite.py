@@ -140,7 +140,7 @@ class SQLiteStore:
         self._refusals.accepted()
 
     async def _follow_file(self) -> None:
-        """Read the history in the same way as the file is open: beside the writing, or without it on a full disk."""
+        """Adapt the reader of the history to the file, which may be open for reading only."""
         only_reads = self._file.only_reads is not None
         if only_reads != self._history.only_reads:
             await self._history.close()
@@ -156,7 +156,7 @@ class SQLiteStore:
             raise self._file.explained(error) from error
 
     async def _hash_older_items(self) -> None:
-        """Prepare the lookups of items that an older version stored. Until then they are searched for."""
+        """Prepare the lookups of items that an older version stored. Until then, such items are found by a scan."""
         try:
             while await self._run(self._file.hash_older_items):
                 pass

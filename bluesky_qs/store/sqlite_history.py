@@ -55,7 +55,7 @@ class HashTable:
         db.create_function("hash_of", 1, hash_of, deterministic=True)
 
     def check(self) -> None:
-        """Add what an older version did not; start anew if the table does not belong to this history."""
+        """Add the hashes that an older version did not write. Start again if the table does not match this history."""
         hashed, newest = _number(self._db, _LAST_HASHED), _number(self._db, _LAST)
         if hashed is not None and (newest is None or newest - hashed > _HASHED or not self._is_of_this_history(hashed)):
             self._db.execute("DELETE FROM history_uids")

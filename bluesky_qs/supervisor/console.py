@@ -112,7 +112,7 @@ class Console:
 
     @property
     def manager_token(self) -> str:
-        """What the manager needs to mark in its output which items it sends to the worker."""
+        """The token with which the manager marks in its output which items it sends to the worker."""
         return self._own.token
 
     def worker_output(self) -> WorkerOutput:

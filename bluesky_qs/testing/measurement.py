@@ -20,7 +20,7 @@ _EXIT_STATUS = {"completed": "success", "stopped": "success", "aborted": "abort"
 _KINDS: dict[type, str] = {int: "integer", float: "number", bool: "boolean", str: "string", list: "array"}
 
 
-#: What a dry run reports, for all items or by item.
+#: The report of a dry run, for all items or by item.
 DryRunScript = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -130,7 +130,7 @@ class Measurement:
             self._close(run.uid, _EXIT_STATUS.get(exit_status, "fail"), 0)
 
     def report_times(self) -> None:
-        """Report what was measured, after the end of the plan."""
+        """Report the measured data, after the end of the plan."""
         if (times := self._counter.times) is not None:
             self._push(PlanTimes(self._item["item_uid"], json_text(times)), keep=False)
 

@@ -42,7 +42,7 @@ class Walked(NamedTuple):
 
 
 def converse(channel: Channel, request: dict[str, Any], found: Callable[[str], str]) -> Walked:
-    """Send a request and return its result. ``found`` returns what is known about a device (JSON text)."""
+    """Send a request and return its result. ``found`` returns the facts about a device (JSON text)."""
     talk = _Talk(channel, request, found)
     channel.request += 1
     try:

@@ -1,4 +1,4 @@
-"""What user code cannot do with connections that were open before the fork.
+"""Blocks the use of connections that were open before the fork.
 
 Their descriptors are useless in a dry run anyway. But some libraries do not notice that, or raise an error that a real
 run would not raise. Here their calls are refused, so that the report names them.
@@ -20,7 +20,7 @@ _RECEIVING = ("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "read
 #: Functions and methods of libraries that talk to hardware: module, class (or none), names.
 _CALLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("socket", "socket", (*_SENDING[:-1], *_RECEIVING[:-1])),
-    ("socket", "", ("socketpair",)),  # of which Python has no audit event
+    ("socket", "", ("socketpair",)),  # Python has no audit event for these
     ("ssl", "SSLSocket", (*_SENDING, *_RECEIVING)),
     ("os", "", ("writev", "pwrite", "pwritev", "sendfile")),
     ("epics.ca", "", ("put",)),
@@ -52,7 +52,7 @@ def refuse_connections(on_blocked: OnBlocked) -> None:
 
 
 def open_before(error: BaseException) -> str:
-    """What to report if an error comes from a descriptor that is useless here; empty for any other error."""
+    """The report for an error from a descriptor that is useless here; empty for any other error."""
     return _OPEN_BEFORE if isinstance(error, OSError) and error.errno == errno.EBADF else ""
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Begun, Follower, Member, name_of, seconds_of
 
-#: What may wait for the other thread. A plan of which more is lost is not used.
+#: Maximum of data that may wait for the other thread. If more data of a plan is lost, the plan is not used.
 _MOST_WAITING = 50_000
 #: Different actions, and different messages, of one plan whose times are kept.
 _MOST_KEPT = 1000
@@ -118,7 +118,7 @@ class PlanTiming:
 
     # -------------------------------------------------------------------------------------------- another thread
     def digest(self) -> None:
-        """Look at what has happened since the last call."""
+        """Handle the messages since the last call."""
         handlers = {
             "message": self._on_message,
             "waits": self._on_waits,

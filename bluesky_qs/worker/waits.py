@@ -37,7 +37,7 @@ class _Started(NamedTuple):
 
 
 class Streaming(NamedTuple):
-    """What to publish in the form of ``bluesky-queueserver``: progress of devices, and the RunEngine's messages."""
+    """Messages to publish in the form of ``bluesky-queueserver``: progress of devices, and the RunEngine's own."""
 
     progress: bool = False
     messages: bool = False
@@ -146,7 +146,7 @@ class DeviceWait:
         self._devices: list[DeviceWatch] | None = None
 
     def devices(self, now: Callable[[], float]) -> list[DeviceWatch]:
-        """The devices, subscribed to. The first call does the work, after the wait has lasted a while."""
+        """The devices, subscribed to. The first call subscribes to them, after the wait has lasted for some time."""
         if self._devices is None:
             started = _paired(list(self._messages), list(self._statuses))
             self._devices = [DeviceWatch(each, self.began, now) for each in started]

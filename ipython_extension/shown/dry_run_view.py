@@ -10,9 +10,9 @@ from ipython_extension.shown.display import View
 from ipython_extension.shown.tables import length_of_time, moment, plural, shortened
 
 _WIDEST = 110
-#: A copy of the environment that is older than this number of seconds is worth a sentence.
+#: Age in seconds of the copy of the environment above which there is a sentence about it.
 OLD = 60.0
-#: Digits after the point that positions may have; what is smaller is left by arithmetic.
+#: Maximum of digits after the point of a position; smaller parts are rounding errors.
 _DIGITS = 15
 #: Maximum of lines for a list, and for the output.
 _MOST = 10

@@ -136,7 +136,7 @@ class HistoryView(Items):
         notes += [omitted] if omitted else []
         scan_id = self.query.filters.get("scan_id")
         if scan_id is not None and len(self) > 1:
-            notes.append(f"Several plans have the scan id {scan_id}: it was counted anew in between.")
+            notes.append(f"Several plans have the scan id {scan_id}: the counter was reset in between.")
         return [*notes, *([_INCOMPLETE] if self._incomplete else [])]
 
     def _table(self, width: int | None, *, has_users: bool) -> tuple[Table, str]:

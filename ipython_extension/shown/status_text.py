@@ -66,7 +66,7 @@ class Bar(NamedTuple):
     title: str
     done: float | None
     details: str
-    #: Whether the title is what the plan waits for, which is worth more than the bar.
+    #: Whether the title is the reason for waiting, which is more important than the bar.
     is_wait: bool = False
     #: Seconds to go, if known.
     left: float | None = None
@@ -92,7 +92,7 @@ class Bar(NamedTuple):
         details = self._with(f"about {length_of_time(self.left)} to go" if self.left is not None else "")
         full = round(_BAR * (self.done or 0.0))
         bar = "" if self.done is None else "█" * full + "░" * (_BAR - full)
-        # In a narrow terminal, the time to go is worth more than the bar.
+        # In a narrow terminal, the time to go is more important than the bar.
         title = cells(self.title) if self.is_wait else _TITLE
         return self._line(width, bar if title + len(bar) + len(details) + 4 <= width else "", details)
 

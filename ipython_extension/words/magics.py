@@ -173,8 +173,8 @@ class QSMagics(Magics):
     def _print(self, text: str, *, is_in_block: bool) -> None:
         """Print a reply.
 
-        A notebook indents what is printed, unlike the reply of the last line, which is HTML. Of a loop, which may have
-        many replies, it would show only the first fifty as HTML.
+        A notebook indents what is printed, unlike the reply of the last line, which is HTML. From a loop with many
+        replies, it would show only the first fifty as HTML.
         """
         if is_in_block or not hasattr(self.shell, "kernel"):
             print(text)

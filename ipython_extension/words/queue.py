@@ -155,7 +155,7 @@ def rm(session: Session, line: Line) -> Changed:
 def edit(session: Session, line: Line) -> Changed:
     """Change some parameters of queued plans, or the whole call of one. Their positions stay the same.
 
-    Write a VALUE as in the plan. Of several plans (3-7), all are changed or none. To change *args, such as the motor
+    Write a VALUE as in the plan. For several plans (3-7), all are changed or none. To change *args, such as the motor
     and the range of a scan, write the whole call.
 
         %qs edit 0 num=20 detectors=[det1, det2]
@@ -355,7 +355,7 @@ def redo(session: Session, line: Line) -> Changed:
 
     Negative numbers count back from the plan that ended last, no matter which table was shown.
 
-    NAME=VALUE changes parameters first. Of several plans (60-74), all are queued or none. A plan that is already back
+    NAME=VALUE changes parameters first. For several plans (60-74), all are queued or none. A plan that is already back
     in the queue, because it failed or was aborted, is not queued twice unless it is changed.
 
         %qs redo -1

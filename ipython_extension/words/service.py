@@ -28,7 +28,7 @@ _PARTS = {
 
 #: For a service at an unusual port that does not send its info address, such as bluesky-queueserver.
 _GUESS = (
-    "This service does not tell the address of its live output (tables, plots, console). %qs assumes {info}.\n"
+    "This service does not send the address of its live output (tables, plots, console). %qs assumes {info}.\n"
     "If live tables are missing, give it (the service's --zmq-info-addr): %qs connect {address} --info HOST:PORT\n"
     "or set the environment variable QSERVER_ZMQ_INFO_ADDRESS before you start IPython."
 )
@@ -94,7 +94,7 @@ def _connected_over_http(session: Session, address: str | None, options: dict[st
         messages = connecting.signed_in(candidate, wish)
         client = session.settings.use(candidate)
     if wish.user:
-        client.user = wish.user  # beside a key that many share
+        client.user = wish.user  # only with a shared key
     session.forget()
     return _connected(session, client, messages)
 

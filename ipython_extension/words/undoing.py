@@ -53,7 +53,7 @@ def undo(session: Session, line: Line) -> View:
 
 
 def _offering(message: str, earlier: Sequence[Found]) -> str:
-    """The message, with the way to undo the latest of these changes whose items nobody has changed since."""
+    """The message, with the command that undoes the latest of these changes with unchanged items."""
     offered = next((each for each in earlier if not each.is_overtaken), None)
     return f"{message}. {offered.offer()}" if offered else message
 

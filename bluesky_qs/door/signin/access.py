@@ -56,7 +56,7 @@ class _ResourceArgs(msgspec.Struct, forbid_unknown_fields=True):
     default_group: str | None = None
 
 
-#: Keys of the sections, and of what is in them.
+#: Keys of the sections and of their parts.
 _KEYS = (*_AccessSection.__struct_fields__, *Rule.__struct_fields__, *RoleChanges.__struct_fields__)
 
 
@@ -136,7 +136,8 @@ def _community(section: Any, providers: Collection[str], user_group: str | None)
         changes = _converted(args, _BasicArgs, what).roles or {}
         if providers:
             raise ConfigError(
-                f"The policy {_BASIC} lets nobody sign in at a provider. Use {_DICTIONARY}, or the section 'access'"
+                f"The policy {_BASIC} does not let anybody sign in at a provider. Use {_DICTIONARY}, or the "
+                f"section 'access'"
             )
         return Policy([], roles=changed_roles(changes), user_group=group)
     if name != _DICTIONARY:

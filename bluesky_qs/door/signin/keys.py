@@ -21,7 +21,7 @@ _TRIES = 3
 
 
 class NewKey(msgspec.Struct, frozen=True):
-    """A key and what is stored about it."""
+    """A key and its record."""
 
     secret: str
     record: KeyRecord

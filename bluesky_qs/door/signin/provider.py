@@ -33,7 +33,7 @@ class SignInRefused(QSError):
 
 
 class Provider(Protocol):
-    """What all providers have in common."""
+    """The common part of all providers."""
 
     name: str
     """The name in the configuration, which is a part of the addresses of its routes."""

@@ -35,7 +35,7 @@ class KnownIdentity(msgspec.Struct, frozen=True):
     latest_login: float | None
     checked: float
     gone: bool = False
-    """The provider does not know the user any more."""
+    """The provider no longer has this user."""
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -69,7 +69,7 @@ class PendingAuthorization(msgspec.Struct, frozen=True):
     nonce: str
     code_verifier: str
     after: str = ""
-    """Where the browser goes when it is signed in; a path of this server."""
+    """The path on this server for the browser after the sign-in."""
     device: str = ""
     """Hash of the device code, if the browser signs in a terminal."""
 

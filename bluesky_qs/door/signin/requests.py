@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 _LARGEST = 64 * 1024
 _MOST_FIELDS = 20
 _MOST_FILES = 0
-#: Longer names and passwords are nobody's. Hashing them would only cost time.
+#: Nobody has longer names or passwords. Hashing them would only take time.
 _LONGEST_FIELD = 1024
 
 

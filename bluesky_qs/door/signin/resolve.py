@@ -86,7 +86,7 @@ class Resolver:
         self._sessions: dict[str, Resolved] = {}
         self._generation = 0
         self._watched: dict[Caller, _Watch] = {}
-        #: Those of them about whom the database must be asked.
+        #: The streams that need a look-up in the database.
         self._unsure: set[Caller] = set()
         self._version: int | None = None
         self._noted = self._pruned = clock()
@@ -202,7 +202,7 @@ class Resolver:
                 await self._look_once()
                 failing = False
             except SignInDatabaseError as error:
-                # What has been missed is looked at when the database can be used again.
+                # Missed changes are read when the database can be used again.
                 if not failing:
                     logger.warning("%s", error.message)
                 failing = True

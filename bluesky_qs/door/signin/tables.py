@@ -41,7 +41,7 @@ TABLES = (
 #: Lines for the audit log that commands have left for a door. Databases of earlier versions do not have the table.
 NOTES = "CREATE TABLE IF NOT EXISTS notes (number INTEGER PRIMARY KEY, line TEXT NOT NULL)"
 
-#: Removes what has expired. Keys and sessions that have expired are listed for 30 days more.
+#: Removes expired records. Keys and sessions that have expired are listed for 30 days more.
 PRUNE = (
     "DELETE FROM authorizations WHERE expires < :now",
     "DELETE FROM devices WHERE expires < :now",

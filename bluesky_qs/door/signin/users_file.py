@@ -55,7 +55,8 @@ class UsersFile:
     def __init__(self, path: Path, *, hasher: argon2.PasswordHasher | None = None) -> None:
         self.path = path
         self._hasher = hasher or argon2.PasswordHasher()
-        #: Hash of no password, compared for unknown users, so that the time of an answer does not tell who exists.
+        #: Hash of no password, compared for unknown users, so that the time of an answer does not reveal which users
+        #: exist.
         self._nobody = ""
 
     def users(self) -> dict[str, User]:

@@ -43,8 +43,8 @@ class _Kept(NamedTuple):
 class Console:
     """Console messages in the order of their numbers.
 
-    Messages are published, or requested if the service does not publish them. What was published but did not arrive
-    is requested, too. Messages from before the door was opened are kept, but not passed on to readers.
+    Messages are published, or requested if the service does not publish them. Published messages that did not arrive
+    are requested too. Messages from before the door was opened are kept, but not passed on to readers.
     """
 
     def __init__(self, ask: Ask, now: Callable[[], float] = time.time) -> None:
@@ -121,7 +121,7 @@ class Console:
         if not last:
             page = await self._page(None)
         else:
-            # With the latest message that is known: if it is another one now, the service has started anew.
+            # Including the latest known message: if it differs now, the service was restarted.
             page = await self._page(last - 1)
             first = page.messages[0] if page.messages else None
             if page.last < last or (first and first.seq == last and not self._numbering.has(last, first.time)):

@@ -47,7 +47,7 @@ class Entrance:
         """Accept a new websocket and return its user, or refuse it and return None.
 
         Wrong credentials in a header are refused at the handshake. Pages cannot send headers with a websocket, and do
-        not learn why a handshake failed. Therefore, all others are told by a close code.
+        not learn why a handshake failed. Therefore, all others get a close code.
         """
         connection = HTTPConnection(scope)
         has_header = "authorization" in connection.headers

@@ -134,7 +134,7 @@ class QueueOutlet(Outlet):
         self._max_size = size
         self._frames: deque[Frame] = deque()
         self._size = 0
-        #: Messages that were dropped since the reader was last told.
+        #: Messages that were dropped since the last notice to the reader.
         self.dropped = 0
         channel.outlets.add(self)
 

@@ -269,7 +269,7 @@ def test_a_scan_id_that_several_plans_have_gets_a_note(qs, qs_manager, plan):
     qs_manager.fill(history=[{**plan("count", f"u{n}"), "result": result} for n in range(2)])
     shown = qs("history scan_id=5")
     assert shown.numbers == [0, 1]
-    assert lines(shown)[-1].strip() == "Several plans have the scan id 5: it was counted anew in between."
+    assert lines(shown)[-1].strip() == "Several plans have the scan id 5: the counter was reset in between."
 
 
 def test_a_scan_id_is_a_number(qs):

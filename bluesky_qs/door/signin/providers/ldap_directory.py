@@ -25,7 +25,7 @@ _IN_THE_ENTRY = ("displayName", "cn", "mail", "memberOf")
 
 
 class LDAPArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What ``args`` may contain. Most names and defaults are those of bluesky-httpserver."""
+    """The possible ``args``. Most names and defaults are those of bluesky-httpserver."""
 
     server_address: str | list[str]
     """One or more servers, with or without a port. They are tried in this order."""
@@ -40,7 +40,7 @@ class LDAPArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     receive_timeout: float = 60.0
     bind_dn_template: str | list[str] = []
     allowed_groups: list[str] = []
-    """DNs. Users who are in none of them are refused."""
+    """DNs of groups. Users outside of these groups are refused."""
     valid_username_regex: str = r"^[a-z][.a-z0-9_-]*$"
     lookup_dn: bool = False
     user_search_base: str = ""

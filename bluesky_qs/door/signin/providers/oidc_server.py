@@ -31,7 +31,7 @@ _BAD_REQUEST = 400
 
 
 class OIDCArgs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``args`` may contain. Most names are those of bluesky-httpserver (0.0.14 and newer)."""
+    """The possible ``args``. Most names are those of bluesky-httpserver (0.0.14 and newer)."""
 
     client_id: str
     client_secret: str = ""
@@ -40,7 +40,7 @@ class OIDCArgs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     issuer: str = ""
     """Without `well_known_uri`, the provider's description is read below this address."""
     audience: str = ""
-    """Of the ID token, if it is not the client ID."""
+    """The `aud` of the ID token, if it is not the client ID."""
     authorization_endpoint: str = ""
     token_uri: str = ""
     public_keys: list[dict[str, Any]] = []

@@ -16,7 +16,7 @@ from bluesky_qs.door.signin.providers.blocking import BlockingCalls
 
 logger = logging.getLogger(__name__)
 
-#: What PAM answers when it could not check the password, so that the password may well be right. The sign-in service
+#: The answers of PAM if it could not check the password, which may be right. The sign-in service
 #: does not exist, a module is missing, or a server that a module asks does not answer.
 _NOT_CHECKED = frozenset(
     {
@@ -34,7 +34,7 @@ _NOT_CHECKED = frozenset(
 
 
 class PAMArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What ``args`` may contain; the first two are those of bluesky-httpserver."""
+    """The possible ``args``; the first two are those of bluesky-httpserver."""
 
     service: str = "login"
     """File in ``/etc/pam.d``."""
