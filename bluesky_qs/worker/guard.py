@@ -82,14 +82,19 @@ OnBlocked = Callable[[str], object]
 def refuse_calls(on_blocked: OnBlocked) -> None:
     """Refuse sockets, subprocesses, signals, and writing, renaming and removing files, from now on."""
     inside = threading.local()
+    #: Whether an event is of interest. Some, such as that of `id`, come with each message of a plan.
+    known: dict[str, bool] = {}
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
+        is_of_interest = known.get(event)
+        if is_of_interest is None:
+            is_of_interest = known[event] = event == "open" or event.startswith(_REFUSED)
+        if not is_of_interest:
+            return
         if event == "open":
             _path, _mode, flags = args
             if not (isinstance(flags, int) and flags & _WRITING) or _path in _HARMLESS_FILES:
                 return
-        elif not event.startswith(_REFUSED):
-            return
         if getattr(inside, "noted", False):
             raise Blocked(f"A dry run does not allow {event}")
         inside.noted = True
