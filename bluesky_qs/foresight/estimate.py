@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from bluesky_qs.foresight.durations import Duration, Unknown
 from bluesky_qs.foresight.learned import Learned, Run
-from bluesky_qs.foresight.work import Member, Work
+from bluesky_qs.foresight.work import Member, Settings, Work
 
 #: The part of the ends that should be within an interval, and that of the normal distribution.
 _COVERED, _SIGMAS = 0.8, 1.28
@@ -123,7 +123,7 @@ def sum_of(learned: Learned, work: Work) -> Sum:
     for members, number in work.waits.items():
         longest: tuple[float, Member, Duration] | None = None
         for member in members:
-            found = _expected(learned, member, work)
+            found = _expected(learned, member, work.settings[member.settings])
             if isinstance(found, Unknown):
                 missing[_reason(member, found)] = None
             elif longest is None or found.mean > longest[0]:
@@ -140,8 +140,13 @@ def sum_of(learned: Learned, work: Work) -> Sum:
     return Sum(parts, math.sqrt(variance), math.sqrt(sum(each**2 for each in uncertain.values())), tuple(missing))
 
 
-def _expected(learned: Learned, member: Member, work: Work) -> Duration | Unknown:
-    settings = work.settings[member.settings]
+def action_seconds(learned: Learned, member: Member, settings: Settings) -> float:
+    """The time of an action, with the settings of its device; 0 if it is not known."""
+    found = _expected(learned, member, settings)
+    return found.mean if isinstance(found, Duration) else 0.0
+
+
+def _expected(learned: Learned, member: Member, settings: Settings) -> Duration | Unknown:
     unfit: Unknown | None = None
     for command in dict.fromkeys((member.command, member.command.split()[0])):
         durations = learned.actions.get((command, member.device))

@@ -17,6 +17,8 @@ from bluesky_qs.foresight.work import Settings, Work, distance
 
 #: Maximum numbers to keep: actions of devices, kinds of messages, plans, and runs of one plan.
 MOST_ACTIONS, MOST_MESSAGES, MOST_PLANS, MOST_RUNS = 1000, 2000, 500, 20
+#: Actions whose times a walk gets.
+_MOST_FOR_WALKS = 300
 #: Errors of earlier estimates that are kept for each plan.
 _MOST_ERRORS = 20
 #: Positions that are this close count as the same, as a part of the larger one.
@@ -136,6 +138,21 @@ class Learned:
             middle = statistics.median(record.errors) if len(record.errors) > 1 else 0.0
             found += [each - middle for each in record.errors]
         return found
+
+    # -------------------------------------------------------------------------------------------------- for the walk
+    def for_walks(self, settings: Mapping[str, Settings]) -> str:
+        """The times of actions that were used last, and these settings, as JSON text for `of_walk`."""
+        recent = list(self.actions.items())[-_MOST_FOR_WALKS:]
+        return json.dumps({"actions": [[key, each.to_json()] for key, each in recent], "settings": settings})
+
+    @classmethod
+    def of_walk(cls, text: str | bytes) -> "Learned":
+        """What `for_walks` has written."""
+        data, learned = json.loads(text), cls()
+        for key, groups in data.get("actions", ()):
+            learned.actions[tuple(key)] = Durations.from_json(groups)
+        learned.settings = dict(data.get("settings", {}))
+        return learned
 
     # --------------------------------------------------------------------------------------------------- for the file
     def take_changes(self) -> list[tuple[str, str, str | None]]:

@@ -2,14 +2,14 @@
 
 import inspect
 import uuid
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from typing import Any
 
 from bluesky_qs.foresight.carried import AFTER_CUT, ELSEWHERE, Carried
 from bluesky_qs.foresight.devices import UNSET, Facts, Known, Positions
 from bluesky_qs.foresight.report import Findings, asks_for_input
 from bluesky_qs.foresight.runs import Runs
-from bluesky_qs.foresight.work import Follower
+from bluesky_qs.foresight.work import Follower, Member, Settings
 
 #: Messages between two looks at the clock; a power of two.
 _PER_LOOK = 64
@@ -17,6 +17,9 @@ _PER_LOOK = 64
 _ONLY_SHOW = frozenset({"LiveTable", "LivePlot", "LiveGrid", "LiveScatter", "BestEffortCallback"})
 
 Handler = Callable[[Any], Any]
+
+
+_NO_SETTINGS: Mapping[str, Settings] = {}
 
 
 class CutOff(BaseException):
@@ -55,15 +58,21 @@ _DONE = DoneStatus()
 
 
 class Clock:
-    """A clock that runs ahead of the real one by the time that the plan has slept."""
+    """A clock that runs ahead of the real one by the time that the plan has slept, and that its waits take."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self.slept = 0.0
+
+    def wait(self, seconds: float) -> None:
+        """Let this time pass in a wait for devices."""
+        self.ahead += seconds
 
     def sleep(self, seconds: float) -> None:
         """Let this time pass."""
         if seconds > 0:
             self.ahead += seconds
+            self.slept += seconds
 
 
 class Walk:
@@ -85,6 +94,10 @@ class Walk:
         Returns the name of the call if the plan has failed only because it is a dry run; otherwise empty text.
     carried
         Where earlier plans of the queue have left the devices.
+    settings
+        Settings of devices by name, as far as they are known.
+    takes
+        Returns the seconds that an action takes, with the settings of its device; 0 if that is not known.
     """
 
     def __init__(
@@ -97,7 +110,11 @@ class Walk:
         text_of: Callable[[BaseException], tuple[str, str]] = lambda error: (repr(error), ""),
         blocked_by: Callable[[BaseException], str] = lambda _: "",
         carried: Carried = Carried(),  # noqa: B008 - it cannot be changed
+        settings: Mapping[str, Settings] = _NO_SETTINGS,
+        takes: Callable[[Member, Settings], float] = lambda _member, _settings: 0.0,
     ) -> None:
+        self._settings: dict[str, Settings] = dict(settings)
+        self._takes = takes
         self._blocked_by = blocked_by
         self.clock = clock or Clock()
         self.carried = carried
@@ -116,14 +133,17 @@ class Walk:
     def _begin(self) -> None:
         self.runs = Runs()
         self.findings = Findings(self.runs)
-        self._began = self.clock.ahead
+        self._began = self.clock.slept
         self._follower = Follower()
+        self._times: dict[Member, float] = {}
         self._tokens: set[int] = set()
         self._flying: set[str] = set()
 
     def next(self) -> None:
         """Be ready for the next plan of the queue, which begins where the last one has ended."""
         self.carried = self.carried.after(self.report(), self.positions.walked())
+        for device, settings in self._follower.work.ends.items():
+            self._settings[device] = {**self._settings.get(device, {}), **settings}
         self._begin()
 
     def run(self, plan: Any) -> None:
@@ -144,7 +164,7 @@ class Walk:
 
     def report(self) -> dict[str, Any]:
         """The report of the plan up to this point."""
-        found = self.findings.report(slept=self.clock.ahead - self._began)
+        found = self.findings.report(slept=self.clock.slept - self._began)
         return {**found, "work": self._follower.work.to_json()}
 
     def _follow(self, messages: Generator[Any, Any, Any]) -> None:
@@ -318,8 +338,17 @@ class Walk:
         self.clock.sleep(float(message.args[0]))
 
     def _on_wait(self, message: Any) -> bool:
-        self._follower.wait_for(self._follower.awaited(message))
+        follower = self._follower
+        if members := follower.wait_for(follower.awaited(message)):
+            self.clock.wait(max(self._time_of(each) for each in members))
         return True
+
+    def _time_of(self, member: Member) -> float:
+        """The time of an action, as far as it is known."""
+        if member not in self._times:
+            before, changed = self._settings.get(member.device, {}), self._follower.work.settings[member.settings]
+            self._times[member] = self._takes(member, {**before, **changed})
+        return self._times[member]
 
     def _on_wait_for(self, _message: Any) -> None:
         self.findings.inexact("The plan waits for something that a dry run cannot see ('wait_for')")

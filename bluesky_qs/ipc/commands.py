@@ -209,6 +209,8 @@ class DryRun(Command[None], frozen=True, tag=True):
         Names or patterns of devices that must not be read.
     carried
         Where devices are before the first plan (`foresight.carried`, JSON). An empty object: where they are now.
+    times
+        How long actions of devices take (`foresight.learned`, JSON), for plans that look at the clock.
     """
 
     uid: str
@@ -218,6 +220,7 @@ class DryRun(Command[None], frozen=True, tag=True):
     for_each: float
     excluded: list[str]
     carried: bytes = b"{}"
+    times: bytes = b"{}"
 
 
 class ReplyInput(Command[None], frozen=True, tag=True):

@@ -154,12 +154,13 @@ def _foresight(
     lists: ListBook,
     environment: Environment,
 ) -> Foresight:
+    times = Times(queue, LearnedTimes(outside.store.state_folder), common.changed)
     return Foresight(
         queue=queue,
-        times=Times(queue, LearnedTimes(outside.store.state_folder), common.changed),
+        times=times,
         lists=lists,
         environment=environment,
-        dry_runs=DryRuns(environment, settings.worker.device_read_exclude),
+        dry_runs=DryRuns(environment, settings.worker.device_read_exclude, times.for_walks),
         changed=common.changed,
     )
 

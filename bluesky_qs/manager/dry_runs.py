@@ -1,7 +1,7 @@
 """Dry runs: the requests that the worker has not answered yet."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -10,6 +10,7 @@ from bluesky_qs.ipc.commands import DryRun
 from bluesky_qs.ipc.reports import DryRunEnded
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.subscriptions import WorkerGone
+from bluesky_qs.manager.walked import AllSettings
 from bluesky_qs.wire.codec import json_text
 
 #: Seconds to wait for the worker beyond the limit of the dry run. Clients wait for two seconds.
@@ -34,15 +35,29 @@ class DryRuns:
     ----------
     excluded
         Names or patterns of devices that must not be read.
+    times
+        Returns the learned times for walks (`Times.for_walks`).
     """
 
-    def __init__(self, environment: Environment, excluded: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        excluded: tuple[str, ...],
+        times: Callable[[AllSettings | None], bytes] = lambda _: b"{}",
+    ) -> None:
+        self._times = times
         self._environment = environment
         self._excluded = list(excluded)
         self._waiting: dict[str, asyncio.Future[DryRunEnded]] = {}
 
     async def walk(
-        self, items: Sequence[dict[str, Any]], permissions: bytes, seconds: float, *, carried: bytes = b"{}"
+        self,
+        items: Sequence[dict[str, Any]],
+        permissions: bytes,
+        seconds: float,
+        *,
+        carried: bytes = b"{}",
+        settings: AllSettings | None = None,
     ) -> Walked:
         """Walk the plans of checked items, one after the other, for at most this time.
 
@@ -58,7 +73,8 @@ class DryRuns:
         uid = str(uuid4())
         reply = self._waiting[uid] = asyncio.get_running_loop().create_future()
         for_each = seconds if len(items) == 1 else FOR_EACH
-        command = DryRun(uid, json_text(list(items)), permissions, seconds, for_each, self._excluded, carried)
+        times = self._times(settings)
+        command = DryRun(uid, json_text(list(items)), permissions, seconds, for_each, self._excluded, carried, times)
         try:
             async with asyncio.timeout(seconds + _PATIENCE):
                 await self._environment.query(command)

@@ -66,7 +66,9 @@ class EndOfQueue:
 
     def look(self) -> None:
         """Show another end if it has moved."""
-        seen = self._foresight.version, self._queue.queue_uid, self._runner.switches.stop_pending
+        # Not the queue's uid: a round of estimates follows its change, and until then the new items are not known.
+        stops, is_loop = self._runner.switches.stop_pending, self._queue.mode.loop
+        seen = self._foresight.version, self._queue.running_uid, stops, is_loop
         if seen != self._seen:
             self._seen = seen
             self._show()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,9 +20,12 @@ from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.wire.codec import json_text
 
 #: Items at the front of the queue that are walked, items in one request to the worker, items of one turn of the loop.
-MOST_WALKED, _PER_WALK, _PER_TURN = 1000, 10, 20
+MOST_WALKED, _PER_WALK, _PER_TURN = 1000, 10, 10
 #: Seconds for which the queue must be left alone, and the longest time to wait for that.
 _QUIET, _LONGEST_QUIET = 0.3, 3.0
+#: After a round that took more processor time than this many seconds, the next one waits for this multiple of it, but
+#: not longer than so many seconds.
+_BUSY, _REST, _LONGEST_REST = 0.1, 5.0, 30.0
 #: Seconds for each plan of a walk.
 _FOR_EACH = 10.0
 _CLOSED = "The environment is closed, and the plan has not run with these parameters"
@@ -144,9 +148,12 @@ class Foresight:
         while True:
             await self._wanted.wait()
             await self._wait_until_quiet()
+            began = time.thread_time()
             await self._round()
             self.version += 1
             self._changed()
+            if (busy := time.thread_time() - began) > _BUSY:
+                await asyncio.sleep(min(busy * _REST, _LONGEST_REST))
 
     async def _wait_until_quiet(self) -> None:
         loop = asyncio.get_running_loop()
@@ -180,17 +187,19 @@ class Foresight:
     async def _walk_all(self, items: Sequence[bytes], planned: Sequence[Planned]) -> dict[str, Walked]:
         """The walks of the first items, in order: each begins where the one before it ends."""
         carried: dict[str, Any] = self._ends_of_running()
+        settings: AllSettings = self.times.learned.settings
         walks: dict[str, Walked] = {}
         place, last = 0, min(len(items), MOST_WALKED)
         while place < last and not self._refusal:
             each = planned[place]
             walked = self._cache.find(each, Positions(carried, self._present)) if each.is_plan else None
             if each.is_plan and walked is None:
-                await self._walk(items[place:last], planned[place:last], carried)
+                await self._walk(items[place:last], planned[place:last], carried, settings)
                 walked = self._cache.find(each, Positions(carried, self._present))
             if walked is not None:
                 walks[each.uid] = walked
                 carried.update(walked.ends)
+                settings = walked.settings_after(settings)
             place += 1
             if place % _PER_TURN == 0:
                 await asyncio.sleep(0)
@@ -202,13 +211,17 @@ class Foresight:
             return {}
         return dict(running.walked.ends)
 
-    async def _walk(self, items: Sequence[bytes], planned: Sequence[Planned], carried: Mapping[str, Any]) -> None:
+    async def _walk(
+        self, items: Sequence[bytes], planned: Sequence[Planned], carried: Mapping[str, Any], settings: AllSettings
+    ) -> None:
         """Walk the next plans, and keep their walks."""
         number = next((at for at, each in enumerate(planned[:_PER_WALK]) if not each.is_plan), _PER_WALK)
         plans = [json.loads(data) for data in items[:number]]
         start = json_text({"positions": dict(carried), "doubtful": [], "is_cut": False})
         try:
-            found = await self.dry_runs.walk(plans, self._lists.permissions_json, _FOR_EACH * len(plans), carried=start)
+            seconds = _FOR_EACH * len(plans)
+            permissions = self._lists.permissions_json
+            found = await self.dry_runs.walk(plans, permissions, seconds, carried=start, settings=settings)
         except QSError as error:
             self._refusal = error.message
             return
@@ -220,12 +233,17 @@ class Foresight:
         before: AllSettings = learned.settings
         expected: dict[str, Expected] = {}
         alike: dict[str, list[Estimate]] = {}
+        #: Estimates by walk and settings. These are kept, so that their ids are not used again.
+        made: dict[tuple[int, int], tuple[Estimate, AllSettings]] = {}
         for place, each in enumerate(planned):
             walked = walks.get(each.uid)
             if not each.is_plan:
                 known = unknown(_NOT_PLAN)
             elif walked is not None:
-                known = estimate(learned, each.name, each.parameters, walked, before)
+                key = id(walked), id(before)
+                if key not in made:
+                    made[key] = estimate(learned, each.name, each.parameters, walked, before), before
+                known, _ = made[key]
                 before = walked.settings_after(before)
                 alike.setdefault(each.name, []).append(known)
             else:

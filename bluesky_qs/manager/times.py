@@ -12,12 +12,15 @@ from bluesky_qs.foresight.work import Work
 from bluesky_qs.ipc.reports import PlanEnded, PlanTimes
 from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.learned_times import LearnedTimes
+from bluesky_qs.manager.walked import AllSettings
 from bluesky_qs.plan_queue.queue import PlanQueue
 
 logger = logging.getLogger(__name__)
 
 #: Seconds between two plans, as long as that was not measured, and the longest that counts.
 _GAP, _LONGEST_GAP = 0.02, 1.0
+#: Bytes of learned times that a walk gets; with more it gets none.
+_MOST_FOR_WALKS = 2_000_000
 #: Plans that have ended and whose times may still arrive.
 _MOST_ENDED = 20
 
@@ -45,6 +48,7 @@ class Times:
     def __init__(self, queue: PlanQueue, kept: LearnedTimes, changed: Changes) -> None:
         self.learned = Learned()
         self.version = 0
+        self._for_walks: tuple[Any, bytes] | None = None
         self._gaps = Sample()
         self._last_stop = 0.0
         self._queue = queue
@@ -56,6 +60,14 @@ class Times:
     def gap(self) -> float:
         """Seconds from the end of a plan to the start of the next one."""
         return self._gaps.mean if self._gaps.number else _GAP
+
+    def for_walks(self, settings: AllSettings | None = None) -> bytes:
+        """The learned times for a walk that begins with these settings of devices; None: the present ones."""
+        key = self.version, settings
+        if self._for_walks is None or self._for_walks[0] != key:
+            text = self.learned.for_walks(self.learned.settings if settings is None else settings).encode()
+            self._for_walks = key, text if len(text) <= _MOST_FOR_WALKS else b"{}"
+        return self._for_walks[1]
 
     async def recall(self) -> None:
         """Continue with what earlier managers have learned."""

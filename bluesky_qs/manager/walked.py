@@ -36,7 +36,10 @@ class Walked(NamedTuple):
 
     def settings_after(self, before: AllSettings) -> AllSettings:
         """The settings of devices after the plan."""
-        return before if self.work is None else {**before, **self.work.overlaid(before).ends}
+        ends = {} if self.work is None else self.work.ends
+        changed = {device: {**before.get(device, {}), **settings} for device, settings in ends.items()}
+        is_same = all(before.get(device) == settings for device, settings in changed.items())
+        return before if is_same else {**before, **changed}
 
 
 def split(report: bytes) -> tuple[dict[str, Any], Walked]:

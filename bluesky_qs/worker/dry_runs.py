@@ -287,6 +287,7 @@ def _request(command: DryRun, items: list[Any], carried: dict[str, Any], seconds
         "excluded": command.excluded,
         "permissions": command.permissions.decode(),
         "carried": carried,
+        "times": command.times.decode(),
     }
 
 

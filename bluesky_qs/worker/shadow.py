@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ from bluesky_qs.error_text import stored_traceback
 from bluesky_qs.foresight import walk
 from bluesky_qs.foresight.carried import Carried
 from bluesky_qs.foresight.devices import UNSET, Facts, Known
+from bluesky_qs.foresight.estimate import action_seconds
+from bluesky_qs.foresight.learned import Learned
 from bluesky_qs.foresight.walk import Walk
 from bluesky_qs.startup.collect import is_device
 from bluesky_qs.startup.parts import children
@@ -113,6 +116,7 @@ class _DryRun:
         self._plan: Any = None
         self._until = time.monotonic() + self._timeout
         self._deadline = self._until
+        learned = Learned.of_walk(request.get("times", "{}"))
         self._walk = Walk(
             self._look,
             commands=list(getattr(self._engine, "commands", ())),
@@ -120,6 +124,8 @@ class _DryRun:
             text_of=lambda error: (sentence(error), traceback_text(error)),
             blocked_by=guard_connections.open_before,
             carried=Carried.of(request.get("carried", {})),
+            settings=learned.settings,
+            takes=partial(action_seconds, learned),
         )
 
     def run(self) -> None:

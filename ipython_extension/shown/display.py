@@ -8,6 +8,7 @@ from typing import Any
 from bluesky_qs.client.identity import shown_user
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
+from ipython_extension.shown import times_text
 from ipython_extension.shown.colors import in_colors
 from ipython_extension.shown.metadata import metadata_text, stored_metadata
 from ipython_extension.shown.notebook_html import in_one_typeface, preformatted, sentence
@@ -129,6 +130,10 @@ class QueueView(Items):
         self.faults = faults or {}
         #: Problems that dry runs have found in plans, by uid.
         self.findings: Mapping[str, str] = {}
+        #: Reply of ``estimates_get``; empty if it was not asked for.
+        self.estimates: Mapping[str, Any] = {}
+        #: A time; the item that will run then is marked.
+        self.until: float | None = None
         self.running: Item = reply.get("running_item") or {}
         self.status = status or {}
         self.rows = rows
@@ -138,7 +143,22 @@ class QueueView(Items):
         if not self:
             return "The queue is empty. To add a plan: %qs add" if not self.running else "Nothing more in the queue."
         faults = f"; {len(self.faults)} cannot run now" if self.faults else ""
-        return f"{plural(len(self), 'item')} in the queue{faults}{flags_text(self.status)}"
+        return f"{plural(len(self), 'item')} in the queue{faults}{self._takes()}{flags_text(self.status)}"
+
+    def _takes(self) -> str:
+        if not self.estimates:
+            return ""
+        is_loop = bool((self.status.get("plan_queue_mode") or {}).get("loop"))
+        text = times_text.queue_text(self.estimates["queue"], is_running=bool(self.running), is_loop=is_loop)
+        return f"; {text}" if text else ""
+
+    def _estimate(self, item: Item) -> Mapping[str, Any] | None:
+        return (self.estimates.get("estimates") or {}).get(item["item_uid"])
+
+    def _state_of(self, item: Item) -> str:
+        """How long a queued item takes, and when it starts."""
+        estimate = self._estimate(item)
+        return (times_text.item_text(estimate) if estimate else "") or "queued"
 
     def text(self, width: int) -> str:
         # Almost all rows are queued, which need not be said in a narrow terminal.
@@ -163,7 +183,7 @@ class QueueView(Items):
             state = state if self.status else ""
             done = progress_text(self.status, short=True)
             rows.append(self._row("▶", self.running, f"{state} {done}".rstrip(), mark=state or "running"))
-        rows += [self._row(str(at), item, "queued") for at, item in enumerate(self[: self.rows])]
+        rows += [self._row(str(at), item, self._state_of(item)) for at, item in enumerate(self[: self.rows])]
         if not has_states:
             rows = [_without_state(row, is_said=bool(self.running) and at == 0) for at, row in enumerate(rows)]
         names = (">#", "plan", *(("user",) if self._has_others else ()), *(("state",) if has_states else ()))
@@ -183,11 +203,30 @@ class QueueView(Items):
         fault = self.faults.get(item["item_uid"])
         parts = [f"cannot run now: {fault}"] if fault else []
         parts += [finding] if not fault and (finding := self.findings.get(item["item_uid"])) else []
+        estimate = self._estimate(item)
+        if self.until is not None and estimate and times_text.runs_at(estimate, self.until):
+            parts.append(f"runs at {times_text.clock(self.until)}")
         return "; ".join([*parts, *([f"--md {metadata_text(item['meta'])}"] if item.get("meta") else [])])
 
     def _more(self) -> list[str]:
         hidden = len(self) - self.rows
-        return [f"  … and {hidden} more"] if hidden > 0 else []
+        return [*([f"  … and {hidden} more"] if hidden > 0 else []), *self._about_until()]
+
+    def _about_until(self) -> list[str]:
+        """What runs at the time that was asked for, unless a row shows it."""
+        if self.until is None or not self.estimates:
+            return []
+        when, end = times_text.clock(self.until), self.estimates["queue"]["end"]
+        shown = [*([self.running] if self.running else []), *self]
+        found = [
+            at for at, item in enumerate(shown) if (e := self._estimate(item)) and times_text.runs_at(e, self.until)
+        ]
+        if found:
+            place = found[0] - bool(self.running)
+            return [] if place < self.rows else [f"  At {when}, the item at position {place} runs."]
+        if end is not None and end <= self.until and not self.estimates["queue"]["at_least"]:
+            return [f"  The queue is done before {when}."]
+        return [f"  It is not known what runs at {when}."]
 
 
 def _without_state(row: Row, *, is_said: bool) -> Row:
@@ -407,6 +446,8 @@ def _result_lines(result: Mapping[str, Any]) -> list[str]:
     lines = [f"  ended    {result.get('exit_status')}{who}{f': {reason(result)}' if reason(result) else ''}"]
     if began and ended:
         stood = "".join(f", {each}" for each in stood_still(result))
+        expected = result.get("time_estimated")
+        stood += f" (estimated: {length_of_time(expected)})" if expected is not None else ""
         lines.append(f"  started  {moment(began)}, took {length_of_time(ended - began)}{stood}")
     if result.get("scan_ids"):
         lines.append(f"  scan id  {ranges(result['scan_ids'])}")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ipython_extension.shown import times_text
 from ipython_extension.shown.display import View
 from ipython_extension.shown.tables import length_of_time, moment, plural, shortened
 
@@ -53,7 +54,12 @@ class DryRunView(View, dict[str, Any]):
             yield f"Streams: {', '.join(streams)}."
         if triggers := self["triggers"]:
             yield f"Triggers: {', '.join(f'{name} ({n})' for name, n in triggers.items())}."
-        if (slept := self["estimate"]["parts"]["sleep"] or 0.0) >= 1:
+        estimate = self["estimate"]
+        if estimate["seconds"] is not None:
+            yield f"Takes {times_text.takes(estimate)} ({_parts(estimate['parts'])})."
+        elif estimate["reason"] and self["complete"] and not self["errors"] and not self["blocked"]:
+            yield f"The time is not known: {estimate['reason']}."
+        if estimate["seconds"] is None and (slept := estimate["parts"]["sleep"] or 0.0) >= 1:
             yield f"Takes at least {length_of_time(slept)}, because the plan sleeps that long."
         if self["bytes"] >= 10**6:
             yield f"Data: about {_bytes(self['bytes'])}."
@@ -135,3 +141,10 @@ def _bytes(number: float) -> str:
         if number < 1000:  # noqa: PLR2004 - the next unit
             break
     return f"{number:.3g} {unit}"
+
+
+def _parts(parts: Mapping[str, float | None]) -> str:
+    """``moves 3 min, triggers 8 min, …``"""
+    names = {"move": "moves", "trigger": "triggers", "sleep": "sleeps", "other": "the rest"}
+    known = {name: seconds for name, seconds in parts.items() if seconds}
+    return ", ".join(f"{names[name]} {times_text.roughly(seconds)}" for name, seconds in known.items())

@@ -190,6 +190,8 @@ class HistoryView(Items):
         status = str(result.get("exit_status", ""))
         began, ended = result.get("time_start"), result.get("time_stop")
         took = length_of_time(ended - began) if began and ended else ""
+        if took and (expected := result.get("time_estimated")) is not None:
+            took += f" (est. {length_of_time(expected)})"
         row = (
             str(number),
             self.plan(item),

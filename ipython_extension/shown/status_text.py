@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bluesky_qs.error_text import safe
+from ipython_extension.shown import times_text
 from ipython_extension.shown.colors import colored
 from ipython_extension.shown.tables import cells, length_of_time, moment, plural, ranges, shortened
 
@@ -24,7 +25,7 @@ _TOO_LONG = 3e8
 
 def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
     """Describe the state of the service in one sentence."""
-    parts = [*_waiting(status), *_flags(status)]
+    parts = [*_waiting(status), *_end_of_queue(status), *_flags(status)]
     tail = "".join(f"; {part}" for part in parts)
     lead = state = _lead(status)
     if status.get("manager_state") == _STARTING and status.get("running_item_uid"):
@@ -39,6 +40,12 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
         lead = state = lead.removesuffix(" in")  # the plan is unknown, or has just ended
     sentence = f"{lead}{f', {progress}' if progress else ''}{tail}."
     return colored(state, _mark(status)) + sentence.removeprefix(state)
+
+
+def _end_of_queue(status: Mapping[str, Any]) -> list[str]:
+    """When the queue ends, if more than the running plan is left."""
+    end = status.get("queue_end") if status.get("items_in_queue") and status.get("running_item_uid") else None
+    return [f"queue {times_text.done_at(end, at_least=bool(status.get('queue_at_least')))}"] if end else []
 
 
 def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:

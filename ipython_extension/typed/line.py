@@ -1,6 +1,7 @@
 """Reads a line after ``%qs``: words, options, plans, values; each error points to its column."""
 
 import re
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.words import scanner
 from bluesky_qs.words.planexpr import Item, Objection, plan_at, value_at
 from bluesky_qs.words.scanner import ExpressionError, TokenKind
+from ipython_extension.typed import times
 
 
 class LineWord(NamedTuple):
@@ -205,6 +207,13 @@ class Line:
         if number < 1:
             raise self.fault(f"-n takes a number of 1 or more, not {token.text}", token.start, len(token.text))
         return number
+
+    def coming(self, token: LineWord) -> float:
+        """The Unix time of the next moment with this time of the day."""
+        found = times.coming(token.text, time.time())
+        if found is None:
+            raise self.fault(f"{token.text} is no time of the day, such as 08:00", token.start, len(token.text))
+        return found
 
     def one_of(self, token: LineWord, choices: Mapping[str, Any]) -> Any:
         """The value of the token in ``choices``."""

@@ -43,6 +43,16 @@ def epoch(text: str, now: float, *, end: bool = False) -> float | None:
     return dt.datetime.combine(day, clock or dt.time()).timestamp()
 
 
+def coming(text: str, now: float) -> float | None:
+    """The Unix time of the next moment with this time of the day; None if the text is none."""
+    clock = _clock(text)
+    if clock is None:
+        return None
+    today = dt.datetime.fromtimestamp(now)  # noqa: DTZ006 - local time, as it is typed
+    found = dt.datetime.combine(today, clock)
+    return (found if found > today else found + dt.timedelta(days=1)).timestamp()
+
+
 def _day(text: str, today: dt.datetime) -> dt.date | None:
     if text in DAYS:
         return today.date() - dt.timedelta(days=DAYS[text])

@@ -78,18 +78,24 @@ def _failed_lately(before: list[Item], last: Item) -> list[str]:
     return [f"Last 24 h: {', '.join(parts)} (%qs history --failed)."]
 
 
-@word("queue", "[-n N]")
+@word("queue", "[-n N] [--until TIME]")
 def queue(session: Session, line: Line) -> QueueView:
     """Show the queue, or its first N items. Other commands accept the positions in this table.
 
+    The table shows how long each plan takes and when it starts; while nothing runs, as if you started now.
+    --until 08:00 marks the plan that will run then.
+
     The line below a plan shows its metadata and the reason why it cannot run now, if there is one.
     """
-    words, options = line.words({"-n": line.count})
+    words, options = line.words({"-n": line.count, "--until": line.coming})
     if words:
-        raise line.fault("queue takes only -n N", words[0].start, len(words[0].text))
+        raise line.fault("queue takes only -n N and --until TIME", words[0].start, len(words[0].text))
     status = session.status()
     shown = session.queue(status)
     shown.rows = options.get("n", shown.rows)
+    shown.until = options.get("until")
+    if "estimates_uid" in status and (shown or shown.running):
+        shown.estimates = session.rm.estimates_get()
     shown.faults = queue_check.faults(session, shown, status)
     shown.findings = queue_findings.findings(session, shown[: shown.rows], status)
     return shown

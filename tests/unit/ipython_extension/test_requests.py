@@ -39,7 +39,7 @@ _LINES = {
     "lock": [("lock all", _CHANGE)],
     "answer": [("answer yes", _CHANGE)],
     "update": [("update", _CHANGE)],
-    "queue": [("queue", 3)],
+    "queue": [("queue", 4)],  # how long the plans take
     "history": [("history", _CHANGE)],
     "item": [("item 0", 1), ("item aaaa", _CHANGE), ("item hhhh", _CHANGE), ("item -1", 1)],
     "plans": [("plans", 2)],

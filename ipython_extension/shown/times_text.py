@@ -1,0 +1,62 @@
+"""Texts about estimates: how long plans take, when they start, and when the queue ends."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ipython_extension.shown.tables import length_of_time
+
+_MINUTE, _HOUR = 60, 3600
+#: Seconds below which a tenth of a second is shown.
+_FEW = 10
+
+
+def roughly(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``12 min``, ``2 h 05 min``."""
+    if _MINUTE <= round(seconds) < _HOUR:
+        return f"{round(seconds / _MINUTE)} min"
+    return length_of_time(round(seconds, 1) if seconds < _FEW else seconds)
+
+
+def clock(epoch: float) -> str:
+    """The time of the day, ``14:32``; with the day if it is another one: ``21 Nov 14:32``."""
+    then, today = time.localtime(epoch), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == today[:3] else "%d %b %H:%M", then)
+
+
+def takes(estimate: Mapping[str, Any]) -> str:
+    """``about 12 min``; ``at least 3 min`` if a part of the time is not known; empty if nothing is."""
+    if estimate["seconds"] is not None and not (estimate["at_least"] and not estimate["seconds"]):
+        return f"{'at least' if estimate['at_least'] else 'about'} {roughly(estimate['seconds'])}"
+    return f"at least {roughly(estimate['low'])}" if estimate["at_least"] and (estimate["low"] or 0) >= 1 else ""
+
+
+def item_text(estimate: Mapping[str, Any]) -> str:
+    """``about 12 min, at 14:32``; empty if neither is known."""
+    start = estimate["start"]
+    later = " or later" if estimate["start_at_least"] else ""
+    known = takes(estimate)
+    return ", ".join(part for part in (known, f"at {clock(start)}{later}" if known and start else "") if part)
+
+
+def queue_text(queue: Mapping[str, Any], *, is_running: bool, is_loop: bool) -> str:
+    """``done at about 03:10``, or while nothing runs ``about 2 h 05 min if started now``; empty if it is not known."""
+    known = takes(queue)
+    if not known:
+        return ""
+    if is_loop:
+        return f"one round: {known}"
+    return done_at(queue["end"], at_least=queue["at_least"]) if is_running else f"{known} if started now"
+
+
+def done_at(end: float | None, *, at_least: bool) -> str:
+    """``done at about 03:10``; empty if the end is not known."""
+    if end is None:
+        return ""
+    return f"done at {clock(end)} or later" if at_least else f"done at about {clock(end)}"
+
+
+def runs_at(estimate: Mapping[str, Any], when: float) -> bool:
+    """Whether an item will run at this time, as far as that is known."""
+    start, seconds = estimate["start"], estimate["seconds"]
+    return start is not None and seconds is not None and start <= when < start + seconds
