@@ -82,14 +82,14 @@ OnBlocked = Callable[[str], object]
 def refuse_calls(on_blocked: OnBlocked) -> None:
     """Refuse sockets, subprocesses, signals, and writing, renaming and removing files, from now on."""
     inside = threading.local()
-    #: Whether an event is of interest. Some, such as that of `id`, come with each message of a plan.
-    known: dict[str, bool] = {}
+    #: Events that are not refused. Some come with each message of a plan, hence a set.
+    ignored = {"object.__getattr__", "sys._getframe", "builtins.id"}
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        is_of_interest = known.get(event)
-        if is_of_interest is None:
-            is_of_interest = known[event] = event == "open" or event.startswith(_REFUSED)
-        if not is_of_interest:
+        if event in ignored:
+            return
+        if event != "open" and not event.startswith(_REFUSED):
+            ignored.add(event)
             return
         if event == "open":
             _path, _mode, flags = args
