@@ -189,7 +189,7 @@ class SigningIn(ABC):
         return self._sign_in(lambda state, _settings: _identified(state, self.identity))
 
     def logout(self) -> Any:
-        """Sign out at the server, and stop sending credentials. Sessions and keys stay valid until they are revoked."""
+        """Sign out: end the session at the server, and stop sending credentials. An API key stays valid."""
         return self._sign_in(lambda state, _settings: _logout(state))
 
 
@@ -265,8 +265,10 @@ def _identified(state: Authorization, identity: Identity) -> SignInSteps:
 
 
 def _logout(state: Authorization) -> SignInSteps:
+    token = state.keys.refresh_token
+    body = encode_params({} if token is None else {"refresh_token": token})
     try:
-        return (yield Call("POST", f"{AUTH}/logout", refreshes=False))
+        return (yield Call("POST", f"{AUTH}/logout", body, refreshes=False))
     finally:
         state.keys = authorization.Keys()
 

@@ -18,6 +18,8 @@ _QUERY: dict[tuple[str, str], dict[str, bool]] = {
     ("GET", f"{_PROVIDER}/code"): {"state": True, "code": False},
     ("GET", f"{_PROVIDER}/device_code"): {"user_code": False},
 }
+#: Routes whose body may be left out.
+_BODY_MAY_BE_EMPTY = frozenset({("POST", "/logout")})
 #: Fields of forms.
 _FIELDS: dict[str, tuple[str, ...]] = {
     f"{_PROVIDER}/token": ("username", "password"),
@@ -40,7 +42,7 @@ def sign_in_operation(components: Components, route: AuthRoute) -> Schema:
         for name, required in _QUERY.get((route.verb, path), {}).items()
     ]
     if content := _body(components, route, path):
-        made["requestBody"] = {"required": True, "content": content}
+        made["requestBody"] = {"required": (route.verb, path) not in _BODY_MAY_BE_EMPTY, "content": content}
     made["responses"] = _responses(components, route, path)
     return made
 

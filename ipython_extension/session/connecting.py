@@ -83,7 +83,7 @@ def staying(session: Session, address: str | None) -> Generator[None]:
 def sign_out(client: REManagerAPI, user: str) -> str:
     """Revoke the key that is kept for this user and the server of the client, and forget it.
 
-    Without a user, it is the client's key, or otherwise the only one.
+    Without a user, it is the client's key, or otherwise the only one. A client without a key ends its session.
 
     Raises
     ------
@@ -97,6 +97,9 @@ def sign_out(client: REManagerAPI, user: str) -> str:
         user = next(iter(in_use or kept), "")
         if not in_use and len(kept) > 1:
             raise ConfigError(f"{kept_keys.names(kept)} keep a key for {uri}. Say whose to forget: --user NAME")
+    if client.auth_method is AuthorizationMethods.TOKEN:
+        client.logout()
+        return f"Signed out at {uri}."
     if user not in kept:
         return f"No key is kept for {uri}."
     key = kept[user]
@@ -186,18 +189,33 @@ def _with_typed_key(client: REManagerAPI) -> list[str]:
 
 
 def _with_own_key(client: REManagerAPI, user: str) -> list[str]:
-    """Create a key for this computer, so that later sessions need no sign-in. ``user`` is empty if unknown."""
+    """Create a key for this computer, so that later sessions need no sign-in, and end the session of the sign-in.
+
+    ``user`` is empty if unknown.
+    """
     try:
         made = client.apikey_new(expires_in=_KEY_LIFE, note=f"%qs on {platform.node()}")
     except (HTTPClientError, RequestFailedError):
         return ["Signed in for this session only, because this server gives you no API key."]
+    is_ended = _session_ended(client)
     client.set_authorization_key(api_key=made["secret"])
     user = login_of(client.api_scopes().get("user") or "") or user  # bluesky-httpserver does not say it
     replaced = kept_keys.keys_for(client.settings.address).get(user)
     sentences = [_kept(client, user)]
     if replaced and _revoked(client, replaced):
         sentences.append("The key that was kept before is revoked.")
+    if not is_ended:
+        sentences.append("The server could not end the session of your sign-in: end it with RM.session_revoke(…).")
     return sentences
+
+
+def _session_ended(client: REManagerAPI) -> bool:
+    """End the session of a sign-in. Return False if the server does not answer: the new key must not be lost then."""
+    try:
+        client.logout()
+    except QSError:
+        return False
+    return True
 
 
 def _kept(client: REManagerAPI, user: str = "") -> str:

@@ -67,11 +67,13 @@ class SessionAnswer(msgspec.Struct):
     uuid: str
     expiration_time: str | None
     revoked: bool
+    current: bool = False
+    """Whether this request was sent with a token of the session."""
 
     @classmethod
-    def of(cls, session: SessionRecord) -> "SessionAnswer":
+    def of(cls, session: SessionRecord, *, is_current: bool) -> "SessionAnswer":
         """Make the answer for a session."""
-        return cls(dashed(session.uuid), _iso(session.expires), session.revoked)
+        return cls(dashed(session.uuid), _iso(session.expires), session.revoked, is_current)
 
 
 class PrincipalAnswer(msgspec.Struct):
@@ -95,15 +97,16 @@ class PrincipalAnswer(msgspec.Struct):
         roles: Collection[str],
         scopes: Collection[str],
         key_scopes: Collection[str] | None = None,
+        current: str = "",
     ) -> "PrincipalAnswer":
-        """Make the answer for a user."""
+        """Make the answer for a user. ``current`` is the session with which the answer was requested."""
         principal = details.principal
         return cls(
             dashed(principal.uuid),
             principal.type,
             [IdentityAnswer.of(known) for known in principal.identities],
             [KeyAnswer.of(key) for key in details.keys],
-            [SessionAnswer.of(session) for session in details.sessions],
+            [SessionAnswer.of(session, is_current=session.uuid == current) for session in details.sessions],
             _iso(details.latest_activity),
             sorted(roles),
             sorted(scopes),

@@ -24,8 +24,8 @@ class InvalidBody(HTTPRefusal):
     status = 422
 
 
-async def json_body(request: Request, kind: type[_T]) -> _T:
-    """Return the body, which is JSON of this kind.
+async def json_body(request: Request, kind: type[_T], *, is_required: bool = True) -> _T:
+    """Return the body, which is JSON of this kind. If it is not required, an empty one is an empty object.
 
     Raises
     ------
@@ -33,7 +33,8 @@ async def json_body(request: Request, kind: type[_T]) -> _T:
         It is something else. The message has no value of the body, which may be a secret.
     """
     try:
-        return msgspec.json.decode(await _body(request), type=kind)
+        body = await _body(request)
+        return msgspec.json.decode(body if body or is_required else b"{}", type=kind)
     except msgspec.ValidationError as error:
         raise InvalidBody(f"The body of the request: {_without_values(error)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):

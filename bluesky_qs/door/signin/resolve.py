@@ -291,6 +291,12 @@ def session_name(uuid: str) -> str:
     return f"session {uuid}"
 
 
+def session_in(credential: str) -> str:
+    """The UUID of the session with this name in the audit log; empty if the credential is no session."""
+    kind, _, uuid = credential.partition(" ")
+    return uuid if kind == "session" else ""
+
+
 def _caller(principal: Principal, access: Access, scopes: Collection[str], credential: str) -> Caller:
     providers = sorted({known.identity.provider for known in principal.identities})
     return Caller(

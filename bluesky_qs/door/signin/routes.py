@@ -25,7 +25,7 @@ from bluesky_qs.door.signin.keys import LONGEST_NOTE, key_bytes, new_key, scopes
 from bluesky_qs.door.signin.provider_routes import ProviderRoutes, base_path
 from bluesky_qs.door.signin.records import KeyRecord, Principal
 from bluesky_qs.door.signin.requests import InvalidBody, json_body
-from bluesky_qs.door.signin.resolve import key_name
+from bluesky_qs.door.signin.resolve import key_name, session_in, session_name
 from bluesky_qs.door.signin.roles import INHERIT
 from bluesky_qs.door.signin.sessions import Tokens
 from bluesky_qs.door.signin.sign_in_log import audit_sign_in, no_scope
@@ -51,6 +51,12 @@ class RefreshRequest(msgspec.Struct):
     refresh_token: str
 
 
+class LogoutRequest(msgspec.Struct):
+    """The refresh token of the session to end. Without it, the access token in the header says which."""
+
+    refresh_token: str | None = None
+
+
 def auth_routes(accounts: "Accounts") -> list[AuthRoute]:
     """Return all routes under ``/api/auth``, with what they need."""
     routes = _Routes(accounts)
@@ -64,7 +70,7 @@ def auth_routes(accounts: "Accounts") -> list[AuthRoute]:
         AuthRoute("DELETE", "/apikey", routes.revoke_key, needs="user:apikeys", answers=Done),
         AuthRoute("GET", "/whoami", routes.whoami, needs=signed_in, answers=PrincipalAnswer),
         AuthRoute("GET", "/scopes", routes.scopes, needs=signed_in, answers=ScopesAnswer),
-        AuthRoute("POST", "/logout", routes.logout, needs=signed_in),
+        AuthRoute("POST", "/logout", routes.logout, needs=signed_in, body=LogoutRequest),
         AuthRoute("GET", "/principal", routes.principals, needs="admin:read:principals", answers=list[PrincipalAnswer]),
         AuthRoute("GET", "/principal/{uuid}", routes.principal, needs="admin:read:principals", answers=PrincipalAnswer),
         AuthRoute(
@@ -184,7 +190,11 @@ class _Routes:
         access = await self._accounts.access_of(caller, details.principal)
         used = await self._key_used(request, caller)
         answer = PrincipalAnswer.of(
-            details, roles=access.roles, scopes=caller.scopes, key_scopes=used.scopes if used else None
+            details,
+            roles=access.roles,
+            scopes=caller.scopes,
+            key_scopes=used.scopes if used else None,
+            current=session_in(caller.credential),
         )
         return respond(request, answer)
 
@@ -196,18 +206,30 @@ class _Routes:
         return respond(request, ScopesAnswer(sorted(roles), sorted(caller.scopes), caller.user, caller.user_group))
 
     async def logout(self, request: Request) -> Response:
-        """Delete the cookies. Tokens and keys stay valid: revoke the session or the key."""
+        """End the session of the access token, or of the refresh token in the body, and delete the cookies. An API key
+        stays valid: revoke it if it is not needed any more.
+        """
         drop_cookies(request)  # first, because a page cannot delete the cookie of a key that has expired
-        await self._caller(request)
+        body = await json_body(request, LogoutRequest, is_required=False)
+        if body.refresh_token is None:
+            caller = await self._caller(request)
+            uuid, user = session_in(caller.credential), caller.sign_in_name
+        else:  # enough without an access token, which may have expired
+            session = await self._accounts.sessions.of_refresh_token(body.refresh_token)
+            uuid, user = session.uuid, await self._name_of(session.principal)
+        if uuid:
+            await self._accounts.sessions.revoke(uuid)
+            audit_sign_in(request, "sign out", "accepted", user=user, credential=session_name(uuid))
         return respond(request, {})
 
     async def principals(self, request: Request) -> Response:
         """All users who have ever signed in."""
         caller = await self._caller(request, "admin:read:principals")
+        current = session_in(caller.credential)
         answers: list[PrincipalAnswer] = []
         for details in await self._database.all_details():
             access = await self._accounts.access_of(caller, details.principal)
-            answers.append(PrincipalAnswer.of(details, roles=access.roles, scopes=access.scopes))
+            answers.append(PrincipalAnswer.of(details, roles=access.roles, scopes=access.scopes, current=current))
         return respond(request, answers)
 
     async def principal(self, request: Request) -> Response:
@@ -218,7 +240,8 @@ class _Routes:
         if details is None:
             raise NoSuchRoute(f"Principal {given} does not exist or insufficient permissions.")
         access = await self._accounts.access_of(caller, details.principal)
-        return respond(request, PrincipalAnswer.of(details, roles=access.roles, scopes=access.scopes))
+        current = session_in(caller.credential)
+        return respond(request, PrincipalAnswer.of(details, roles=access.roles, scopes=access.scopes, current=current))
 
     async def _caller(self, request: Request, scope: str | None = None) -> Caller:
         caller = await self._accounts.caller(request)

@@ -87,8 +87,8 @@ class Sessions:
             raise no_role(principal.identities[0].identity.id if principal is not None else "this user")
         return self._tokens(session, principal, access)
 
-    async def refresh(self, refresh_token: str) -> Tokens:
-        """Return new tokens for a refresh token.
+    async def of_refresh_token(self, refresh_token: str) -> SessionRecord:
+        """Return the session to which a refresh token belongs.
 
         Raises
         ------
@@ -106,6 +106,17 @@ class Sessions:
         session = await self._database.session(claims.sid)
         if session is None or session.revoked or session.expires <= now:
             raise NotSignedIn(SESSION_EXPIRED)
+        return session
+
+    async def refresh(self, refresh_token: str) -> Tokens:
+        """Return new tokens for a refresh token.
+
+        Raises
+        ------
+        NotSignedIn
+            The token is not valid, its session has ended, or its user has no role any more.
+        """
+        session = await self.of_refresh_token(refresh_token)
         principal = await self._database.principal(session.principal)
         if principal is not None:
             for known in principal.identities:
@@ -114,7 +125,7 @@ class Sessions:
         access = await self._identities.access(principal) if principal is not None else None
         if principal is None or access is None:
             raise NotSignedIn(_REVOKED)
-        await self._database.session_used(session.uuid, now=now)
+        await self._database.session_used(session.uuid, now=self._clock())
         return self._tokens(session, principal, access)
 
     async def revoke(self, uuid: str) -> None:

@@ -101,10 +101,15 @@ async def test_administrators_see_everybody(either):
     assert (await done(either.whoami(api_key=made["secret"])))["uuid"] == ada["uuid"]
 
 
-async def test_after_logging_out_requests_are_not_signed(either):
+async def test_logging_out_ends_the_session_and_requests_are_not_signed(either):
     await done(either.login("ada", password="of-ada-1815"))
+    token, refresh_token = either.auth_key
     assert await done(either.logout()) == {}
     assert either.auth_key is None
+    with pytest.raises(either.HTTPClientError, match="Session has expired"):
+        await done(either.session_refresh(refresh_token=refresh_token))
+    with pytest.raises(either.HTTPClientError):
+        await done(either.whoami(token=token))
 
 
 def test_the_only_provider_need_not_be_named(users_door):

@@ -66,6 +66,8 @@ def test_a_password_is_asked_for_and_a_key_is_kept(qs, typed, users_door, bare_s
     assert stat.S_IMODE(kept_keys.path().stat().st_mode) == 0o600
     qs("add count([det1])")
     assert qs("queue")[0]["user"] == "ada"
+    (session,) = bare_shell.user_ns["RM"].whoami()["sessions"]
+    assert session["revoked"]  # only the key stays
 
 
 def test_the_kept_key_signs_in_the_next_session(qs, typed, users_door, bare_shell):

@@ -419,6 +419,46 @@ async def test_logging_out_deletes_the_cookies_also_of_a_key_that_has_expired(de
     assert await ada.post("/auth/logout") == {}
 
 
+@pytest.mark.parametrize("with_access_token", [True, False])
+async def test_logging_out_ends_the_session_and_no_other_one(desk, caplog, with_access_token):
+    tokens, others = await desk.tokens("ada"), await desk.tokens("ada")
+    holder = desk.with_header(f"Bearer {tokens['access_token']}")
+    (session,) = [each for each in (await holder.get("/auth/whoami"))["sessions"] if each["current"]]
+    caplog.set_level(logging.INFO, "bluesky_qs.door.audit")
+    if with_access_token:
+        assert await holder.post("/auth/logout") == {}
+    else:
+        assert await desk.nobody.post("/auth/logout", json={"refresh_token": tokens["refresh_token"]}) == {}
+    expired = "Session has expired. Please re-authenticate."
+    refresh = {"refresh_token": tokens["refresh_token"]}
+    assert await holder.get("/instruments", 401) == expired
+    assert await desk.nobody.post("/auth/session/refresh", 401, json=refresh) == expired
+    assert await desk.nobody.post("/auth/logout", 401, json=refresh) == expired
+    await desk.with_header(f"Bearer {others['access_token']}").get("/instruments")
+    (line,) = audit_lines(caplog)
+    assert (line["user"], line["method"], line["result"]) == ("ada", "sign out", "accepted")
+    assert line["credential"] == f"session {session['uuid'].replace('-', '')}"
+
+
+async def test_logging_out_with_a_key_leaves_the_key_and_the_sessions(desk):
+    ada = await desk.user("ada")
+    holder = await desk.with_key(ada)
+    assert await holder.post("/auth/logout", json={}) == {}
+    await holder.get("/instruments")
+    await ada.get("/instruments")
+
+
+async def test_whoami_marks_the_session_of_the_request(desk):
+    first, second = await desk.user("ada"), await desk.user("ada")
+    current = []
+    for ada in (first, second):
+        sessions = (await ada.get("/auth/whoami"))["sessions"]
+        current += [each["uuid"] for each in sessions if each["current"]]
+    assert len(set(current)) == len(current) == len(sessions) == 2
+    holder = await desk.with_key(first)
+    assert [each["current"] for each in (await holder.get("/auth/whoami"))["sessions"]] == [False, False]
+
+
 async def test_answers_are_messagepack_for_those_who_accept_it(desk):
     ada = await desk.user("ada")
     response = await ada.http.get("/api/auth/scopes", headers={"Accept": "application/x-msgpack"})
