@@ -110,7 +110,7 @@ def test_devices_that_can_be_read_are_completed(informed, offered, text, some):
         ("%qs add count([det1], num=", []),
         ("%qs add count([det1], md=", []),
         ("%qs add scan(", []),  # it has no parameters
-        ("%qs add count() --front --", ["--md", "--for"]),
+        ("%qs add count() --front --", ["--dry-run", "--md", "--for"]),
         ("%qs add count() --md a=1 --a", ["--at", "--after"]),
         ("%qs add count([det1]) sc", ["scan"]),
         ("%qs add RE(count([de", ["det1"]),
