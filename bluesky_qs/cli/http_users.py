@@ -346,15 +346,16 @@ def _users_file(options: Any) -> "UsersFile":
 
 
 def _settings(options: Any) -> "SignInSettings":
-    from bluesky_qs.config.files import sections  # noqa: PLC0415 - help needs none of it
+    from bluesky_qs.door.configuration import known_sections  # noqa: PLC0415 - help needs none of it
     from bluesky_qs.door.signin.settings import read_sign_in  # noqa: PLC0415
 
     if not options.config:
         return read_sign_in({}, os.environ)
     try:
-        return read_sign_in(sections(options.config, os.environ), os.environ)
+        return read_sign_in(known_sections(options.config, os.environ), os.environ)
     except ConfigError as error:
-        raise ConfigError(f"{options.config}: {error.message.removeprefix(f'{options.config}: ')}") from None
+        named = "" if options.config in error.message else f"{options.config}: "
+        raise ConfigError(f"{named}{error.message}") from None
 
 
 def _owner(settings: "SignInSettings", options: Any) -> "Identity":

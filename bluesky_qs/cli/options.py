@@ -24,6 +24,8 @@ HELP = """\
       --ca-file FILE                certificates to trust in place of those of
                                     the system
   -k, --lock-key KEY                key to use while the manager is locked
+      --user NAME                   your name (or QSERVER_USER); over HTTP, the
+                                    user whose kept key is used
       --user-group GROUP            user group whose permissions apply
                                     (or QSERVER_USER_GROUP)
   -t, --timeout SECONDS             how long to wait for a reply, default 2
@@ -51,6 +53,7 @@ class Options:
     api_key_file: str | None = None
     ca_file: str | None = None
     lock_key: str | None = None
+    user: str | None = None
     user_group: str | None = None
     timeout: float | None = None
     json: bool = False
@@ -71,6 +74,7 @@ _NAMES = {
     "--ca-file": "ca_file",
     "-k": "lock_key",
     "--lock-key": "lock_key",
+    "--user": "user",
     "--user-group": "user_group",
     "-t": "timeout",
     "--timeout": "timeout",

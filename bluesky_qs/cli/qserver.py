@@ -91,6 +91,12 @@ def _request(command: ParsedCommand, options: Options) -> ExitCode:
         return ExitCode.REFUSED if isinstance(error, NoLockKeyError) else ExitCode.USAGE
     except RequestTimeoutError as error:
         print(error, file=sys.stderr)
+        uri = os.environ.get("QSERVER_HTTP_SERVER_URI")
+        if uri and options.http is None:
+            print(
+                f"qserver used 0MQ. For the HTTP server in QSERVER_HTTP_SERVER_URI: qserver --http {uri} …",
+                file=sys.stderr,
+            )
         return ExitCode.NO_ANSWER
     except HTTPRequestError as error:
         print(error, file=sys.stderr)
@@ -172,7 +178,7 @@ def _client(options: Options) -> REManagerAPI:
         zmq_info_addr=options.info_addr,
         zmq_encoding=options.encoding,
         timeout_recv=options.timeout,
-        user=os.environ.get("QSERVER_USER") or _USER,
+        user=options.user or os.environ.get("QSERVER_USER") or _USER,
         user_group=options.user_group,
         request_fail_exceptions=False,
     )
@@ -186,7 +192,7 @@ def _http_client(server_uri: str, options: Options) -> REManagerAPI:
         http_server_uri=server_uri,
         http_ca_file=options.ca_file,
         timeout=options.timeout,
-        user=os.environ.get("QSERVER_USER") or _USER,
+        user=options.user or os.environ.get("QSERVER_USER") or _USER,
         request_fail_exceptions=False,
     )
     if warning := exposed_key_file(options.api_key_file):
@@ -194,7 +200,7 @@ def _http_client(server_uri: str, options: Options) -> REManagerAPI:
     if options.api_key_file:
         client.set_authorization_key(api_key=key_in_file(options.api_key_file))
     elif client.auth_method is AuthorizationMethods.NONE:
-        client.set_authorization_key(api_key=kept_keys.key_for(client.settings.address))
+        client.set_authorization_key(api_key=kept_keys.key_for(client.settings.address, options.user))
     return client
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -243,7 +244,7 @@ def _kind(status: int, reason: str, response: Answer, settings: HTTPSettings) ->
     if status >= _SERVER:
         return HTTPServerError, f"The HTTP server at {uri} failed with status {status}{_colon(reason)}. See its log."
     messages: dict[int, tuple[type[HTTPError], str]] = {
-        _UNAUTHORIZED: (NotSignedInError, _sign_in(uri, reason)),
+        _UNAUTHORIZED: (NotSignedInError, _sign_in(settings, reason)),
         _TIMEOUT: (ServiceTimeoutError, f"The service behind {uri} does not answer. It may be busy; try again."),
         _TOO_LARGE: (HTTPClientError, f"The request is too large for {uri}{_colon(reason)}. Send it in several parts."),
         _TOO_MANY: (HTTPClientError, f"Too many requests to {uri}{_colon(reason)}. {_again(response)}"),
@@ -252,13 +253,15 @@ def _kind(status: int, reason: str, response: Answer, settings: HTTPSettings) ->
     return messages.get(status, (HTTPClientError, f"{status}: {reason or 'the server refused the request'}"))
 
 
-def _sign_in(uri: str, reason: str) -> str:
+def _sign_in(settings: HTTPSettings, reason: str) -> str:
+    uri = settings.server_uri
     # Our server's reason for a request without credentials is meant for people who write HTTP requests by hand.
     why = "" if reason.startswith("Not signed in") else _colon(reason)
     if reason.startswith(_NO_ROLE):  # signing in again does not help
         return f"Not signed in at {uri}{why}."
+    ca_file = f" --ca-file {shlex.quote(settings.ca_file)}" if settings.ca_file else ""
     return (
-        f"Not signed in at {uri}{why}. Sign in with %qs connect {uri}, with RM.login(…), or with an API key "
+        f"Not signed in at {uri}{why}. Sign in with %qs connect {uri}{ca_file}, with RM.login(…), or with an API key "
         "(--api-key-file FILE, or QSERVER_HTTP_SERVER_API_KEY)."
     )
 

@@ -62,8 +62,8 @@ def key_for(server_uri: str, user: str | None = None) -> str | None:
         verb = "keeps" if len(kept) == 1 else "keep"
         raise UnclearKeyError(
             f"{f'{named} keeps no key' if named else 'It is not clear whose key to use'} for {server_uri}; {others} "
-            f"{verb} one. Set QSERVER_USER to the user whose key you want, sign in with %qs connect {server_uri} "
-            "--user NAME, or give --api-key-file FILE"
+            f"{verb} one. Set QSERVER_USER, or --user NAME of qserver, to the user whose key you want, sign in with "
+            f"%qs connect {server_uri} --user NAME, or give --api-key-file FILE"
         )
     return next(iter(kept.values()), None)
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import structs
 
 from bluesky_qs.client.settings import settings as connection
-from bluesky_qs.config import files
+from bluesky_qs.config import files, schema
 from bluesky_qs.door.settings import ServiceSettings
 from bluesky_qs.door.signin import settings as sign_in
 from bluesky_qs.errors import ConfigError
@@ -94,19 +94,43 @@ def read(path: str | None, environ: Mapping[str, str]) -> Configuration:
     """
     if path is None:
         return Configuration()
-    sections = files.sections(path, environ)
-    for name, value in sections.items():
-        if name not in _SECTIONS:
-            hint = did_you_mean(nearest(name, _SECTIONS, 1)) or f"; known sections are: {', '.join(_SECTIONS)}"
-            raise ConfigError(f"Unknown section {name!r} in {path}{hint}")
-        for key in value if isinstance(value, dict) else ():
-            if advice := _UNSUPPORTED.get(f"{name}.{key}"):
-                raise ConfigError(f"{name}.{key} in {path} is not supported: {advice}")
+    sections = known_sections(path, environ)
     return Configuration(
         uvicorn=_converted(sections.get("uvicorn") or {}, Uvicorn, "uvicorn", path),
         services=_services(sections, path),
         allow_origins=_converted(sections.get("allow_origins") or [], tuple[str, ...], "allow_origins", path),
         sign_in={name: value for name, value in sections.items() if name in sign_in.SECTIONS},
+    )
+
+
+def known_sections(path: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the sections of a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or has an unknown section or an unsupported key. The message names it.
+    """
+    sections = files.sections(path, environ)
+    for name, value in sections.items():
+        if name not in _SECTIONS:
+            raise _unknown_section(name, sections, path)
+        for key in value if isinstance(value, dict) else ():
+            if advice := _UNSUPPORTED.get(f"{name}.{key}"):
+                raise ConfigError(f"{name}.{key} in {path} is not supported: {advice}")
+    return sections
+
+
+def _unknown_section(name: str, sections: Mapping[str, Any], path: str) -> ConfigError:
+    if name not in schema.SECTIONS:
+        hint = did_you_mean(nearest(name, _SECTIONS, 1)) or f"; known sections are: {', '.join(_SECTIONS)}"
+        return ConfigError(f"Unknown section {name!r} in {path}{hint}")
+    http = sections.get("http")
+    named = http.get("config") if isinstance(http, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    advice = f" It names that one: {named}" if named else ""
+    return ConfigError(
+        f"{path} is the configuration file of the service: it has the section {name!r}. Give the configuration file of "
+        f"the HTTP door instead.{advice}"
     )
 
 

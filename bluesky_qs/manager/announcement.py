@@ -6,7 +6,8 @@ from bluesky_qs.plan_queue.queue import PlanQueue
 
 def summary(queue: PlanQueue, lock: LockBook) -> str:
     """``20 items in the queue, 3 in the history; loop mode; locked by root (environment, queue): note``."""
-    parts = [f"{len(queue)} items in the queue, {queue.history_size} in the history"]
+    queued = len(queue)
+    parts = [f"{queued} {'item' if queued == 1 else 'items'} in the queue, {queue.history_size} in the history"]
     modes = [name for name, on in (("loop", queue.mode.loop), ("ignore_failures", queue.mode.ignore_failures)) if on]
     if modes:
         parts.append(f"modes on: {', '.join(modes)}")

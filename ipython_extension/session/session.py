@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError
+from bluesky_qs.client.http_failures import NotAuthorizedError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.documents import is_number
 from bluesky_qs.errors import NotFound, QSError
@@ -329,6 +330,9 @@ class Session:
         try:
             # Reloaded, because otherwise the client would fetch the status first.
             plans, devices = self.rm.plans_allowed(reload=True), self.rm.devices_allowed(reload=True)
+        except NotAuthorizedError as error:
+            error.add_note("Without the lists of plans and devices, %qs cannot add, change or run a plan.")
+            raise
         except RequestFailedError:
             return (self.rm, *_versions(status)), KnownNames({}, {})
         # Only if the service lists functions; without a status, the next one shows whether it does.

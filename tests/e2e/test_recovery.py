@@ -172,7 +172,7 @@ def test_the_log_has_the_state_in_which_the_service_starts(new_service, startup_
     service.stop()
     service.restart()
     locked = service.do("lock_info")["lock_info"]["time_str"]
-    shown = f"1 items in the queue, 0 in the history; modes on: loop; queue locked by root at {locked}: realigning\n"
+    shown = f"1 item in the queue, 0 in the history; modes on: loop; queue locked by root at {locked}: realigning\n"
     service.wait_shown(shown)
 
 

@@ -125,6 +125,18 @@ def test_a_mistake_in_the_configuration_is_named_with_the_file(run, configured):
     assert (code != 0, f"{configured}: Section 'access'" in error, "did you mean 'rules'" in error) == (True,) * 3
 
 
+def test_the_configuration_of_the_service_is_refused_and_names_that_of_the_door(run, configured):
+    configured.write_text("network: {zmq_control_addr: 'tcp://*:60615'}\nhttp: {config: /etc/http.yml}")
+    code, _, error = run("user", "list")
+    assert code == 78
+    assert error == (
+        f"Error: {configured} is the configuration file of the service: it has the section 'network'. Give the "
+        "configuration file of the HTTP door instead. It names that one: /etc/http.yml\n"
+    )
+    configured.write_text("operation: {}")
+    assert run("key", "list")[2].endswith("Give the configuration file of the HTTP door instead.\n")
+
+
 def test_help_is_shown_without_the_packages_of_the_door(run):
     assert "passwd" in run("user", "--help", config=False)[1]
     assert "--expires" in run("key", "new", "--help", config=False)[1]

@@ -193,6 +193,13 @@ def test_messagepack_and_group_are_options(new_manager, qserver):
     assert service.asked("plans_allowed") == [{"user_group": "test_user"}]
 
 
+def test_the_user_of_items_is_an_option(qs_manager, qserver, monkeypatch):
+    monkeypatch.setenv("QSERVER_USER", "ada")
+    for options in ((), ("--user", "grace")):
+        qserver("-a", qs_manager.control, *options, "queue", "add", "plan", '{"name": "count", "args": [["det1"]]}')
+    assert [asked["user"] for asked in qs_manager.asked("queue_item_add")] == ["ada", "grace"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -43,6 +43,26 @@ def test_the_key_that_the_prompt_keeps_is_used(asked, http_door, monkeypatch):
     assert asked("status", key=False) == ExitCode.SUCCESS
 
 
+def test_a_user_chooses_among_the_kept_keys(asked, capsys, new_http_door, qs_manager, monkeypatch):
+    monkeypatch.setattr(kept_keys, "_keyring", lambda: None)
+    door = new_http_door(qs_manager, users=True)
+    for name, password in {"ada": "of-ada-1815", "olga": "of-olga-1888"}.items():
+        with REManagerAPI(http_server_uri=door.url) as manager:
+            manager.login(name, password=password)
+            kept_keys.keep(door.url, manager.apikey_new(expires_in=900)["secret"], name)
+    assert run(["--http", door.url, "--user", "olga", "queue", "clear"]) == ExitCode.REFUSED
+    assert "You may not use queue_clear" in capsys.readouterr().err
+    assert run(["--http", door.url, "--user=ada", "queue", "clear"]) == ExitCode.SUCCESS
+    assert run(["--http", door.url, "--user", "bob", "status"]) == ExitCode.USAGE
+    assert f"bob keeps no key for {door.url}; only ada, olga keep one" in capsys.readouterr().err
+
+
+def test_without_an_answer_over_0mq_the_variable_for_http_is_named(capsys, clean_environment, monkeypatch):
+    monkeypatch.setenv("QSERVER_HTTP_SERVER_URI", "https://beamline.example")
+    assert run(["-a", "tcp://127.0.0.1:9", "-t", "0.1", "status"]) == ExitCode.NO_ANSWER
+    assert "qserver --http https://beamline.example …" in capsys.readouterr().err
+
+
 def test_a_key_file_that_others_can_read_is_a_warning(asked, capsys, monkeypatch, tmp_path):
     assert asked("status") == ExitCode.SUCCESS
     assert capsys.readouterr().err == ""

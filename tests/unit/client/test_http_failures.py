@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import bluesky_qs.aio
 from bluesky_qs.client import http_calls
-from bluesky_qs.client.http_failures import HTTPRequestError, unreachable
+from bluesky_qs.client.http_failures import HTTPRequestError, refusal, unreachable
 from bluesky_qs.client.http_settings import http_settings
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.wire.info import CONSOLE
@@ -27,6 +28,16 @@ NGINX = "<html><center>The plain HTTP request was sent to HTTPS port</center></h
 
 async def done(value):
     return await value if inspect.isawaitable(value) else value
+
+
+def test_the_way_to_sign_in_has_the_certificates_that_were_given(tmp_path):
+    ca_file = tmp_path / "my ca.pem"
+    ca_file.touch()
+    settings = http_settings(server_uri="https://x", ca_file=str(ca_file))
+    error = refusal(httpx.Response(401, json={"detail": "Not signed in. Send a key"}), settings, {"method": "status"})
+    assert str(error).startswith(
+        f"Not signed in at https://x. Sign in with %qs connect https://x --ca-file '{ca_file}', "
+    )
 
 
 def fails(address, sentence, **options):
@@ -173,6 +184,12 @@ def test_a_certificate_of_an_unknown_authority_is_refused_until_its_file_is_give
     message = str(fails(encrypted.url, "is not trusted: self-signed certificate"))
     assert "--ca-file FILE" in message
     with REManagerAPI(http_server_uri=encrypted.url, http_ca_file=str(certificate)) as manager:
+        assert manager.status()["msg"] == "encrypted"
+
+
+def test_the_variable_for_certificates_is_enough(encrypted, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with REManagerAPI(http_server_uri=encrypted.url) as manager:
         assert manager.status()["msg"] == "encrypted"
 
 

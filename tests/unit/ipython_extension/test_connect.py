@@ -177,6 +177,19 @@ def test_whoever_may_read_the_status_without_a_sign_in_is_told_how_to_sign_in(qs
     assert "with the shared key (group primary)" in text(qs("connect --sign-in"))
 
 
+def test_without_the_lists_of_plans_the_refusal_says_that_nothing_can_be_added(qs, typed, users_door, bare_shell):
+    typed.update({"Password of ada": "of-ada-1815"})
+    qs(f"connect {users_door.url} --user ada")
+    manager = bare_shell.user_ns["RM"]
+    made = manager.apikey_new(expires_in=900, scopes=["read:status", "read:queue", "write:queue:edit"])
+    manager.set_authorization_key(api_key=made["secret"])
+    with pytest.raises(
+        HTTPClientError, match="may not use plans_allowed: that needs the scope read:resources"
+    ) as caught:
+        qs("add count([det1])")
+    assert caught.value.__notes__ == ["Without the lists of plans and devices, %qs cannot add, change or run a plan."]
+
+
 def test_a_wrong_password_changes_nothing(qs, typed, users_door, qs_manager, bare_shell):
     typed.update({"Password of ada": "wrong"})
     with pytest.raises(HTTPClientError, match="Incorrect username or password") as caught:
