@@ -39,6 +39,17 @@ def keys_for(server_uri: str) -> dict[str, str]:
     return _read().get(server_uri, {})
 
 
+def servers() -> list[str]:
+    """Return the servers with keys in the file. A keyring does not list them.
+
+    Raises
+    ------
+    ConfigError
+        Other users can read the file with the keys.
+    """
+    return sorted(_read())
+
+
 def key_for(server_uri: str, user: str | None = None) -> str | None:
     """Return the kept key for a server; None if there is none.
 

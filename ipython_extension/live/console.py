@@ -10,6 +10,8 @@ from bluesky_qs.client.sync import REManagerAPI
 _PAGE = 1000
 #: Log lines of the service itself.
 _OF_THE_SERVICE = re.compile(r"^\[[A-Z] [^\]\n]* bluesky_qs\.[^\]\n]*\][^\n]*\n", re.MULTILINE)
+#: Log lines about requests of anybody to the HTTP door.
+_OF_THE_DOOR = re.compile(r"^\[[A-Z] [^\]\n]* bluesky_qs\.door\.audit\][^\n]*\n?", re.MULTILINE)
 
 
 class ConsoleTail:
@@ -41,9 +43,9 @@ class ConsoleTail:
         return fresh
 
     def read(self) -> str:
-        """Return all output up to now."""
+        """Return all output up to now, without the audit log of the HTTP door."""
         self.new()
-        return self.text
+        return _OF_THE_DOOR.sub("", self.text)
 
     def last_line(self) -> str:
         """Return the last line that is not empty."""

@@ -110,6 +110,22 @@ def sign_out(client: REManagerAPI, user: str) -> str:
     return f"Signed out: {done} the key {f'of {user} ' if len(kept) > 1 and user else ''}for {uri}."
 
 
+def only_server() -> str | None:
+    """The server that has kept keys; None if there is none.
+
+    Raises
+    ------
+    ConfigError
+        There are several.
+    """
+    servers = kept_keys.servers()
+    if len(servers) > 1:
+        raise ConfigError(
+            f"Keys are kept for {', '.join(servers)}. Say for which one: %qs connect {servers[0]} --sign-out"
+        )
+    return servers[0] if servers else None
+
+
 def _with_kept_key(client: REManagerAPI, wish: Wish) -> Wish:
     """Use the key of the user in the line. If there are several keys and no user, ask."""
     kept = kept_keys.keys_for(client.settings.address)

@@ -89,7 +89,10 @@ def explain(error: QSError, session: Session) -> str:
     method = str(error.request.get("method")) if isinstance(error, RequestFailedError) else ""
     line = " ".join(text.split())
     if isinstance(error, RequestTimeoutError):
-        return line.replace(_SETS_ADDRESS, "(To use a service elsewhere: %qs connect HOST:PORT.)")
+        return line.replace(
+            _SETS_ADDRESS,
+            "(To use a service elsewhere: %qs connect HOST:PORT, or %qs connect https://… for an HTTP server.)",
+        )
     if lead := _OF_BATCHES.get(method):
         line = f"{lead}: {_BATCH.sub('', line)}".replace(": Plan '", ": plan '")
     if locked := _LOCKED.search(text):

@@ -96,9 +96,10 @@ def _gone(session: Session, end: Callable[[], object], ending: str) -> ReplyView
 def _failure(session: Session, console: ConsoleTail) -> NotDone:
     """The reason why the environment did not open, from the service's report or the console."""
     report = _report(session)
-    trace = str(report.get("traceback") or "") or _last_traceback(console.read())
+    text = console.read()
+    trace = str(report.get("traceback") or "") or _last_traceback(text)
     message = report.get("message") or (trace.splitlines()[-1] if trace else "")
-    detail = trace or "\n".join(console.text.strip().splitlines()[-_LINES:])
+    detail = trace or "\n".join(text.strip().splitlines()[-_LINES:])
     return NotDone(full_sentence(f"The environment could not be opened{f': {message}' if message else ''}"), detail)
 
 

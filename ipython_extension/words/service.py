@@ -63,6 +63,8 @@ def connect(session: Session, line: Line) -> View:
 
 
 def _connected_to(session: Session, address: str | None, options: dict[str, Any], line: Line) -> View:
+    if "sign-out" in options and address is None and not session.settings.uses_http():
+        address = connecting.only_server()
     if is_http(address) if address else session.settings.uses_http():
         return _connected_over_http(session, address, options, line)
     if others := options.keys() - {"user", "group", "info"}:

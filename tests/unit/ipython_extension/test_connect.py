@@ -97,6 +97,21 @@ def test_signing_in_again_replaces_the_key_and_signing_out_revokes_it(qs, typed,
     assert caught.value.__notes__ == [f"Nothing has changed: %qs still uses {users_door.url}, not signed in."]
 
 
+def test_signing_out_without_a_connection_takes_the_only_server_with_a_key(qs, typed, users_door, qs_manager):
+    with pytest.raises(UsageError, match="--sign-out needs the address of an HTTP server"):
+        qs("connect --sign-out")
+    typed.update({"Password of ada": "of-ada-1815"})
+    qs(f"connect {users_door.url} --user ada")
+    qs(f"connect {qs_manager.control}")
+    kept_keys.keep("https://other.example", "ab" * 36)
+    with pytest.raises(errors.ConfigError, match=rf"Keys are kept for {users_door.url}, https://other\.example\. Say"):
+        qs("connect --sign-out")
+    kept_keys.forget("https://other.example")
+    assert text(qs("connect --sign-out")) == f"Signed out: revoked the key for {users_door.url}."
+    assert keys() == {}
+    assert "queue" in text(qs(""))  # still over 0MQ
+
+
 def test_two_users_of_an_account_keep_their_keys_apart(qs, typed, users_door, bare_shell):
     typed.update({"Password of ada": "of-ada-1815"})
     qs(f"connect {users_door.url} --user ada")

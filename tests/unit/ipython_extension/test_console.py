@@ -40,4 +40,5 @@ def test_the_tail_of_a_client_is_what_is_printed_from_now_on(qs_manager):
         qs_manager.say("one\n")
         qs_manager.say("two\n")
         assert tail.new() == "one\ntwo\n"
+        qs_manager.say('[I 2026-11-30 08:00:00 bluesky_qs.door.audit] {"user":"ada","method":"environment_open"}\n')
         assert tail.last_line() == "two"

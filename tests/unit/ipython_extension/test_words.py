@@ -360,7 +360,8 @@ def test_silence_at_the_usual_address_names_connect(shell, capsys, monkeypatch):
     monkeypatch.setenv("QSERVER_ZMQ_CONTROL_ADDRESS", "tcp://127.0.0.1:9")
     shell.run_line_magic("config", "QSMagics.timeout = 0.05")
     shell.run_cell("%qs status")
-    assert "%qs connect HOST:PORT" in " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "%qs connect HOST:PORT, or %qs connect https://… for an HTTP server" in shown
 
 
 def test_connecting_elsewhere_changes_nothing_without_an_answer(shell, qs, qs_manager):

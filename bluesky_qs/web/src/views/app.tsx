@@ -6,6 +6,7 @@ import { useContext, useEffect } from "preact/hooks";
 import { Model } from "../model/model";
 import type { SignIn } from "../source/sign_in";
 import type { Source } from "../source/source";
+import { refusal } from "../words/permitted";
 import { planProgress, stateMark } from "../words/status";
 import { ConsoleView } from "./console";
 import { HistoryView } from "./history";
@@ -61,20 +62,40 @@ export function App({ signIn, newSource }: { signIn: SignIn; newSource: () => So
     return () => removeEventListener("hashchange", change);
   }, []);
   useSignalEffect(() => {
-    const isIn = signIn.me.value !== null;
+    const me = signIn.me.value;
     const open = model.peek();
-    if (isIn && !open) model.value = new Model(newSource());
-    if (!isIn && open) {
+    if (me && !open && !refusal(me)) model.value = new Model(newSource());
+    if (!me && open) {
       open.close();
       model.value = null;
     }
   });
   if (!isResumed.value) return <p class="alone">{problem.value || "Connecting …"}</p>;
-  if (model.value === null) return <SignInView signIn={signIn} />;
+  if (model.value === null) {
+    const reason = signIn.me.value && refusal(signIn.me.value);
+    return reason ? <NotPermitted signIn={signIn} reason={reason} /> : <SignInView signIn={signIn} />;
+  }
   return (
     <WithModel model={model.value}>
       <Page signIn={signIn} />
     </WithModel>
+  );
+}
+
+/** What somebody sees who may not see the queue: the reason, and the way out. */
+function NotPermitted({ signIn, reason }: { signIn: SignIn; reason: string }) {
+  return (
+    <>
+      <header>
+        <b>Queue</b>
+        <SignedIn signIn={signIn} />
+      </header>
+      <main>
+        <p class="alone" role="alert">
+          {reason}
+        </p>
+      </main>
+    </>
   );
 }
 
@@ -96,7 +117,6 @@ function Page({ signIn }: { signIn: SignIn }) {
 }
 
 function Header({ signIn }: { signIn: SignIn }) {
-  const me = signIn.me.value;
   return (
     <header>
       <b>Queue</b>
@@ -107,14 +127,23 @@ function Header({ signIn }: { signIn: SignIn }) {
           </a>
         ))}
       </nav>
-      <span class="me">
+      <SignedIn signIn={signIn}>
         <LiveDot />
-        <span class="who">{me?.user === "UNAUTHENTICATED_SINGLE_USER" ? "shared key" : (me?.user ?? "")}</span>
-        <button type="button" class="quiet" onClick={() => void signIn.signOut()}>
-          Sign out
-        </button>
-      </span>
+      </SignedIn>
     </header>
+  );
+}
+
+function SignedIn({ signIn, children }: { signIn: SignIn; children?: preact.ComponentChildren }) {
+  const user = signIn.me.value?.user ?? "";
+  return (
+    <span class="me">
+      {children}
+      <span class="who">{user === "UNAUTHENTICATED_SINGLE_USER" ? "shared key" : user}</span>
+      <button type="button" class="quiet" onClick={() => void signIn.signOut()}>
+        Sign out
+      </button>
+    </span>
   );
 }
 

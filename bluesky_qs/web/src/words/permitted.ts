@@ -1,0 +1,13 @@
+/** Whether somebody may see what the page shows. */
+
+/** The scopes without which the page has nothing to show. */
+const NEEDED = ["read:status", "read:monitor", "read:queue"];
+
+/** Why somebody may not see the queue; empty if they may. */
+export function refusal({ roles, scopes }: { roles: string[]; scopes: string[] }): string {
+  const missing = NEEDED.filter((scope) => !scopes.includes(scope));
+  if (missing.length === 0) return "";
+  const who = roles.length > 0 ? `Your sign-in (role ${roles.join(", ")})` : "Your sign-in";
+  const advice = "Ask the administrator of the server for a role that may, such as observer.";
+  return `${who} may not see the queue, because it lacks ${missing.join(" and ")}. ${advice}`;
+}
