@@ -91,15 +91,15 @@ def sign_out(client: REManagerAPI, user: str) -> str:
         Several users keep a key.
     """
     uri = client.settings.address
+    if not user and client.auth_method is AuthorizationMethods.TOKEN:
+        client.logout()
+        return f"Signed out: ended the session at {uri}."
     kept = kept_keys.keys_for(uri)
     if not user:
         in_use = [name for name, key in kept.items() if key == client.auth_key]
         user = next(iter(in_use or kept), "")
         if not in_use and len(kept) > 1:
             raise ConfigError(f"{kept_keys.names(kept)} keep a key for {uri}. Say whose to forget: --user NAME")
-    if client.auth_method is AuthorizationMethods.TOKEN:
-        client.logout()
-        return f"Signed out at {uri}."
     if user not in kept:
         return f"No key is kept for {uri}."
     key = kept[user]

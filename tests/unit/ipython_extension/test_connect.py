@@ -9,7 +9,7 @@ from IPython.lib.pretty import pretty
 
 from bluesky_qs import errors
 from bluesky_qs.client import kept_keys
-from bluesky_qs.client.http_failures import HTTPClientError
+from bluesky_qs.client.http_failures import HTTPClientError, HTTPTimeoutError
 from bluesky_qs.client.sync import REManagerAPI
 
 
@@ -95,6 +95,29 @@ def test_signing_in_again_replaces_the_key_and_signing_out_revokes_it(qs, typed,
     with pytest.raises(errors.QSError) as caught:
         qs("connect http://127.0.0.1:9")
     assert caught.value.__notes__ == [f"Nothing has changed: %qs still uses {users_door.url}, not signed in."]
+
+
+def test_without_a_key_of_its_own_signing_out_ends_the_session(qs, typed, users_door, bare_shell, monkeypatch):
+    def refuse(*_args, **_options):
+        raise HTTPClientError("no keys here")
+
+    monkeypatch.setattr(REManagerAPI, "apikey_new", refuse)
+    typed.update({"Password of ada": "of-ada-1815"})
+    assert "Signed in for this session only" in text(qs(f"connect {users_door.url} --user ada"))
+    _, refresh_token = bare_shell.user_ns["RM"].auth_key
+    assert text(qs("connect --sign-out")) == f"Signed out: ended the session at {users_door.url}."
+    with pytest.raises(HTTPClientError, match="Session has expired"):
+        bare_shell.user_ns["RM"].session_refresh(refresh_token=refresh_token)
+
+
+def test_a_session_that_cannot_be_ended_does_not_lose_the_key(qs, typed, users_door, monkeypatch):
+    def fail(_self):
+        raise HTTPTimeoutError("no answer")
+
+    monkeypatch.setattr(REManagerAPI, "logout", fail)
+    typed.update({"Password of ada": "of-ada-1815"})
+    assert "could not end the session of your sign-in" in text(qs(f"connect {users_door.url} --user ada"))
+    assert [*keys()[users_door.url]] == ["ada"]
 
 
 def test_signing_out_without_a_connection_takes_the_only_server_with_a_key(qs, typed, users_door, qs_manager):

@@ -57,6 +57,19 @@ test("a session that cannot be renewed ends with a sentence", async () => {
   expect(sessionStorage.length).toBe(0);
 });
 
+test("signing out names the session to the door and forgets it", async () => {
+  answers["auth/provider/site/token"] = [200, tokens("first", 900)];
+  const signIn = new SignIn("http://door/api");
+  await signIn.withPassword("site", "ada", "pw", true);
+  const sent = vi.spyOn(globalThis, "fetch");
+  await signIn.signOut();
+  const [address, options] = sent.mock.calls.at(-1) ?? [];
+  expect(address).toBe("http://door/api/auth/logout");
+  expect(options?.body).toBe('{"refresh_token":"refresh-first"}');
+  expect(signIn.me.value).toBe(null);
+  expect(localStorage.length).toBe(0);
+});
+
 test("a wrong key is refused and not kept", async () => {
   answers["auth/scopes"] = [401, { detail: "Invalid API key" }];
   const signIn = new SignIn("http://door/api");

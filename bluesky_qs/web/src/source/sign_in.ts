@@ -72,9 +72,13 @@ export class SignIn {
   }
 
   async signOut(): Promise<void> {
+    const kept = this.kept;
     const headers = await this.headers().catch(() => ({}));
+    const session = this.kept ?? kept;
+    const body = JSON.stringify(session && "refresh" in session ? { refresh_token: session.refresh } : {});
     this.forget("");
-    await fetch(`${this.base}/auth/logout`, { method: "POST", headers: { ...headers, ...csrf() } }).catch(() => null);
+    const options = { method: "POST", headers: { ...headers, ...csrf(), "Content-Type": "application/json" }, body };
+    await fetch(`${this.base}/auth/logout`, options).catch(() => null);
   }
 
   /** The header of a request. Raises `NotSignedIn` if the session cannot be renewed, or `Unreachable`. */
