@@ -6,6 +6,8 @@ from typing import Any
 Event = Mapping[str, Any]
 
 _STOP = "queue_stop_pending_changed"
+#: States of the manager while the queue runs.
+_RUNNING = ("starting_queue", "executing_queue", "paused")
 
 
 def pending_sentence(events: Sequence[Event], me: str) -> str:
@@ -14,22 +16,38 @@ def pending_sentence(events: Sequence[Event], me: str) -> str:
     return f"The queue stops after this plan{f', as {who} requested' if who else ''} (%qs stop cancel cancels it)."
 
 
+def has_request(events: Sequence[Event]) -> bool:
+    """Whether the latest event about a stop is a request. A pending stop is in the status before its event is here."""
+    return next((event["enabled"] for event in reversed(events) if event["type"] == _STOP), False)
+
+
 def stopped_sentence(events: Sequence[Event], me: str, again: str) -> str:
-    """Report why the queue has stopped; empty if neither a stop item nor a request is the reason.
+    """Report why the idle queue has stopped; empty if neither a stop item nor a request is the reason.
 
     ``events`` are those of the service, oldest first; ``me`` is the name of the user, and ``again`` the sentence about
     starting the queue again.
+
+    The status may show the end before the event that reports it is stored. The event of the reason is always stored
+    first, so it is the latest one then.
     """
-    states = [at for at, event in enumerate(events) if event["type"] == "environment_changed"][-2:]
-    pair = 2
-    if len(states) < pair or events[states[1]]["manager_state"] != "idle":
+    states = [at for at, event in enumerate(events) if event["type"] == "environment_changed"]
+    last = states[-1] if states else -1
+    if not states or events[last]["manager_state"] in _RUNNING:
+        return _reason(events, me, again) if states else ""
+    if events[last]["manager_state"] != "idle":
         return ""
-    if events[states[0]]["manager_state"] not in ("starting_queue", "executing_queue", "paused"):
-        return ""
-    for at in range(states[1] - 1, -1, -1):
+    if sentence := _reason(events[last + 1 :], me, again, earlier=events[: last + 1]):
+        return sentence
+    has_run = len(states) > 1 and events[states[-2]]["manager_state"] in _RUNNING
+    return _reason(events[:last], me, again) if has_run else ""
+
+
+def _reason(events: Sequence[Event], me: str, again: str, earlier: Sequence[Event] = ()) -> str:
+    """The sentence, if the latest of these events is a stop; ``earlier`` ones may name who requested it."""
+    for at in range(len(events) - 1, -1, -1):
         event = events[at]
         if event["type"] == _STOP:
-            who = _requester(events[:at], me)
+            who = _requester([*earlier, *events[:at]], me)
             why = f"{who} requested it" if who else "a stop was requested"
             return f"The queue has stopped, because {why}. {again}"
         if event["type"] in ("item_started", "item_ended"):

@@ -24,7 +24,7 @@ from ipython_extension.shown.status_text import (
     reason,
     starts_again,
 )
-from ipython_extension.shown.stop_text import Event, pending_sentence, stopped_sentence
+from ipython_extension.shown.stop_text import Event, has_request, pending_sentence, stopped_sentence
 from ipython_extension.shown.tables import length_of_time, moment, ranges
 
 #: States of a RunEngine after a pause, while the service still reports the pause.
@@ -128,6 +128,8 @@ class _PendingStop:
         if uid and status.get("queue_stop_pending"):
             if self._uid is None:
                 latest = self._wait.patiently(lambda: events(self._session)) or ()
+                if latest and not has_request(latest):
+                    return  # the event with the name is about to be stored: look again at the next status
                 self._wait.put(pending_sentence(latest, self._session.rm.user))
             self._uid = uid
         else:

@@ -106,3 +106,38 @@ def test_a_stop_before_the_environment_was_reopened_is_no_reason(qs, opened):
     opened.do("environment_close")
     opened.wait_idle()
     assert "has stopped" not in pretty(qs("wait"))
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+def test_the_reason_is_reported_before_the_service_has_stored_the_event_of_the_end(qs, running, missing):
+    """The events that the queue runs and that it is idle are stored after the reason, and may be late."""
+    stop(running, user="ada")
+    running.worker.proceed()
+    running.wait_idle()
+    stored = running.do("events_get")
+    reason = max(at for at, event in enumerate(stored["events"]) if event["type"] == "queue_stop_pending_changed")
+    kept = stored["events"][: reason + 1]
+    if missing > 1:
+        kept = [event for event in kept if event.get("manager_state") not in ("starting_queue", "executing_queue")]
+    running.answers["events_get"] = {**stored, "events": kept}
+    shown = " ".join(pretty(qs("wait")).split())
+    assert "The queue has stopped, because you requested it. %qs start starts it again." in shown
+
+
+def test_a_pending_stop_is_reported_with_the_right_name_when_its_event_is_late(qs, running, printed, at_looks):
+    running.do("queue_stop", user="grace")
+    running.do("queue_stop_cancel")
+    early = running.do("events_get")
+    running.do("queue_stop", user="ada")
+    running.answers["events_get"] = early
+    at_looks(
+        None,
+        lambda _: running.answers.pop("events_get"),
+        None,
+        lambda _: any("stops after" in text for text in printed),
+        lambda _: running.worker.proceed(),
+    )
+    qs("wait")
+    assert [text for text in printed if "stops after" in text] == [
+        "The queue stops after this plan, as you requested (%qs stop cancel cancels it)."
+    ]
