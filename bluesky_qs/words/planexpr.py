@@ -108,7 +108,10 @@ _NOT_THIS = f"{_ONLY}, not this expression: assign the value to a variable and w
 _REFUSED: dict[type[ast.AST], str] = {
     ast.Call: f"{_ONLY}, not function calls: assign the result to a variable and write $name",
     ast.Attribute: f"{_ONLY}, not attributes: assign the value to a variable and write $name",
-    ast.Subscript: f"{_ONLY}, not subscripts: assign the value to a variable and write $name",
+    ast.Subscript: (
+        f"{_ONLY}, not subscripts: assign the value to a variable and write $name, or instead of a loop over a table "
+        "write --for TABLE and $column"
+    ),
     ast.Set: "A set cannot be sent; {name} stands for the value of a variable of this session",
     ast.JoinedStr: f"{_ONLY}, not f-strings: assign the text to a variable and write $name",
     ast.Lambda: "A function cannot be sent",

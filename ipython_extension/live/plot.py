@@ -140,7 +140,8 @@ class LivePlot:
                 chart = self._open.pop(id(run))
                 if self._drawn.pop(id(run), None) is None:
                     fields = ", ".join(map(one_line, chart.y))
-                    self.without_numbers.append(f"{chart.name} has no numbers to plot: {fields}")
+                    of = f": {fields}" if fields else ""
+                    self.without_numbers.append(f"{chart.name} has no numbers to plot{of}")
             case _:
                 pass
 

@@ -4,10 +4,10 @@ import re
 import textwrap
 from collections.abc import Container, Mapping, Sequence
 
+from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.words.forms import QSERVER
 from bluesky_qs.words.helptext import summary
 from ipython_extension.shown.display import View
-from ipython_extension.typed.line import hint
 from ipython_extension.words.vocabulary import CELLS, WORDS, PromptCommand
 
 _COLUMN = 30
@@ -56,6 +56,8 @@ _MEANT = {
     "output": "log",
     "upload": "push",
 }
+#: Commands that end a plan or an environment, or drop items.
+_LOSES = ("destroy", "clear", "kill", "abort", "halt", "rm", "close")
 _QUEUE, _CODE, _SERVICE = "Change the queue", "Run code in the worker", "The service"
 #: Sections of the help, and the modules whose commands they list.
 _SECTIONS: Mapping[str, Sequence[str]] = {
@@ -146,7 +148,13 @@ def unknown(name: str, plans: Container[str] = ()) -> str:
     if plan and plan[0] in plans:
         return f"Unknown %qs command {plan[0]!r}; it is a plan: %qs add {plan[0]}(…) queues it"
     first_words = [*WORDS, *(form.words[0] for form in QSERVER.forms)]
-    return f"Unknown %qs command {name!r}{hint(name, first_words, meant=_MEANT) or '; %qs help lists all commands'}"
+    if name in _MEANT:
+        near = [_MEANT[name]]
+    else:
+        # A command that loses work is suggested only if it is the nearest one.
+        first, *others = nearest(name, first_words) or [""]
+        near = [each for each in (first, *(other for other in others if other not in _LOSES)) if each]
+    return f"Unknown %qs command {name!r}{did_you_mean(near) or '; %qs help lists all commands'}"
 
 
 def _entry(term: str, meaning: str, width: int) -> str:

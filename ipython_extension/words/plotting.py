@@ -128,5 +128,5 @@ def _ended(session: Session, canvas: Any, fields: list[str], uid: str | None) ->
 def _nothing(session: Session, uid: str | None, what: str) -> str:
     if uid is None:
         return f"Nothing is running, and the last plan has no {what}"
-    item = session.seen_item(uid)
+    item = session.seen_item(uid) or session.ended_item(uid)
     return f"{plan_text(item, session.known()) if item else 'This plan'} has no {what}"

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+from IPython.core.error import UsageError
+
 from bluesky_qs.client.failures import RequestFailedError, UnsupportedParameterError, failure
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
@@ -204,8 +206,11 @@ def edit(session: Session, line: Line) -> Changed:
 
 def _edit_several(session: Session, line: Line, tokens: Sequence[LineWord], items: Sequence[Item]) -> Changed:
     known = session.known()
+    has_values = line.more()
     changed, _ = _with_values(session, line, tokens, items, options={}, command="edit")
     if all(new == old for new, old in zip(changed, items, strict=True)):
+        if has_values:
+            raise UsageError("Nothing would change: all of these plans have these values already")
         raise line.fault("Expected NAME=VALUE with a new value")
     try:
         reply = session.rm.queue_item_update_batch(changed, expected=list(items))

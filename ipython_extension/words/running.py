@@ -33,6 +33,7 @@ _PAUSING = "the plan is pausing (then %qs resume or %qs abort)"
 _WILL_PAUSE = "the plan will pause at its next checkpoint"
 _STOPS_AT_ONCE = "The first item is a stop item, which stops the queue at once"
 #: A duration with its unit; the beginning of a uid has no such end.
+_APART = re.compile(r"\d+(?:\.\d*)?(s|secs?|seconds?|m|min|mins|minutes?|h|hours?)", re.IGNORECASE)
 _SECONDS = re.compile(r"[\d.]+(s|m|min|h)")
 _RUNNING = ("starting_queue", "executing_queue")
 
@@ -178,7 +179,10 @@ def wait_for(session: Session, line: Line) -> View:
     if tokens and _SECONDS.fullmatch(tokens[-1].text):  # %qs wait 5m
         options.setdefault("timeout", line.seconds(tokens.pop()))
     if len(tokens) > 1:
-        raise line.fault("wait takes one item", tokens[1].start)
+        apart = "".join(token.text for token in tokens[-2:])
+        short = re.sub(r"(?i)(\d)(s|m|h)[a-z]*$", r"\1\2", apart)
+        meant = f". Write a time limit without a blank: {short.lower()}" if _APART.fullmatch(apart) else ""
+        raise line.fault(f"wait takes one item{meant}", tokens[1].start)
     timeout = options.get("timeout")
     if not tokens:
         return queue_ended(session, timeout)

@@ -12,8 +12,8 @@ from ipython_extension.typed.line import Line, Options, hint
 
 #: Maximum of characters of a plan to quote, and of plans of a cell whose errors are listed.
 _QUOTED, _MOST_LISTED = 60, 3
-#: A variable in braces inside of a text, perhaps with a format.
-_IN_TEXT = re.compile(r"\{([^\W\d]\w*)(?:![rsa])?(?::[^{}]*)?\}")
+#: A variable inside of a text: in braces, perhaps with a format, or after a dollar sign.
+_IN_TEXT = re.compile(r"\{([^\W\d]\w*)(?:![rsa])?(?::[^{}]*)?\}|\$([^\W\d]\w*)")
 _LEAD = "Plan validation failed: "
 
 
@@ -54,11 +54,12 @@ def notes_on_text(items: Sequence[Item], variables: Mapping[str, Any]) -> list[s
     """Notes on texts that look as if they should contain a variable of the session."""
     notes: dict[str, str] = {}
     for text in _texts([[item.get(key) for key in ("args", "kwargs", "meta")] for item in items]):
-        name = next((name for name in _IN_TEXT.findall(text) if name in variables), None)
-        if name is not None:
+        found = next((each for each in _IN_TEXT.finditer(text) if (each[1] or each[2]) in variables), None)
+        if found is not None:
+            formatted = text if found[1] else text.replace(found[0], f"{{{found[2]}}}")
             notes[text] = (
-                f"The text {text!r} stays as it is: {{{name}}} is not replaced. "
-                f"For its value, use a variable: label = f{text!r}, then $label."
+                f"The text {text!r} stays as it is: {found[0] if found[2] else f'{{{found[1]}}}'} is not replaced. "
+                f"For its value, use a variable: label = f{formatted!r}, then $label."
             )
     return list(notes.values())
 

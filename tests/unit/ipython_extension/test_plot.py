@@ -161,6 +161,12 @@ def test_a_plot_made_of_text_shows_axes_and_points_and_no_gaps(monkeypatch):
     assert plot.figures == [[text]]
 
 
+def test_a_run_without_any_field_has_a_whole_sentence(paper):
+    plot = LivePlot(paper)
+    feed(plot, *begin(along=None), event(1), STOP)
+    assert Drawn(plot).text(80) == "Scan 7 has no numbers to plot."
+
+
 def test_a_run_without_numbers_has_no_empty_frame_but_a_sentence(paper):
     plot = LivePlot(paper)
     feed(plot, *begin("det"), event(1, motor=0.0, det=None), event(2, motor=1.0, det=float("nan")))

@@ -36,6 +36,18 @@ def test_a_plan_without_points_says_so(qs, measured):
         qs("table -1")
 
 
+def test_an_older_plan_without_points_is_named_like_the_newest(qs, measured):
+    """Also if no table of the history was shown before."""
+    with pytest.raises(QSError, match=r"count\(.*\) has no readings to plot"):
+        qs("plot -1")
+    measured.worker.on_plan("count")
+    measured.add("count", ["det1"])
+    measured.do("queue_start")
+    measured.wait_idle()
+    with pytest.raises(QSError, match=r"count\(.*\) has no readings to plot"):
+        qs("plot -2")
+
+
 def test_the_table_of_a_plan_shows_its_points_and_is_a_list_of_them(qs, measured):
     table = qs("table 0")
     heading, *lines = table.text(80).splitlines()

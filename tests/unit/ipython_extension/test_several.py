@@ -105,3 +105,11 @@ def test_a_failed_plan_that_is_back_is_queued_again_only_if_it_is_changed(qs, op
     assert first(qs("redo 0-1")) == "Queued 1 plan at position 1. 1 plan of these were back in the queue already."
     qs("redo 1 num=5")
     assert nums(opened) == [1, 0, 5]
+
+
+def test_an_edit_of_several_that_changes_nothing_says_so(qs, six):
+    qs("edit 3-5 num=7")
+    with pytest.raises(UsageError, match="Nothing would change: all of these plans have these values already"):
+        qs("edit 3-5 num=7")
+    with pytest.raises(UsageError, match="Expected NAME=VALUE"):
+        qs("edit 3-5")

@@ -17,7 +17,7 @@ def complaint(qs, line):
     ("line", "message"),
     [
         ("add count([motor.setpont])", "There is no device or plan 'motor.setpont' (did you mean 'motor.setpoint'?)"),
-        ('add count([det1]) --md sample={i["name"]}', "Only arithmetic is evaluated here, not subscripts"),
+        ('add count([det1]) --md sample={i["name"]}', "write --for TABLE and $column"),
         ("add scan([det1], motor, 0, {2 * i.pi}, 3)", "Only arithmetic is evaluated here, not attributes"),
         ("add count([det1]) --md sample=loop i", "Put text with blanks in quotes"),
         ("add count([det1]) -md sample=1", "Unknown option -md (did you mean '--md'?)"),
@@ -130,6 +130,16 @@ def test_a_variable_in_braces_inside_of_text_is_not_replaced_and_a_note_says_so(
     assert added[0]["meta"] == {"sample": "loop {i}"}
     assert "{i} is not replaced" in " ".join(pretty(added).split())
     assert "{i} is not replaced" in added.html()
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_variable_with_a_dollar_sign_inside_of_text_is_not_replaced_and_a_note_says_so(shell, qs):
+    shell.user_ns["i"] = 3
+    added = qs('add count([det1]) --md sample="S # $i"')
+    assert added[0]["meta"] == {"sample": "S # $i"}
+    printed = " ".join(pretty(added).split())
+    assert "$i is not replaced. For its value, use a variable: label = f'S # {i}', then $label." in printed
+    assert "replaced" not in pretty(qs('add count([det1]) --md price="5 $nobody"'))
 
 
 @pytest.mark.usefixtures("opened")
