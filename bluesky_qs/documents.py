@@ -155,4 +155,13 @@ def _dimensions(start: Doc) -> list[tuple[list[str], str]]:
 
 
 def _hinted(descriptor: Doc, device: str) -> list[str]:
-    return names(mapping(mapping(descriptor.get("hints")).get(device)).get("fields"))
+    """The fields that the hints of a device name, or its own if none of the hinted ones exists.
+
+    In the second case, numbers are preferred to images and the like.
+    """
+    hinted = names(mapping(mapping(descriptor.get("hints")).get(device)).get("fields"))
+    keys = mapping(descriptor.get("data_keys"))
+    if not hinted or any(field in keys for field in hinted):
+        return hinted
+    own = [field for field in names(mapping(descriptor.get("object_keys")).get(device)) if field in keys]
+    return [field for field in own if is_number(keys[field])] or own

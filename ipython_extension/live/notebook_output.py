@@ -22,12 +22,13 @@ _STYLES = {"heading": "opacity:0.6", **COLORS}
 #: the kernel does. A notebook that was saved in the middle of a wait shows it for so long when it is drawn again, and
 #: never if it is not trusted, because styles do not count there.
 _BAR_STYLE = (
-    "<style>.qs-progress{display:block!important;"
+    "<style>.qs-progress{display:flex!important;"
     "animation:qs-gone 4s step-end forwards}"
     "@keyframes qs-gone{to{visibility:hidden;height:0}}</style>"
 )
-#: The bar and its text stay on one line.
-_BAR_LINE = "display:none;white-space:pre;overflow:hidden;text-overflow:ellipsis"
+#: The bar and its text stay on one line. In a narrow window the plan is shortened, not what follows it.
+_BAR_LINE = "display:none;white-space:pre;overflow:hidden"
+_SHORTENED, _WHOLE = "flex:0 1 auto;min-width:4em;overflow:hidden;text-overflow:ellipsis", "flex:none"
 
 
 class Notebook:
@@ -109,7 +110,8 @@ def _line_html(line: Line | Row) -> str:
 
 
 def _bar_html(bar: Bar) -> str:
-    progress = f'<progress value="{bar.done:.3f}" max="1"></progress> ' if bar.done is not None else ""
+    done = f'<progress style="{_WHOLE}" value="{bar.done:.3f}" max="1"></progress>' if bar.done is not None else ""
     # The time in the text also renews the bar each second, when nothing else changes.
-    words = html.escape(bar.words(_WIDTH, time.time()))
-    return f'{_BAR_STYLE}<div style="{_BAR_LINE}" class="qs-progress">{progress}{words}</div>'
+    title, rest = map(html.escape, bar.words(_WIDTH, time.time()))
+    words = f'<span style="{_SHORTENED}">{" " if done else ""}{title}</span><span style="{_WHOLE}">  {rest}</span>'
+    return f'{_BAR_STYLE}<div style="{_BAR_LINE}" class="qs-progress">{done}{words}</div>'

@@ -233,6 +233,12 @@ class Session:
             self._follow(back)
         return shown
 
+    def place_is_named(self, items: Sequence[Item]) -> None:
+        """Let positions refer to this queue, because a message names a position in it. The plan that ran stays -1."""
+        ran = self._ran
+        self._queue_is_seen(items)
+        self._ran = ran
+
     def _follow(self, requeued: Mapping[str, Requeued]) -> None:
         """Let the positions of items that ran refer to the requeued items, which have other uids."""
         for shown in (self._queue, self._grown):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bluesky_qs.error_text import safe
 from ipython_extension.shown import times_text
 from ipython_extension.shown.colors import colored
-from ipython_extension.shown.tables import cells, length_of_time, moment, plural, ranges, shortened
+from ipython_extension.shown.tables import cells, length_of_time, moment, plural, ranges, shortened, wrapped
 
 _EXIT_STATUSES = ("completed", "stopped", "failed", "aborted", "halted")
 #: Columns of the reason why a plan failed.
@@ -103,18 +103,25 @@ class Bar(NamedTuple):
         title = cells(self.title) if self.is_wait else _TITLE
         return self._line(width, bar if title + len(bar) + len(details) + 4 <= width else "", details)
 
-    def words(self, width: int, now: float) -> str:
-        """One line without the bar, with times of day, so it stays true when somebody reads it later."""
+    def words(self, width: int, now: float) -> tuple[str, str]:
+        """The title and the rest of one line without the bar.
+
+        It has times of day, so it stays true when somebody reads it later.
+        """
         end = f"end at about {moment(now + self.left, now)}" if self.left is not None else ""
         lead = f"At {moment(now, now)}: "
-        return lead + self._line(width - len(lead), "", self._with(end))
+        rest = self._with(end)
+        return f"{lead}{self._title(width - len(lead) - len(rest))}", rest
 
     def _with(self, more: str) -> str:
         return "  ".join(part for part in (self.details, more) if part)
 
     def _line(self, width: int, bar: str, details: str) -> str:
         tail = "  ".join(part for part in (bar, details) if part)
-        return f"{shortened(self.title, max(width - len(tail) - 2, _TITLE))}  {tail}".rstrip()
+        return f"{self._title(width - len(tail))}  {tail}".rstrip()
+
+    def _title(self, width: int) -> str:
+        return shortened(self.title, max(width - 2, _TITLE))
 
 
 class PlanProgress(NamedTuple):
@@ -183,8 +190,11 @@ def last_sentence(item: Mapping[str, Any], plan: str, width: int) -> str:
     why = f": {reason(result)}" if has_failed(item) and reason(result) else ""
     who = f" by {result['ended_by']}" if result.get("ended_by") else ""
     tail = f" {result.get('exit_status')}{who}{ended}{scans}{why}"
-    sentence = shortened(f"Last: {shortened(plan, max(width - len(tail) - 6, 32))}{tail}", 2 * width)
-    return colored(sentence, str(result.get("exit_status")))
+    whole = f"Last: {shortened(plan, max(width - len(tail) - 6, 32))}{tail}"
+    sentence = shortened(whole, 2 * width)
+    if sentence.endswith("…") and not whole.endswith("…"):
+        sentence = f"{sentence.rpartition(' ')[0]} …"  # cut between words
+    return colored(wrapped(sentence, width), str(result.get("exit_status")))
 
 
 def queue_stopped(status: Mapping[str, Any], last: Mapping[str, Any], me: str) -> str:

@@ -233,7 +233,11 @@ def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_bef
 
 
 def place_again(session: Session, where: Mapping[str, Any]) -> str:
-    """The place of the plan with this state, if it was requeued."""
-    uid = where.get("requeued_as")
-    back = find_by_uid(uid, session.rm.queue_get(reload=True)) if uid else None
+    """The place of the plan with this state, if it was requeued. Positions refer to this queue from now on."""
+    if not (uid := where.get("requeued_as")):
+        return ""
+    queue = session.rm.queue_get(reload=True)
+    back = find_by_uid(uid, queue)
+    if back and back.position is not None:
+        session.place_is_named(queue["items"])
     return back.place if back else ""

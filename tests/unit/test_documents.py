@@ -84,3 +84,20 @@ def test_numbers_that_json_has_not_are_put_back():
     assert (data["b"], data["c"]) == (-math.inf, 1.5)
     assert document["data"]["a"] is None
     assert with_numbers({"name": "event", "doc": document})["doc"] == document
+
+
+def test_a_device_whose_hints_name_no_field_that_exists_is_shown_by_its_own_fields():
+    number, image = {"dtype": "number", "shape": []}, {"dtype": "array", "shape": [5, 5]}
+    keys = {"motor": number, "motor_setpoint": number, "det": number, "det_image": image}
+    descriptor = {
+        "data_keys": keys,
+        "object_keys": {"motor": ["motor", "motor_setpoint"], "det": ["det", "det_image"]},
+        "hints": {"motor": {"fields": ["nomotor"]}, "det": {"fields": ["nofield"]}},
+    }
+    assert hinted_fields(descriptor) == ["motor", "motor_setpoint", "det"]
+    assert Dimensions({"motors": ["motor"]}).fields(descriptor) == (["motor", "motor_setpoint"], ["det"])
+
+
+def test_a_device_whose_hints_are_empty_is_not_shown():
+    descriptor = {**DESCRIPTOR, "hints": {"motor": {"fields": ["motor"]}, "det": {"fields": []}}}
+    assert hinted_fields(descriptor) == ["motor"]

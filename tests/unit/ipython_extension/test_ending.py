@@ -62,6 +62,18 @@ def test_a_plan_that_was_ended_is_told_with_its_place_and_that_the_queue_has_sto
     assert shown == f"{sentence} The queue has stopped. %qs start starts it again."
 
 
+def test_the_place_in_the_message_about_an_aborted_plan_can_be_used(qs, opened):
+    opened.worker.on_plan("count", Wait())
+    opened.add("count", ["det1"])
+    opened.add("count", ["det2"])
+    qs("queue")
+    opened.do("queue_start")
+    opened.wait_until(lambda _: opened.worker.is_waiting)
+    assert "it is back at the front of the queue" in pretty(qs("abort"))
+    qs("rm 0")
+    assert [item["args"] for item in opened.do("queue_get")["items"]] == [[["det2"]]]
+
+
 def test_a_plan_that_is_finished_with_nothing_after_it_has_stopped_nothing(qs, running):
     assert pretty(qs("finish")) == "The plan is finished (its result is `stopped`)."
 

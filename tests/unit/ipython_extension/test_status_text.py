@@ -8,7 +8,14 @@ from IPython.lib.pretty import pretty
 from ipython_extension.shown import colors
 from ipython_extension.shown.catalogue import PlanView
 from ipython_extension.shown.display import StatusView
-from ipython_extension.shown.status_text import Bar, PlanProgress, progress_text, reason, status_sentence
+from ipython_extension.shown.status_text import (
+    Bar,
+    PlanProgress,
+    last_sentence,
+    progress_text,
+    reason,
+    status_sentence,
+)
 
 
 def running(events, total, *, elapsed, paused=0.0, state="executing_queue"):
@@ -154,3 +161,16 @@ def test_the_reason_of_a_failure_is_one_harmless_line(message, line):
 
 def test_a_reason_of_megabytes_does_not_fill_the_screen():
     assert len(reason({"msg": "ValueError: " + "x" * 1_000_000})) <= 1000
+
+
+def test_a_long_sentence_about_the_last_plan_is_cut_and_broken_between_words():
+    why = "the shutter of the beamline did not open although it was asked to open several times in a row by the plan"
+    item = {"result": {"exit_status": "failed", "msg": why, "time_stop": time.time(), "scan_ids": [1]}}
+    for width in range(40, 90):
+        shown = last_sentence(item, "scan([det1, det2], motor, -1, 1, num=11)", width)
+        lines = shown.split("\n")
+        assert all(len(line) <= width for line in lines)
+        whole = " ".join(lines)
+        words = why.split()
+        told = whole.partition("scan 1: ")[2].removesuffix(" …").split()
+        assert told == words[: len(told)]
