@@ -1,7 +1,7 @@
 """Waits for `run` and `wait`: until the queue or one item has ended, with reports on pauses and stops."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.client.info import item_state
@@ -236,7 +236,7 @@ def place_again(session: Session, where: Mapping[str, Any]) -> str:
     """The place of the plan with this state, if it was requeued. Positions refer to this queue from now on."""
     if not (uid := where.get("requeued_as")):
         return ""
-    queue = session.rm.queue_get(reload=True)
+    queue = cast("dict[str, Any]", session.rm.queue_get(reload=True))
     back = find_by_uid(uid, queue)
     if back and back.position is not None:
         session.place_is_named(queue["items"])
