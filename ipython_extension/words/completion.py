@@ -69,6 +69,8 @@ def _in_line(rest: str, session: Session) -> Offers:
     return Offers(offers.fragment, [*offers.offers, *others])
 
 
+#: Commands whose options are offered before a dash is typed.
+_OPTIONS_AT_ONCE = ("queue", "history")
 #: Words of qserver that the prompt has in a short form.
 _SHORTENED = {"lock": {"environment"}}
 
@@ -96,7 +98,9 @@ def _word(word: str, at: At) -> Offers:
     offers = [Offer(literal, "word") for literal in re.findall(r"(?<![A-Za-z])[a-z][a-z_]*\b", plain)]
     for kind in dict.fromkeys(re.findall(r"[A-Z]+", plain)):
         offers += KINDS[kind](at) if kind in KINDS else []
-    return fitting(at.fragment, offers)
+    # Commands that take options before anything else offer them at once.
+    options = _options(usage, at).offers if word in _OPTIONS_AT_ONCE and at.typed[-1:].isspace() else []
+    return fitting(at.fragment, [*offers, *options])
 
 
 def _option(usage: str, at: At) -> Offers | None:
@@ -300,7 +304,10 @@ def _plan(at: At) -> Offers:
         taken = {each["name"] for each in _positional(plan)[: len(arguments) - 1 - len(given)]}
         names = [each["name"] for each in plan.get("parameters") or () if _is_named(each)]
         named = [Offer(f"{name}=", "parameter") for name in names if name not in given | taken]
-        return Offers(fragment, [*fitting(fragment, named).offers, *offers.offers])
+        named = fitting(fragment, named).offers
+        # Motors, which only a place among *args can take, come before what can also be given by name.
+        is_next = parameter is not None and _kind(parameter) == "VAR_POSITIONAL"
+        return Offers(fragment, [*offers.offers, *named] if is_next else [*named, *offers.offers])
     return offers
 
 

@@ -57,7 +57,8 @@ def informed(qs, opened, plan):
         ("%qs where --", {"--watch"}),
         ("%qs que", {"queue"}),
         ("q = %qs hist", {"history"}),
-        ("%qs queue ", {"get", "add", "item", "mode"}),
+        ("%qs queue ", {"get", "add", "item", "mode", "-n", "--until"}),
+        ("%qs history ", {"--failed", "--search", "--plan", "-n"}),
         ("%qs re pause ", {"immediate", "deferred"}),
         ("%qs mode ", {"loop", "ignore_failures"}),
         ("%qs stop ", {"cancel"}),
@@ -171,6 +172,11 @@ def test_motors_are_offered_where_motors_are_expected_and_nothing_for_their_posi
     update(plans={"grid": {"name": "grid", "parameters": [PARAMETERS[0], args]}})
     qs("queue")
     assert offered("%qs add grid([det1], ") == ["motor"]
+    update(plans={"grid": {"name": "grid", "parameters": [PARAMETERS[0], args, {**PARAMETERS[2], "name": "num"}]}})
+    qs("queue")
+    assert offered("%qs add grid([det1], ") == ["motor", "num="]
+    update(plans={"grid": {"name": "grid", "parameters": [PARAMETERS[0], args]}})
+    qs("queue")
     assert offered("%qs add grid([det1], motor, ") == []
     assert offered("%qs add grid([det1], motor, -1, 1, m") == ["motor"]
 
