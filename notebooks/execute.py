@@ -136,6 +136,11 @@ _VARYING = [
     (re.compile(r"\b\d\d/\d\d/\d{4} |\b\d{4}-\d\d-\d\d "), ""),
     (re.compile(r"\b\d\d:\d\d(:\d\d([.,]\d+)?)?\b"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "DURATION"),
+    # Estimates follow an addition, so a table that is shown immediately may have them or not.
+    (re.compile(r" \((est\.|estimated:) DURATION\)"), ""),
+    (re.compile(r"[;,] (the queue is |queue )?done at (about )?TIME( or later)?"), ""),
+    (re.compile(r"; (one round: )?(about|at least) [^;\n]+ if started now"), ""),
+    (re.compile(r"\b(about|at least) (DURATION|\d+ min)(, at TIME( or later)?)?"), "queued"),
     (re.compile(r"\b\d+ plans? and \d+ devices?"), "NAMES"),  # releases of ophyd add some
     (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),
     (re.compile(r"[ \-─]{2,}"), "  "),

@@ -152,7 +152,7 @@ class HistoryView(Items):
         columns = {} if self.query.all_metadata else _differing(rows)
         if width is None:
             chosen = list(columns)[:_MOST]
-            table = self._with_columns({key: columns[key] for key in chosen}, everything)
+            table = self._with_columns({key: columns[key] for key in chosen}, everything, estimates=True)
             return table, _omitted(list(columns)[_MOST:])
         common = {key: texts for key, texts in columns.items() if len(rows) <= 3 * sum(map(bool, texts))}
         leaner = [everything, everything._replace(user=False), everything._replace(took=False, user=False)]
@@ -166,7 +166,11 @@ class HistoryView(Items):
         plain = next(each for each, of_these in tables.items() if of_these is table)
         chosen += _fitting({key: columns[key] for key in columns if key not in chosen}, table.spare(width))
         keys = [key for key in columns if key not in chosen]
-        return self._with_columns({key: columns[key] for key in chosen}, plain), _omitted(keys, plain.less(everything))
+        kept = {key: columns[key] for key in chosen}
+        table, longer = (self._with_columns(kept, plain, estimates=estimates) for estimates in (False, True))
+        # Estimates displace nothing.
+        has_room = longer.spare(width) >= 0 and longer.whole_rows(width) >= table.whole_rows(width)
+        return longer if has_room else table, _omitted(keys, plain.less(everything))
 
     def _frequent(self, columns: Mapping[str, Sequence[str]], width: int, plain: "_Columns") -> list[str]:
         """The keys of the columns, none of them wide, for which the table without them has room."""
@@ -176,21 +180,23 @@ class HistoryView(Items):
         narrow = {key: texts for key, texts in columns.items() if _needed(key, texts) <= _WIDEST}
         return _fitting(narrow, width - sum(widths) - _GAP * len(widths) + widths[1] - min(widths[1], _PLAN))
 
-    def _with_columns(self, columns: Mapping[str, Sequence[str]], plain: "_Columns") -> Table:
+    def _with_columns(
+        self, columns: Mapping[str, Sequence[str]], plain: "_Columns", *, estimates: bool = False
+    ) -> Table:
         """The table with these columns of metadata: a text for each row, by key."""
         names = ("ended", "started", *plain.of(">took", ">scan id", "user"))
         rows = [
-            self._row(at, item, tuple(texts[place] for texts in columns.values()), plain)
+            self._row(at, item, tuple(texts[place] for texts in columns.values()), plain, estimates=estimates)
             for place, (at, item) in enumerate(self.rows_by_number().items())
         ]
         return Table((">#", "plan", *columns, *names), rows, flexible=1)
 
-    def _row(self, number: int, item: Item, metadata: tuple[str, ...], plain: "_Columns") -> Row:
+    def _row(self, number: int, item: Item, metadata: tuple[str, ...], plain: "_Columns", *, estimates: bool) -> Row:
         result = item.get("result") or {}
         status = str(result.get("exit_status", ""))
         began, ended = result.get("time_start"), result.get("time_stop")
         took = length_of_time(ended - began) if began and ended else ""
-        if took and (expected := result.get("time_estimated")) is not None:
+        if estimates and took and (expected := result.get("time_estimated")) is not None:
             took += f" (est. {length_of_time(expected)})"
         row = (
             str(number),

@@ -20,7 +20,7 @@ async def dry_runs(driver, *items, seconds=60.0, for_each=60.0, excluded=(), car
     command = DryRun(uid, json.dumps(items).encode(), permissions, seconds, for_each, list(excluded), carried)
     await driver.ask(command)
     ended = await driver.wait(DryRunEnded, lambda report: report.uid == uid)
-    assert ended.refusal == ""
+    assert ended.refusal == "", ended.refusal
     assert len(ended.reports) == len(items)
     return [json.loads(report) for report in ended.reports], ended.carried
 

@@ -280,6 +280,7 @@ async def test_a_new_shadow_sees_what_a_function_has_changed(driver):
 
 
 async def test_a_dry_run_is_made_while_a_plan_runs(driver):
+    await dry_run(driver, "count", ["det1"])  # the shadow is there, which is made only between plans
     await run(driver, "waits")
     await driver.wait(StateChanged, lambda report: report.state.environment.value == "executing_plan")
     assert (await dry_run(driver, "count", ["det1"], num=3))["points"] == 3
