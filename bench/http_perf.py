@@ -231,7 +231,7 @@ def g_events(b, im, rep):
 
 @group("console", 3)
 def g_console(b, im, rep):
-    """Where the time of a console line goes, at 100 lines per second with 50 websockets."""
+    """Measure each step of a console line on its way to 50 websockets, at 100 lines per second."""
     with DoorService(b, im, "bench") as s:
         s.open_env()
         measure_console(b, im, s, 3 if b.o.quick else 8)
