@@ -20,7 +20,7 @@ def test_what_others_do_with_the_queue_is_on_the_page_by_events_alone(site, page
     first = site.add("count", ["det1"], num=3, meta={"sample": "S01"}, user="ada")
     second = site.add("scan", ["det"], "motor", -1, 1, 5)
     expect(calls(page)).to_have_text(["count([det1], num=3)", "scan([det], motor, -1, 1, 5)"])
-    expect(page.get_by_text("sample S01")).to_be_visible()
+    expect(page.get_by_role("listbox", name="Queue").get_by_text("sample S01")).to_be_visible()
     site.service.do("queue_item_move", uid=second, pos_dest="front")
     expect(calls(page)).to_have_text(["scan([det], motor, -1, 1, 5)", "count([det1], num=3)"])
     item = site.service.do("queue_item_get", uid=first)["item"] | {"kwargs": {"num": 4}}

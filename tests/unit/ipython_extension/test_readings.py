@@ -1,5 +1,8 @@
 """Reading devices at the prompt: tables, errors, and watching."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
@@ -22,7 +25,7 @@ MOTOR = {
 
 @pytest.fixture
 def three_tables(monkeypatch):
-    """Ends a watch with Ctrl-C after three tables."""
+    """Ends a watch with Ctrl-C after three tables; other threads keep their clock."""
     tables = []
 
     def sleep(_seconds):
@@ -30,7 +33,7 @@ def three_tables(monkeypatch):
         if len(tables) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(reading.time, "sleep", sleep)
+    monkeypatch.setattr(reading, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
 
 
 def test_a_reading_has_value_units_limits_and_time(qs, opened):
