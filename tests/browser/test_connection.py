@@ -1,7 +1,9 @@
 """What the page says when something is away, and that it is right again by itself."""
 
+import contextlib
 import re
 
+import psutil
 import pytest
 from playwright.sync_api import expect
 
@@ -12,6 +14,18 @@ def own_site(new_site):
     site = new_site()
     site.service.start()
     return site
+
+
+@contextlib.contextmanager
+def frozen_manager(service):
+    """The manager does not answer; it is replaced after this."""
+    supervisor = psutil.Process(service.process.pid)
+    supervisor.suspend()
+    service.find("bluesky_qs.manager").suspend()
+    try:
+        yield
+    finally:
+        supervisor.resume()
 
 
 def test_the_page_says_what_is_away_and_is_right_again_without_a_reload(own_site, new_page, findings, keep_picture):
@@ -30,10 +44,8 @@ def test_the_page_says_what_is_away_and_is_right_again_without_a_reload(own_site
     door.resume()
     expect(alert).to_be_hidden()
 
-    manager = own_site.service.find("bluesky_qs.manager")
-    manager.suspend()
-    expect(alert).to_contain_text("The service does not answer: what you see is from")
-    # The supervisor replaces it.
+    with frozen_manager(own_site.service):
+        expect(alert).to_contain_text("The service does not answer: what you see is from")
     expect(alert).to_be_hidden()
 
     assert own_site.service.stop() == 0
@@ -47,9 +59,8 @@ def test_the_page_says_what_is_away_and_is_right_again_without_a_reload(own_site
 
 def test_a_page_that_is_opened_while_the_service_is_away_begins_when_it_is_back(own_site, new_page):
     page = new_page()
-    manager = own_site.service.find("bluesky_qs.manager")
-    manager.suspend()
-    page.goto(own_site.link)
-    expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
+    with frozen_manager(own_site.service):
+        page.goto(own_site.link)
+        expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
     page.get_by_text("Idle, the environment is closed").wait_for()
     expect(page.get_by_role("alert")).to_be_hidden()

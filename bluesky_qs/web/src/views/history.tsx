@@ -18,11 +18,12 @@ export function HistoryPanel({ most }: { most?: number }) {
   useEffect(() => past.begin(), [past]);
   const items = most === undefined ? past.items.value : past.items.value.slice(0, most);
   const hasMore = past.hasOlder.value || items.length < past.items.value.length;
+  const reading = past.problem.value ? "" : "Reading …";
   return (
     <section class="history" aria-labelledby="history-title">
       <h2 id="history-title">
         {most === undefined ? "History" : "Last plans"}
-        <span>{past.isRead.value ? `${hasMore ? "the last " : ""}${countSentence(items)}` : "Reading …"}</span>
+        <span>{past.isRead.value ? `${hasMore ? "the last " : ""}${countSentence(items)}` : reading}</span>
       </h2>
       {past.problem.value && <p class="bad">✕ The history could not be read: {past.problem.value}</p>}
       {items.length > 0 && (
