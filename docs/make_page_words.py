@@ -17,7 +17,8 @@ from unittest.mock import patch
 
 import bluesky_qs
 from bluesky_qs.words.plantext import plan_text
-from ipython_extension.shown import status_text, tables
+from ipython_extension.shown import status_text, tables, times_text
+from ipython_extension.typed.calls import Call
 
 FILE = Path(bluesky_qs.__file__).parent / "web" / "src" / "words" / "prompt.json"
 
@@ -44,6 +45,8 @@ _IDLE: dict[str, Any] = {
     "input_pending": None,
     "lock": {"environment": False, "queue": False},
     "plan_queue_mode": {"loop": False, "ignore_failures": False},
+    "queue_end": None,
+    "queue_at_least": False,
 }
 _OPEN = {"worker_environment_exists": True, "worker_environment_state": "idle", "re_state": "idle"}
 _RUNNING = {**_OPEN, "manager_state": "executing_queue", "running_item_uid": "a", "re_state": "running"}
@@ -82,6 +85,9 @@ _STATES: list[dict[str, Any]] = [
     {**_RUNNING, **_progress(1, 10)},
     {**_RUNNING, **_progress(4, 10), "items_in_queue": 1, "queue_stop_pending": True},
     {**_RUNNING, **_progress(10, 10)},
+    {**_RUNNING, "items_in_queue": 2, "queue_end": NOW + 5400},
+    {**_RUNNING, "items_in_queue": 2, "queue_end": NOW + 86400, "queue_at_least": True},
+    {**_RUNNING, "queue_end": NOW + 60},
     {**_RUNNING, **_progress(7, None, began=4000.0)},
     {**_RUNNING, **_progress(208, 441, began=1600.0, time_paused=600.0)},
     {**_RUNNING, **_progress(2, 1000000, began=90000.0)},
@@ -110,6 +116,74 @@ _PLANS: list[dict[str, Any]] = [
 ]
 
 
+def _estimate(seconds: float | None, start: float | None = None, **more: Any) -> dict[str, Any]:
+    known = {"seconds": seconds, "low": seconds, "high": seconds, "at_least": False, "source": "walk", "reason": ""}
+    return {**known, "start": start, "start_at_least": False, **more}
+
+
+_ESTIMATES: list[dict[str, Any]] = [
+    _estimate(720.0, NOW + 9000),
+    _estimate(0.44, NOW + 86400),
+    _estimate(9.96, NOW + 60, start_at_least=True),
+    _estimate(59.4),
+    _estimate(59.6),
+    _estimate(3590.0),
+    _estimate(7500.0),
+    _estimate(180.0, NOW + 60, at_least=True),
+    _estimate(0.0, NOW + 60, at_least=True),
+    _estimate(None, NOW + 60, source="unknown", reason="The plan has not been looked at yet"),
+    _estimate(None, NOW + 60, low=200.0, at_least=True),
+    _estimate(None, NOW + 60, low=0.5, at_least=True),
+]
+_QUEUES: list[dict[str, Any]] = [
+    {"seconds": 7800.0, "low": 7000.0, "high": 8000.0, "at_least": False, "start": NOW, "end": NOW + 7800},
+    {"seconds": 300.0, "low": 300.0, "high": 300.0, "at_least": True, "start": NOW, "end": NOW + 300},
+    {"seconds": 50000.0, "low": 300.0, "high": 300.0, "at_least": False, "start": NOW, "end": NOW + 50000},
+    {"seconds": None, "low": None, "high": None, "at_least": False, "start": None, "end": None},
+]
+
+
+def _described(**kinds: str) -> dict[str, Any]:
+    about = {"args": "for each axis: motor, start, stop"} if "num" in kinds else {}
+    parameters = [
+        {"name": name, "kind": {"name": kind, "value": 0}, "description": about.get(name, "")}
+        for name, kind in kinds.items()
+    ]
+    return {"name": "p", "parameters": parameters}
+
+
+_ANY, _SPREAD, _NAMED, _REST = "POSITIONAL_OR_KEYWORD", "VAR_POSITIONAL", "KEYWORD_ONLY", "VAR_KEYWORD"
+_COUNT = _described(detectors=_ANY, num=_ANY, delay=_ANY, md=_NAMED)
+_SCAN = _described(detectors=_ANY, args=_SPREAD, num=_NAMED)
+_OWN = _described(first=_ANY, args=_SPREAD, last=_NAMED)
+_LOOSE = _described(args=_SPREAD, kwargs=_REST)
+#: Items, their plans, and the parameter to change.
+_EDITS: list[tuple[dict[str, Any], dict[str, Any], str, Any]] = [
+    ({"args": [["det1"]], "kwargs": {"num": 3}}, _COUNT, "num", 5),
+    ({"args": [["det1"], 3]}, _COUNT, "num", 5),
+    ({"args": [["det1"], 3]}, _COUNT, "delay", 0.5),
+    ({"args": [["det1"]]}, _COUNT, "nmu", 5),
+    ({"args": [["det1"], "motor", -1, 1, 5]}, _SCAN, "num", 9),
+    ({"args": [["det1"], "motor", -1, 1], "kwargs": {"num": 5}}, _SCAN, "num", 9),
+    ({"args": [["det1"], "motor", -1, 1]}, _SCAN, "num", 9),
+    ({"args": [["det1"], "motor", -1, 1, 5, 6]}, _SCAN, "num", 9),
+    ({"args": [["det1"], "motor", -1, 1, 5]}, _SCAN, "args", 9),
+    ({"args": [1, 2, 3]}, _OWN, "last", 4),
+    ({"args": [1, 2, "x"]}, _OWN, "last", 4),
+    ({"args": [1]}, _OWN, "last", 4),
+    ({"args": [1, 2]}, _OWN, "lsat", 4),
+    ({"args": [1, 2]}, _LOOSE, "any", 4),
+    ({"args": [1, "x"]}, _LOOSE, "any", 4),
+    ({"kwargs": {"any": 1}, "args": [2]}, _LOOSE, "any", 4),
+    ({"kwargs": {"any": 1}}, {"name": "unknown"}, "any", 4),
+]
+_HOW = [
+    {"is_running": True, "is_loop": False},
+    {"is_running": False, "is_loop": False},
+    {"is_running": False, "is_loop": True},
+]
+
+
 def text() -> str:
     """The content of the file."""
     with _at_noon_in_utc():
@@ -120,6 +194,10 @@ def text() -> str:
             "known": sorted(_KNOWN),
             "lengths": [[seconds, tables.length_of_time(seconds)] for seconds in _lengths()],
             "moments": [[epoch, tables.moment(epoch, NOW)] for epoch in (NOW - 5, NOW - 86400, NOW - 4e7)],
+            "clocks": [[epoch, times_text.clock(epoch)] for epoch in (NOW + 9000, NOW + 50000)],
+            "estimates": [{"estimate": each, "text": times_text.item_text(each)} for each in _ESTIMATES],
+            "queues": [_queue(each, **how) for each in _QUEUES for how in _HOW],
+            "edits": [_edit(*each) for each in _EDITS],
         }
     return json.dumps(examples, indent=1, ensure_ascii=False) + "\n"
 
@@ -133,6 +211,25 @@ def _state(changes: dict[str, Any]) -> dict[str, Any]:
         "sentence": _COMMANDS.sub("", sentence),
         "waiting": f"{waits[:1].upper()}{waits[1:].removesuffix('.')}." if waits else "",
     }
+
+
+def _edit(parts: dict[str, Any], plan: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
+    item = {"item_type": "plan", "name": plan["name"], **parts}
+    call = Call(item, plan, set(), "%qs edit 0")
+    refused = call.objection(name, value) is not None
+    return {
+        "item": item,
+        "plan": plan,
+        "name": name,
+        "value": value,
+        "refused": refused,
+        **call.with_parameters({name: value}),
+    }
+
+
+def _queue(queue: dict[str, Any], *, is_running: bool, is_loop: bool) -> dict[str, Any]:
+    text = times_text.queue_text(queue, is_running=is_running, is_loop=is_loop)
+    return {"queue": queue, "isRunning": is_running, "isLoop": is_loop, "text": text}
 
 
 def _lengths() -> list[float]:

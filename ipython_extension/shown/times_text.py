@@ -20,7 +20,7 @@ def roughly(seconds: float) -> str:
 
 def clock(epoch: float) -> str:
     """The time of the day, ``14:32``; with the day if it is another one: ``21 Nov 14:32``."""
-    then, today = time.localtime(epoch), time.localtime()
+    then, today = time.localtime(epoch), time.localtime(time.time())
     return time.strftime("%H:%M" if then[:3] == today[:3] else "%d %b %H:%M", then)
 
 

@@ -1,7 +1,8 @@
 /** What the service and its plans print: the latest lines, and those that come. */
 
-import { signal } from "@preact/signals";
-import type { ConsoleText, Source, Stop } from "../source/source";
+import { type ReadonlySignal, signal } from "@preact/signals";
+import type { ConsoleText, Source } from "../source/source";
+import { CatchUp } from "./catch_up";
 
 /** Lines to keep. */
 const KEPT = 2000;
@@ -15,51 +16,38 @@ export interface ConsoleLine {
 
 export class Console {
   readonly lines = signal<readonly ConsoleLine[]>([]);
-  readonly problem = signal("");
 
-  private stop: Stop | null = null;
+  private readonly stream: CatchUp<"console">;
   private next = 0;
   /** The end of the output that has no line break yet. */
   private open = "";
   private lastTime = 0;
-  private early: ConsoleText[] | null = [];
   private pending: ConsoleLine[] = [];
   private isDue = false;
 
-  constructor(private readonly source: Source) {}
-
-  begin(): void {
-    this.stop ??= this.source.listen("console", {
-      connected: () => void this.catchUp(),
-      message: (message) => this.take(message),
+  constructor(source: Source) {
+    this.stream = new CatchUp(source, {
+      topic: "console",
+      read: async () => (await source.ask("console_get", { limit: PAGE })).messages,
+      isNew: (message) => message.time > this.lastTime,
+      take: (message) => this.take(message),
     });
   }
 
-  close(): void {
-    this.stop?.();
+  /** Why the earlier output cannot be read. */
+  get problem(): ReadonlySignal<string> {
+    return this.stream.problem;
   }
 
-  private async catchUp(): Promise<void> {
-    this.early ??= [];
-    try {
-      const { messages } = await this.source.ask("console_get", { limit: PAGE });
-      this.problem.value = "";
-      const early = this.early;
-      this.early = null;
-      // Both may have what was shown before the connection was lost, or each other's messages.
-      for (const message of messages.filter((each) => each.time > this.lastTime)) this.take(message);
-      for (const message of early.filter((each) => each.time > this.lastTime)) this.take(message);
-    } catch (error) {
-      this.early = null;
-      this.problem.value = error instanceof Error ? error.message : String(error);
-    }
+  begin(): void {
+    this.stream.begin();
+  }
+
+  close(): void {
+    this.stream.close();
   }
 
   private take(message: ConsoleText): void {
-    if (this.early) {
-      this.early.push(message);
-      return;
-    }
     this.lastTime = message.time;
     const parts = (this.open + message.msg).split("\n");
     this.open = parts.pop() ?? "";

@@ -4,8 +4,9 @@
  * document may have any shape; a part with an unexpected shape counts as missing.
  */
 
-import { batch, signal } from "@preact/signals";
-import type { Document, Source, Stop } from "../source/source";
+import { batch, type ReadonlySignal, signal } from "@preact/signals";
+import type { Document, Source } from "../source/source";
+import { CatchUp } from "./catch_up";
 
 type Doc = Record<string, unknown>;
 
@@ -83,7 +84,7 @@ export class Run {
     this.fields = Object.entries(keys).map(([name, key]) => field(name, record(key)));
     this.numbers = Object.keys(keys).filter((name) => isNumber(keys[name]));
     const objects = record(descriptor.object_keys);
-    const hinted = (device: string) => names(record(record(descriptor.hints)[device]).fields);
+    const hinted = (device: string) => hintedFields(descriptor, device);
     const along = this.moved.flat().flatMap((name) => {
       const ofDevice = hinted(name);
       if (ofDevice.length > 0) return ofDevice;
@@ -120,40 +121,35 @@ export class Runs {
   /** The runs of the item, oldest first; another array whenever something has come. */
   readonly runs = signal<readonly Run[]>([]);
 
-  private stop: Stop | null = null;
+  private readonly stream: CatchUp<"documents">;
   private item = "";
   private byUid = new Map<string, Run>();
   private descriptors = new Map<string, { run: Run; stream: string; last: number }>();
   private seen = new Set<string>();
-  private early: Document[] | null = [];
   private isDue = false;
 
-  constructor(private readonly source: Source) {}
-
-  begin(): void {
-    this.stop ??= this.source.listen("documents", {
-      connected: () => void this.catchUp(),
-      message: (message) => this.take(message),
+  constructor(source: Source) {
+    this.stream = new CatchUp(source, {
+      topic: "documents",
+      read: async () => (await source.ask("documents_get", { limit: PAGE })).documents,
+      take: (message) => this.take(message),
     });
   }
 
-  close(): void {
-    this.stop?.();
+  /** Why the earlier documents cannot be read. */
+  get problem(): ReadonlySignal<string> {
+    return this.stream.problem;
   }
 
-  private async catchUp(): Promise<void> {
-    this.early ??= [];
-    const page = await this.source.ask("documents_get", { limit: PAGE }).catch(() => ({ documents: [] }));
-    const early = this.early ?? [];
-    this.early = null;
-    for (const message of [...page.documents, ...early]) this.take(message);
+  begin(): void {
+    this.stream.begin();
+  }
+
+  close(): void {
+    this.stream.close();
   }
 
   private take(message: Document): void {
-    if (this.early) {
-      this.early.push(message);
-      return;
-    }
     const doc = record(message.doc);
     const uid = text(doc.uid);
     if (message.item_uid !== this.item) this.reset(message.item_uid);
@@ -215,6 +211,16 @@ export class Runs {
 function field(name: string, key: Doc): Field {
   const precision = typeof key.precision === "number" && key.precision >= 0 ? Math.min(key.precision, 10) : null;
   return { name, units: text(key.units), precision };
+}
+
+/** The fields that the hints of a device name, or its own if none of those exists; then numbers before images. */
+function hintedFields(descriptor: Doc, device: string): string[] {
+  const keys = record(descriptor.data_keys);
+  const hinted = names(record(record(descriptor.hints)[device]).fields);
+  if (hinted.length === 0 || hinted.some((name) => name in keys)) return hinted;
+  const own = names(record(descriptor.object_keys)[device]).filter((name) => name in keys);
+  const numbers = own.filter((name) => isNumber(keys[name]));
+  return numbers.length > 0 ? numbers : own;
 }
 
 function dimensions(start: Doc): [string[], string][] {

@@ -15,18 +15,24 @@ export function LivePanel() {
   useEffect(() => model.runs.begin(), [model]);
   const runs = model.runs.runs.value;
   const run = runs.findLast((each) => each.changes.value > 0 && each.points.length > 0) ?? runs.at(-1);
+  const problem = model.runs.problem.value;
   if (!run) {
     return (
       <section aria-labelledby="live-title">
         <h2 id="live-title">Live</h2>
-        <p class="meta none">No measurement yet.</p>
+        {problem ? <Unread problem={problem} /> : <p class="meta none">No measurement yet.</p>}
       </section>
     );
   }
-  return <RunPanel key={String(run.start.uid)} run={run} />;
+  return <RunPanel key={String(run.start.uid)} run={run} problem={problem} />;
 }
 
-function RunPanel({ run }: { run: Run }) {
+/** Earlier readings are missing, and why. */
+function Unread({ problem }: { problem: string }) {
+  return <p class="bad">✕ The earlier readings could not be read: {problem}</p>;
+}
+
+function RunPanel({ run, problem }: { run: Run; problem: string }) {
   run.changes.value; // the run has changed: draw it again
   const chosen = useSignal<Kind | null>(null);
   const fields = useSignal<string[] | null>(null);
@@ -61,6 +67,7 @@ function RunPanel({ run }: { run: Run }) {
           ))}
         </span>
       </h2>
+      {problem && <Unread problem={problem} />}
       {kind === "table" && <ReadingsTable run={run} />}
       {kind !== "table" && run.read.length === 0 && (
         <p class="meta none">{run.fields.length > 0 ? "The plan reads no numbers." : "No readings yet."}</p>

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { Status } from "../source/source";
+import { type ItemEstimate, type QueueEstimate, queueTakes, starts, takes } from "./estimates";
 import { type Call, planText } from "./plan";
 import examples from "./prompt.json";
 import { stateSentence, waitingSentence } from "./status";
@@ -26,4 +27,20 @@ test.each(examples.lengths)("%d seconds are %s", (seconds, text) => {
 
 test.each(examples.moments)("the moment %d is %s", (epoch, text) => {
   expect(clock.zone.moment(Number(epoch), examples.now)).toBe(text);
+});
+
+test.each(examples.clocks)("the time of the day %d is %s", (epoch, text) => {
+  expect(clock.zone.clock(Number(epoch), examples.now)).toBe(text);
+});
+
+test.each(examples.estimates)("an item takes: $text", ({ estimate, text }) => {
+  const known = estimate as ItemEstimate;
+  const start = starts(known, clock);
+  expect([takes(known), start ? `at ${start}` : ""].filter(Boolean).join(", ")).toBe(text);
+});
+
+test.each(examples.queues)("the queue takes: $text", ({ queue, isRunning, isLoop, text }) => {
+  // The heading of the page also says how long a running queue takes.
+  const shown = queueTakes(queue as QueueEstimate, { isRunning, isLoop }, clock);
+  expect(isRunning && !isLoop ? shown.replace(/^.*, /, "") : shown).toBe(text);
 });

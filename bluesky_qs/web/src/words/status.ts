@@ -4,6 +4,7 @@
  */
 
 import type { Status } from "../source/source";
+import { doneAt } from "./estimates";
 import { lengthOfTime, plural, type Zone } from "./times";
 
 /** What the color of a state says. */
@@ -34,7 +35,9 @@ const STATES: Record<string, string> = {
 
 /** The state of the service as a lead, which has a color, and the rest of the sentence. */
 export function stateSentence(status: Status, plan: string, clock: Clock): { lead: string; rest: string } {
-  const tail = [...waitingItems(status), ...flags(status)].map((part) => `; ${part}`).join("");
+  const tail = [...waitingItems(status), ...endOfQueue(status, clock), ...flags(status)]
+    .map((part) => `; ${part}`)
+    .join("");
   if (status.manager_state === "initializing" && status.running_item_uid) {
     // What the store says about the progress of the plan is older than the restart.
     return { lead: "The service is restarting", rest: `; before that, ${plan || "a plan"} was running${tail}.` };
@@ -125,6 +128,12 @@ function waitingItems(status: Status): string[] {
   const queued = status.items_in_queue;
   if (status.running_item_uid) return [queued ? `${queued} more in the queue` : "nothing more in the queue"];
   return [queued ? `${plural(queued, "item")} in the queue` : "the queue is empty"];
+}
+
+/** When the queue ends, if more than the running plan is left. */
+function endOfQueue(status: Status, clock: Clock): string[] {
+  if (!status.queue_end || !status.items_in_queue || !status.running_item_uid) return [];
+  return [`queue ${doneAt(status.queue_end, status.queue_at_least, clock)}`];
 }
 
 function flags(status: Status): string[] {

@@ -44,6 +44,14 @@ export class Zone {
     return `${two(then.getUTCDate())} ${MONTHS[then.getUTCMonth()]} ${clock}`;
   }
 
+  /** `14:03` today, `21 Nov 14:03` on another day. */
+  clock(epoch: number, now: number): string {
+    const then = this.date(epoch);
+    const clock = `${two(then.getUTCHours())}:${two(then.getUTCMinutes())}`;
+    if (then.toISOString().slice(0, 10) === this.date(now).toISOString().slice(0, 10)) return clock;
+    return `${two(then.getUTCDate())} ${MONTHS[then.getUTCMonth()]} ${clock}`;
+  }
+
   private date(epoch: number): Date {
     return new Date((Math.floor(epoch) + this.offset) * 1000);
   }
