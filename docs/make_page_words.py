@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import bluesky_qs
 from bluesky_qs.words.plantext import plan_text
-from ipython_extension.shown import status_text, tables, times_text
+from ipython_extension.shown import reply_views, status_text, tables, times_text
 from ipython_extension.typed.calls import Call
 
 FILE = Path(bluesky_qs.__file__).parent / "web" / "src" / "words" / "prompt.json"
@@ -182,6 +182,13 @@ _HOW = [
     {"is_running": False, "is_loop": False},
     {"is_running": False, "is_loop": True},
 ]
+_LOCK = {"environment": True, "queue": True, "user": "ada", "note": None, "time": NOW - 90, "time_str": ""}
+_LOCKS: list[dict[str, Any]] = [
+    _LOCK,
+    {**_LOCK, "environment": False, "user": "UNAUTHENTICATED_SINGLE_USER (grace)", "note": "aligning, back soon!"},
+    {**_LOCK, "queue": False, "note": "bake-out"},
+    {**_LOCK, "environment": False, "queue": False},
+]
 
 
 def text() -> str:
@@ -192,6 +199,7 @@ def text() -> str:
             "states": [_state(changes) for changes in _STATES],
             "plans": [{"item": item, "text": plan_text(item, _KNOWN)} for item in _PLANS],
             "known": sorted(_KNOWN),
+            "locks": [{"info": info, "sentence": reply_views.lock_sentence(info)} for info in _LOCKS],
             "lengths": [[seconds, tables.length_of_time(seconds)] for seconds in _lengths()],
             "moments": [[epoch, tables.moment(epoch, NOW)] for epoch in (NOW - 5, NOW - 86400, NOW - 4e7)],
             "clocks": [[epoch, times_text.clock(epoch)] for epoch in (NOW + 9000, NOW + 50000)],
@@ -246,6 +254,7 @@ def _at_noon_in_utc() -> Iterator[None]:
         with (
             patch.object(time, "time", lambda: NOW),
             patch.object(status_text, "moment", lambda epoch: tables.moment(epoch, NOW)),
+            patch.object(reply_views, "moment", lambda epoch: tables.moment(epoch, NOW)),
         ):
             yield
     finally:

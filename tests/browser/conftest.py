@@ -90,7 +90,7 @@ def new_site() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def shared_site(new_site) -> Site:
-    site = new_site()
+    site = new_site("--worker-input", "ask")
     site.service.start()
     site.service.open()
     return site
@@ -100,7 +100,10 @@ def shared_site(new_site) -> Site:
 def site(shared_site) -> Iterator[Site]:
     """The service of all tests: its environment is open, and the queue is empty."""
     yield shared_site
-    if shared_site.service.ask("status")["manager_state"] != "idle":
+    status = shared_site.service.ask("status")
+    if status["input_pending"]:
+        shared_site.service.ask("input_reply", input_uid=status["input_pending"]["input_uid"], text="")
+    if status["manager_state"] != "idle":
         shared_site.service.ask("re_pause", option="immediate")
         shared_site.service.wait(lambda status: status["manager_state"] in ("paused", "idle"), "paused")
         shared_site.service.ask("re_abort")
@@ -112,13 +115,18 @@ def site(shared_site) -> Iterator[Site]:
 def new_page(browser) -> Iterator[Any]:
     """Opens pages, each in a browser session of its own: ``new_page(width=360, scheme="dark")``.
 
+    Whoever uses it has said their ``name``, for which the page asks with the shared key before it changes something.
     At the end, none of them has asked another host, nor had an error of a script or of its policy.
     """
     contexts = []
     problems: list[str] = []
 
-    def new(width: int = 1280, height: int = 900, scheme: str = "light", **options: Any) -> Page:
+    def new(
+        width: int = 1280, height: int = 900, scheme: str = "light", name: str | None = "tester", **options: Any
+    ) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
+        if name is not None:
+            context.add_init_script(f"localStorage['bluesky-qs:' + new URL('api', location) + ':name'] = {name!r}")
         context.set_default_timeout(PATIENCE * 1000)
         contexts.append(context)
         page = context.new_page()

@@ -48,7 +48,7 @@ def test_a_key_is_typed_and_a_wrong_one_is_refused_with_a_sentence(site, new_pag
 
 
 def test_somebody_who_is_signed_in_by_the_cookie_sees_the_page(site, new_page):
-    page = new_page()
+    page = new_page(name=None)
     page.goto(f"{site.url}/?api_key={KEY}")
     page.get_by_text("Idle, the environment is open").wait_for()
     assert page.url == f"{site.url}/"

@@ -1,19 +1,24 @@
 /** A service for tests of the model: it answers from what the test says, and publishes what the test sends. */
 
 import { signal } from "@preact/signals";
+import { SCOPES } from "../source/scopes";
 import type {
+  Change,
+  Changed,
   EventListener,
   Item,
   Link,
   Listener,
   Method,
   Params,
+  Person,
   Reply,
   ServiceEvent,
   Source,
   Stop,
   Topic,
   Topics,
+  WritingMethod,
 } from "../source/source";
 
 type Answer = (params: Record<string, unknown>) => unknown;
@@ -21,6 +26,18 @@ type Answer = (params: Record<string, unknown>) => unknown;
 export class FakeSource implements Source {
   readonly link = signal<Link>({ state: "live" });
   readonly asked: Method[] = [];
+  /** What was changed, with the id of each request. */
+  readonly sent: { method: WritingMethod; params: object; id: string }[] = [];
+  /** What to answer, or an error, if something is changed; without it, every change succeeds. */
+  readonly changes: Partial<Record<WritingMethod, Answer>> = {};
+  readonly person = signal<Person>({
+    user: "ada",
+    group: "primary",
+    roles: ["expert"],
+    scopes: new Set(Object.values(SCOPES)),
+    sharesKey: false,
+    name: null,
+  });
   readonly answers: Partial<Record<Method, Answer>> = {};
   queue: Item[] = [];
   private seq = 0;
@@ -49,8 +66,8 @@ export class FakeSource implements Source {
     return 1000;
   }
 
-  group(): string {
-    return "primary";
+  introduce(name: string): void {
+    this.person.value = { ...this.person.value, name };
   }
 
   async ask<M extends Method>(method: M, params: Params<M>): Promise<Reply<M>> {
@@ -58,6 +75,11 @@ export class FakeSource implements Source {
     const answer = this.answers[method];
     if (!answer) throw new Error(`no answer to ${method}`);
     return answer(params as Record<string, unknown>) as Reply<M>;
+  }
+
+  async send<M extends WritingMethod>(method: M, params: Change<M>, id: string): Promise<Changed<M>> {
+    this.sent.push({ method, params, id });
+    return (this.changes[method]?.(params as Record<string, unknown>) ?? { success: true }) as Changed<M>;
   }
 
   events(_after: number, listener: EventListener): Stop {

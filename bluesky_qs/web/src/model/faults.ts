@@ -41,7 +41,7 @@ export class Faults {
 
   private async check(): Promise<void> {
     // Items of other groups are checked by their own permissions, which the sign-in does not have.
-    const ours = this.items.slice(0, MOST).filter((item) => item.user_group === this.source.group());
+    const ours = this.items.slice(0, MOST).filter((item) => item.user_group === this.source.person.value.group);
     const plans = ours.filter((item) => item.item_type === "plan");
     const { checked, version } = this;
     for (const part of parts(plans.filter((item) => !checked.has(item)))) {

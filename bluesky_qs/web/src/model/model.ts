@@ -4,8 +4,14 @@ import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
 import type { Clock } from "../words/status";
 import { Zone } from "../words/times";
+import { Actions } from "./actions";
+import { Activity } from "./activity";
 import { Console } from "./console";
+import { Dialogs } from "./dialogs";
+import { Ending } from "./ending";
 import { Faults } from "./faults";
+import { Followed } from "./followed";
+import { Notices } from "./notices";
 import { Past } from "./past";
 import { Queue } from "./queue";
 import { Runs } from "./runs";
@@ -24,9 +30,21 @@ export class Model {
   readonly past: Past;
   readonly console: Console;
   readonly runs: Runs;
+  readonly notices = new Notices();
+  readonly dialogs = new Dialogs();
+  readonly actions: Actions;
+  readonly ending: Ending;
+  readonly activity: Activity;
+  /** Who has locked what; nothing if the sign-in may not read it. */
+  readonly lock: Followed<Schemas["LockInfo"]>;
+  /** How the environment was opened the last time. */
+  readonly startup: Followed<Schemas["OpeningReport"]>;
 
   private readonly stops: Stop[] = [];
   private devicesUid = "";
+  /** Openings of the environment that this page has seen to end, and connections to the service. */
+  private openings = 0;
+  private isOpening = false;
 
   constructor(private readonly source: Source) {
     const clock = signal<Clock>({ now: source.now(), zone: new Zone(-new Date().getTimezoneOffset() * 60) });
@@ -35,6 +53,12 @@ export class Model {
       // What is old does not count on.
       if (source.link.value.state === "live") clock.value = { ...clock.value, now: source.now() };
     }, TICK);
+    const { status, notices, dialogs } = this;
+    this.actions = new Actions({ source, status, clock, notices, dialogs });
+    this.ending = new Ending(status, this.actions, notices);
+    this.activity = new Activity(source);
+    this.lock = new Followed(async () => (await source.ask("lock_info", {})).lock_info);
+    this.startup = new Followed(async () => (await source.ask("environment_report", {})).report);
     this.faults = new Faults(source);
     this.past = new Past(source);
     this.console = new Console(source);
@@ -59,12 +83,14 @@ export class Model {
 
   close(): void {
     for (const stop of this.stops) stop();
-    for (const part of [this.queue, this.console, this.runs, this.faults]) part.close();
+    const { queue, console, runs, faults, notices, lock, startup } = this;
+    for (const part of [queue, console, runs, faults, notices, lock, startup]) part.close();
     this.source.close();
   }
 
   private async connected(): Promise<void> {
     const status = await this.source.ask("status", {}).catch(() => null);
+    this.openings += 1; // one may have been missed
     if (status && this.status.value === null) this.takeStatus(status);
     this.past.again();
   }
@@ -72,10 +98,19 @@ export class Model {
   private takeStatus(status: Status): void {
     this.status.value = status;
     this.queue.compare(status);
+    this.lock.look(status.lock_info_uid);
+    this.lookAtStartup(status);
     if (status.devices_allowed_uid !== this.devicesUid) {
       this.devicesUid = status.devices_allowed_uid;
       void this.readDevices();
     }
+  }
+
+  private lookAtStartup(status: Status): void {
+    const isOpening = status.manager_state === "creating_environment";
+    if (this.isOpening && !isOpening) this.openings += 1;
+    this.isOpening = isOpening;
+    if (!isOpening) this.startup.look(String(this.openings));
   }
 
   private async readDevices(): Promise<void> {
@@ -85,6 +120,7 @@ export class Model {
 
   private take(event: ServiceEvent): void {
     this.past.take(event);
+    this.activity.take(event);
   }
 }
 

@@ -1,15 +1,18 @@
 /** A service behind the HTTP door: requests by `fetch`, everything published by websockets. */
 
-import { type ReadonlySignal, signal } from "@preact/signals";
-import type { paths } from "./api.gen";
-import type { SignIn } from "./sign_in";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { CHANGES, ROUTES, STREAMS } from "./routes";
+import { NotSignedIn, type SignIn } from "./sign_in";
 import {
+  type Change,
+  type Changed,
   type EventListener,
   Forbidden,
   type Link,
   type Listener,
   type Method,
   type Params,
+  type Person,
   Refused,
   type Reply,
   type ServiceEvent,
@@ -17,27 +20,10 @@ import {
   type Stop,
   type Topic,
   type Topics,
+  Unanswered,
+  type WritingMethod,
 } from "./source";
 import { Stream } from "./stream";
-
-const ROUTES = {
-  console_get: "/api/console",
-  devices_allowed: "/api/devices/allowed",
-  documents_get: "/api/documents",
-  events_get: "/api/events",
-  history_get: "/api/history/get",
-  item_check: "/api/item/check",
-  item_status: "/api/item/status",
-  queue_get: "/api/queue/get",
-  queue_item_get: "/api/queue/item/get",
-  status: "/api/status",
-} satisfies Record<Method, keyof paths>;
-
-const STREAMS: Record<Topic, string> = {
-  console: "console_output/ws",
-  documents: "documents/ws",
-  status: "status/ws",
-};
 
 /** Seconds without data after which the page says so. */
 const SILENCE = 2;
@@ -45,8 +31,13 @@ const SILENCE = 2;
 const BROKEN = 4;
 /** Milliseconds between two looks. */
 const LOOK = 200;
-/** Milliseconds that a request may take. */
+/** Milliseconds that a request may take, and one that changes something and can be sent again. */
 const PATIENCE = 20_000;
+const PATIENCE_TO_CHANGE = 10_000;
+/** Status codes of the door, or of a proxy before it, if the service does not answer. */
+const UNANSWERED = [408, 502, 503, 504];
+/** The methods whose requests name no user. */
+const NAMELESS: readonly WritingMethod[] = ["unlock"];
 
 interface Beat {
   type: "heartbeat";
@@ -71,6 +62,14 @@ export class HttpSource implements Source {
   private isFollowing = false;
   /** What the service's clock is ahead of this computer's. */
   private ahead = 0;
+  readonly person: ReadonlySignal<Person> = computed(() => {
+    const { me, name } = this.signIn;
+    const { user = "", user_group = "", roles = [], scopes = [] } = me.value ?? {};
+    const sharesKey = this.signIn.sharesKey.value;
+    const label = sharesKey ? name.value : null;
+    const shown = label ? `${user} (${label})` : user;
+    return { user: shown, group: user_group, roles, scopes: new Set(scopes), sharesKey, name: label };
+  });
 
   /** `base` is the address of `/api`, with the name of an instrument if the door has several. */
   constructor(
@@ -89,8 +88,8 @@ export class HttpSource implements Source {
     return seconds() + this.ahead;
   }
 
-  group(): string {
-    return this.signIn.me.value?.user_group ?? "";
+  introduce(name: string): void {
+    this.signIn.introduce(name);
   }
 
   async ask<M extends Method>(method: M, params: Params<M>): Promise<Reply<M>> {
@@ -98,7 +97,7 @@ export class HttpSource implements Source {
     for (const [name, value] of Object.entries(params)) {
       query.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
     }
-    const address = `${this.base}${ROUTES[method].slice("/api".length)}?${query}`;
+    const address = `${this.address(ROUTES[method])}?${query}`;
     const headers = await this.signIn.headers();
     const response = await fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
     if (!this.isFollowing) this.noteAnswer(response.ok);
@@ -108,9 +107,45 @@ export class HttpSource implements Source {
       throw new Forbidden(sentence(answer));
     }
     if (!response.ok) throw new Refused(sentence(answer));
-    const reply = answer as Reply<M> & { success?: boolean; msg?: string };
-    if (reply.success === false) throw new Refused(reply.msg || "The service refuses the request.");
+    return accepted(answer) as Reply<M>;
+  }
+
+  async send<M extends WritingMethod>(method: M, params: Change<M>, id: string): Promise<Changed<M>> {
+    const { name } = this.person.value;
+    const body = JSON.stringify(name && !NAMELESS.includes(method) ? { ...params, client_name: name } : params);
+    const response = await this.posted(this.address(CHANGES[method]), body, {
+      "Content-Type": "application/json",
+      "Idempotency-Key": id,
+    });
+    return (await this.reply(response)) as Changed<M>;
+  }
+
+  private async posted(address: string, body: string, extra: Record<string, string>): Promise<Response> {
+    try {
+      const headers = { ...(await this.signIn.headersToChange()), ...extra };
+      const signal = AbortSignal.timeout(PATIENCE_TO_CHANGE);
+      return await fetch(address, { method: "POST", headers, body, signal, cache: "no-store" });
+    } catch (error) {
+      if (error instanceof NotSignedIn) throw new Forbidden(error.message);
+      throw new Unanswered("The server does not answer.");
+    }
+  }
+
+  /** What the service says to a request that changes something. */
+  private async reply(response: Response): Promise<unknown> {
+    const answer: unknown = await response.json().catch(() => ({}));
+    if (UNANSWERED.includes(response.status)) throw new Unanswered(sentence(answer));
+    if (response.status === 401) {
+      void this.checkSignIn();
+      throw new Forbidden(sentence(answer));
+    }
+    const reply = accepted(answer);
+    if (!response.ok) throw new Refused(sentence(answer));
     return reply;
+  }
+
+  private address(route: string): string {
+    return this.base + route.slice("/api".length);
   }
 
   events(after: number, listener: EventListener): Stop {
@@ -218,6 +253,13 @@ export class HttpSource implements Source {
 
 function seconds(): number {
   return Date.now() / 1000;
+}
+
+/** The reply, unless it says that the service refuses the request. */
+function accepted(answer: unknown): unknown {
+  const reply = answer as { success?: boolean; msg?: string; error?: string };
+  if (reply.success !== false) return reply;
+  throw new Refused(reply.msg || "The service refuses the request.", reply.error, answer as Record<string, unknown>);
 }
 
 function sentence(answer: unknown): string {

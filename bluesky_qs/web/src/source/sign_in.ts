@@ -1,6 +1,6 @@
 /** Who uses the page: a key or a session, kept in the browser, and renewed before it expires. */
 
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Schemas } from "./source";
 
 export type Providers = Schemas["ProvidersAnswer"];
@@ -10,6 +10,10 @@ type Kept = { key: string } | { access: string; refresh: string; expires: number
 
 /** Seconds before the end of an access token at which it is renewed. */
 const EARLY = 60;
+/** The user of a key that several people share. */
+const SHARED = "UNAUTHENTICATED_SINGLE_USER";
+/** Characters of a name that the door takes. */
+const LONGEST_NAME = 64;
 
 /** The sign-in ended, or was refused; the message is a sentence for people. */
 export class NotSignedIn extends Error {}
@@ -19,12 +23,16 @@ export class Unreachable extends Error {}
 export class SignIn {
   private readonly meSignal = signal<Me | null>(null);
   private readonly noticeSignal = signal("");
+  private readonly nameSignal: Signal<string | null>;
+  /** Whether the key is one that several people share. */
+  readonly sharesKey: ReadonlySignal<boolean> = computed(() => this.meSignal.value?.user === SHARED);
   private kept: Kept | null;
   private renewal: Promise<void> | null = null;
 
   /** `base` is the address of `/api`. */
   constructor(private readonly base: string) {
     this.kept = this.fromAddress() ?? this.stored();
+    this.nameSignal = signal(localStorage.getItem(this.namePlace));
   }
 
   /** Who is signed in; null as long as nobody is. */
@@ -35,6 +43,17 @@ export class SignIn {
   /** Why nobody is signed in any more. */
   get notice(): ReadonlySignal<string> {
     return this.noticeSignal;
+  }
+
+  /** The name of whoever uses a shared key; null until they have said it, empty if they want none. */
+  get name(): ReadonlySignal<string | null> {
+    return this.nameSignal;
+  }
+
+  introduce(name: string): void {
+    const printable = name.replace(/\p{C}/gu, "").trim().slice(0, LONGEST_NAME);
+    localStorage.setItem(this.namePlace, printable);
+    this.nameSignal.value = printable;
   }
 
   /** Use what the browser has kept, or its cookie. Returns whether somebody is signed in. */
@@ -77,6 +96,8 @@ export class SignIn {
     const session = this.kept ?? kept;
     const body = JSON.stringify(session && "refresh" in session ? { refresh_token: session.refresh } : {});
     this.forget("");
+    localStorage.removeItem(this.namePlace);
+    this.nameSignal.value = null;
     const options = { method: "POST", headers: { ...headers, ...csrf(), "Content-Type": "application/json" }, body };
     await fetch(`${this.base}/auth/logout`, options).catch(() => null);
   }
@@ -87,6 +108,12 @@ export class SignIn {
     const kept = this.kept;
     if (kept === null || "cookie" in kept) return {};
     return { Authorization: "key" in kept ? `ApiKey ${kept.key}` : `Bearer ${kept.access}` };
+  }
+
+  /** The header of a request that changes something, for which a cookie alone is not enough. */
+  async headersToChange(): Promise<Record<string, string>> {
+    const headers = await this.headers();
+    return headers.Authorization ? headers : csrf();
   }
 
   /** The first message of a websocket; null if the cookie is enough. */
@@ -159,6 +186,10 @@ export class SignIn {
 
   private store(storage: Storage): void {
     storage.setItem(this.place, JSON.stringify(this.kept));
+  }
+
+  private get namePlace(): string {
+    return `${this.place}:name`;
   }
 
   private stored(): Kept | null {

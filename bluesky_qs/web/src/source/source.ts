@@ -2,6 +2,7 @@
 
 import type { ReadonlySignal } from "@preact/signals";
 import type { components, operations } from "./api.gen";
+import type { SCOPES } from "./scopes";
 
 export type Schemas = components["schemas"];
 export type Status = Schemas["Status"];
@@ -17,10 +18,12 @@ export type Method =
   | "console_get"
   | "devices_allowed"
   | "documents_get"
+  | "environment_report"
   | "events_get"
   | "history_get"
   | "item_check"
   | "item_status"
+  | "lock_info"
   | "queue_get"
   | "queue_item_get"
   | "status";
@@ -41,6 +44,31 @@ export interface ConsoleText {
   time: number;
   msg: string;
 }
+/** The methods of the service that change something, as far as the page uses them. */
+export type WritingMethod = keyof typeof SCOPES;
+type Body<M extends WritingMethod> = NonNullable<operations[M]["requestBody"]>["content"]["application/json"];
+/** The parameters of a method that changes something, without those that the source adds. */
+export type Change<M extends WritingMethod> = Omit<Body<M>, "request_id" | "user" | "user_group" | "client_name">;
+/** The reply of a method that changes something. */
+export type Changed<M extends WritingMethod> = Exclude<
+  operations[M]["responses"][200]["content"]["application/json"],
+  Schemas["Refusal"]
+>;
+
+/** Who uses the page. */
+export interface Person {
+  /** As items and events name them. */
+  user: string;
+  /** The user group whose permissions apply. */
+  group: string;
+  roles: readonly string[];
+  scopes: ReadonlySet<string>;
+  /** Whether others use the same key, so that only a name says who did what. */
+  sharesKey: boolean;
+  /** The name beside a shared key; null until somebody has said it, empty if they want none. */
+  name: string | null;
+}
+
 /** What is published without numbers, by its topic. */
 export interface Topics {
   console: ConsoleText;
@@ -73,19 +101,34 @@ export interface EventListener {
 }
 
 /** The service does not do what was asked; the message is a sentence for people. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  /** `code` is the class of the error, such as `Locked`; `reply` has what else the service says, such as `errors`. */
+  constructor(
+    message: string,
+    readonly code = "",
+    readonly reply: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(message);
+  }
+}
 /** Whoever is signed in may not ask that; asking again is of no use. */
 export class Forbidden extends Refused {}
+
+/** No answer has come: nobody knows whether it was done. The same request may be sent again with the same id. */
+export class Unanswered extends Error {}
 
 /** One service. Components get what it says from the model, and know no source. */
 export interface Source {
   readonly link: ReadonlySignal<Link>;
   /** The time of the service in seconds since 1970. */
   now(): number;
-  /** The user group whose permissions apply. */
-  group(): string;
-  /** Send a request; raises `Refused`. */
+  readonly person: ReadonlySignal<Person>;
+  /** Say who uses a shared key. An empty name says that they want none. */
+  introduce(name: string): void;
+  /** Ask for something that changes nothing; raises `Refused`. */
   ask<M extends Method>(method: M, params: Params<M>): Promise<Reply<M>>;
+  /** Change something; raises `Refused`, or `Unanswered`. Requests with the same id are carried out once. */
+  send<M extends WritingMethod>(method: M, params: Change<M>, id: string): Promise<Changed<M>>;
   /** All events after a number, without gaps and doubles. */
   events(after: number, listener: EventListener): Stop;
   /** What is published from now on. */

@@ -9,8 +9,10 @@ import type { Source } from "../source/source";
 import { refusal } from "../words/permitted";
 import { planProgress, stateMark } from "../words/status";
 import { ConsoleView } from "./console";
+import { Dialogs } from "./dialog";
 import { HistoryView } from "./history";
 import { Connection } from "./link";
+import { NoticeArea } from "./notices";
 import { NowView } from "./now";
 import { SignInView } from "./sign_in";
 
@@ -112,6 +114,8 @@ function Page({ signIn }: { signIn: SignIn }) {
         {view.value === "history" && <HistoryView />}
         {view.value === "console" && <ConsoleView />}
       </main>
+      <NoticeArea />
+      <Dialogs />
     </>
   );
 }

@@ -4,12 +4,13 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { metadataPairs, planText } from "../words/plan";
 import { shownUser } from "../words/results";
-import { isSuspended, planProgress, stateMark, stateSentence, waitingSentence } from "../words/status";
+import { isSuspended, planProgress, waitingSentence } from "../words/status";
 import { lengthOfTime, plural } from "../words/times";
 import { useModel } from "./app";
 import { HistoryPanel } from "./history";
 import { LivePanel } from "./live";
 import { QueuePanel } from "./queue";
+import { StatePanel } from "./state_panel";
 
 /** From here on, the history has a column of its own. */
 const WIDE = "(min-width: 2200px)";
@@ -40,28 +41,6 @@ function useMedia(query: string): boolean {
     return () => list.removeEventListener("change", change);
   }, [query]);
   return matches.value;
-}
-
-const SIGNS = { running: "▶", paused: "⏸", failed: "✕", "": "■" };
-
-function StatePanel() {
-  const model = useModel();
-  const status = model.status.value;
-  if (status === null) return <section class="state" aria-busy="true" />;
-  const plan = model.queue.running.value ? planText(model.queue.running.value, model.devices.value) : "";
-  const { lead, rest } = stateSentence(status, plan, model.clock.value);
-  const mark = stateMark(status);
-  return (
-    <section class="state" aria-label="State">
-      <p aria-live="polite">
-        <strong class={mark}>
-          <span aria-hidden="true">{SIGNS[mark]} </span>
-          {lead}
-        </strong>
-        <span class="said">{rest}</span>
-      </p>
-    </section>
-  );
 }
 
 function RunningPanel() {

@@ -1,0 +1,39 @@
+/** Who did what lately, from the events that name somebody. */
+
+import { signal } from "@preact/signals";
+import type { ServiceEvent, Source } from "../source/source";
+import { deed } from "../words/deeds";
+
+/** Deeds to keep. */
+const KEPT = 20;
+/** Events to look at for them when the page is opened. */
+const LOOKED_AT = 100;
+
+export interface Deed {
+  seq: number;
+  time: number;
+  user: string;
+  /** `paused the plan`. */
+  text: string;
+}
+
+export class Activity {
+  /** The latest first. */
+  readonly deeds = signal<readonly Deed[]>([]);
+
+  constructor(private readonly source: Source) {
+    void this.begin();
+  }
+
+  take(event: ServiceEvent): void {
+    const text = event.user ? deed(event) : "";
+    if (!text || !event.user || this.deeds.value.some((each) => each.seq === event.seq)) return;
+    const found = { seq: event.seq, time: event.time, user: event.user, text };
+    this.deeds.value = [...this.deeds.value, found].sort((a, b) => b.seq - a.seq).slice(0, KEPT);
+  }
+
+  private async begin(): Promise<void> {
+    const reply = await this.source.ask("events_get", { limit: LOOKED_AT }).catch(() => null);
+    for (const event of reply?.events ?? []) this.take(event); // or only what happens from now on is shown
+  }
+}

@@ -1,0 +1,109 @@
+/** Dialogs: a window over the page that Escape closes, after which the focus is where it was. */
+
+import type { ComponentChildren } from "preact";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { useModel } from "./app";
+
+/** What has the focus if what had it before is gone, because the state has changed meanwhile. */
+export const HOME = "home";
+
+interface Props {
+  title: string;
+  /** Called for Escape, and for “Cancel”; whoever shows the dialog then shows it no more. */
+  onClose: () => void;
+  isAlert?: boolean;
+  children: ComponentChildren;
+}
+
+export function Dialog({ title, onClose, isAlert = false, children }: Props) {
+  const box = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    const dialog = box.current;
+    dialog?.showModal();
+    return () => {
+      dialog?.close();
+      focusAgain(before);
+    };
+  }, []);
+  const cancel = (event: Event) => {
+    event.preventDefault();
+    onClose();
+  };
+  return (
+    <dialog ref={box} aria-labelledby={id} role={isAlert ? "alertdialog" : undefined} onCancel={cancel}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
+/** Give the focus to an element, or to the state of the service if the element is gone. */
+export function focusAgain(element: Element | null): void {
+  // Whatever the dialog has changed is in the page after the next frame.
+  requestAnimationFrame(() => {
+    if (element instanceof HTMLElement && element.isConnected && element !== document.body) element.focus();
+    if (document.activeElement === null || document.activeElement === document.body) {
+      document.getElementById(HOME)?.focus();
+    }
+  });
+}
+
+/** The dialogs that the model asks for. */
+export function Dialogs() {
+  const { confirmation, naming } = useModel().dialogs;
+  const question = confirmation.value;
+  return (
+    <>
+      {naming.value && <NameDialog take={naming.value} />}
+      {question && (
+        <Dialog title={question.title} onClose={() => question.answer(false)} isAlert>
+          <p>{question.text}</p>
+          <div class="answers">
+            <button type="button" onClick={() => question.answer(false)}>
+              Cancel
+            </button>
+            <button type="button" class="danger" onClick={() => question.answer(true)}>
+              {question.action}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+/** Asks whoever uses a shared key for a name. */
+function NameDialog({ take }: { take: (name: string | null) => void }) {
+  const id = useId();
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const form = event.currentTarget as HTMLFormElement;
+    take(String(new FormData(form).get("name") ?? "").trim());
+  };
+  return (
+    <Dialog title="Who are you?" onClose={() => take(null)}>
+      <form onSubmit={submit}>
+        <p id={`${id}-why`}>
+          Others use the same key. With your name, everybody sees who did what. The browser keeps it until you sign out.
+        </p>
+        <label>
+          Your name
+          <input name="name" maxLength={64} autocomplete="nickname" aria-describedby={`${id}-why`} />
+        </label>
+        <div class="answers">
+          <button type="button" onClick={() => take(null)}>
+            Cancel
+          </button>
+          <button type="button" onClick={() => take("")}>
+            Continue without a name
+          </button>
+          <button type="submit" class="primary">
+            Continue
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,51 @@
+/** Notices: refusals, which stay until they are dismissed, and what has been done, which goes by itself. */
+
+import type { Notice } from "../model/notices";
+import { useModel } from "./app";
+import { focusAgain } from "./dialog";
+
+export function NoticeArea() {
+  const { notices } = useModel();
+  const problems = notices.all.value.filter((notice) => notice.kind === "problem");
+  const done = notices.all.value.filter((notice) => notice.kind === "done");
+  return (
+    <aside class="notices" aria-label="Notices">
+      {problems.map((notice) => (
+        <OneNotice key={notice.id} notice={notice} />
+      ))}
+      {/* It is always there, so that what comes into it is read out. */}
+      <div role="status">
+        {done.map((notice) => (
+          <OneNotice key={notice.id} notice={notice} />
+        ))}
+      </div>
+    </aside>
+  );
+}
+
+function OneNotice({ notice }: { notice: Notice }) {
+  const { notices } = useModel();
+  const isProblem = notice.kind === "problem";
+  const dismiss = () => {
+    notices.dismiss(notice.id);
+    focusAgain(null);
+  };
+  const press = () => {
+    dismiss();
+    notice.button?.press();
+  };
+  return (
+    <div class={`notice ${notice.kind}`} role={isProblem ? "alert" : undefined}>
+      <span aria-hidden="true">{isProblem ? "✕" : "✓"}</span>
+      <p>{notice.text}</p>
+      {notice.button && (
+        <button type="button" onClick={press}>
+          {notice.button.label}
+        </button>
+      )}
+      <button type="button" class="quiet" aria-label="Dismiss" onClick={dismiss}>
+        ✕
+      </button>
+    </div>
+  );
+}

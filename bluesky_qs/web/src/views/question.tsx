@@ -1,0 +1,50 @@
+/** A question of user code (`input()`), which is answered here. */
+
+import { useId } from "preact/hooks";
+import type { Schemas } from "../source/source";
+import { useModel } from "./app";
+import { focusAgain } from "./dialog";
+
+type InputPending = Schemas["InputPending"];
+
+export function Question({ question }: { question: InputPending }) {
+  const model = useModel();
+  const id = useId();
+  const mayAnswer = model.actions.may("write:execute");
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const form = event.currentTarget as HTMLFormElement;
+    const text = String(new FormData(form).get("answer") ?? "");
+    if (model.actions.isBusy("input_reply")) return;
+    const reply = await model.actions.run("input_reply", { input_uid: question.input_uid, text });
+    if (reply) focusAgain(null);
+  };
+  const prompt = question.prompt.trim();
+  const field = { id: `${id}-answer`, name: "answer", autocomplete: "off", spellcheck: false } as const;
+  const who = asker(question);
+  return (
+    <div role="alert">
+      <form class="wait question" onSubmit={(event) => void submit(event)} aria-labelledby={id}>
+        <label id={id} for={`${id}-answer`}>
+          <span aria-hidden="true">? </span>
+          {prompt ? `${who} asks: ${prompt}` : `${who} waits for input.`}
+        </label>
+        {mayAnswer ? (
+          <span class="row-of-inputs">
+            {question.secret ? <input type="password" {...field} /> : <input type="text" {...field} />}
+            <button type="submit" class="primary">
+              Answer
+            </button>
+          </span>
+        ) : (
+          <span>Somebody who may run plans must answer it.</span>
+        )}
+      </form>
+    </div>
+  );
+}
+
+function asker({ item_uid, task_uid }: InputPending): string {
+  if (item_uid) return "The plan";
+  return task_uid ? "A script or function" : "The startup code";
+}

@@ -1,0 +1,97 @@
+/** The state of the service in one sentence, what can be done now, and what needs somebody: a question, a lock. */
+
+import type { Status } from "../source/source";
+import { planText } from "../words/plan";
+import { lockSentence } from "../words/refusals";
+import { shownUser } from "../words/results";
+import { stateMark, stateSentence } from "../words/status";
+import { useModel } from "./app";
+import { Controls } from "./controls";
+import { HOME } from "./dialog";
+import { Question } from "./question";
+import { StartupFailure } from "./startup_panel";
+
+const SIGNS = { running: "▶", paused: "⏸", failed: "✕", "": "■" };
+
+export function StatePanel() {
+  const model = useModel();
+  const status = model.status.value;
+  return (
+    <section class="state" aria-label="State" aria-busy={status === null} id={HOME} tabIndex={-1}>
+      {status && (
+        <>
+          <Sentence status={status} />
+          <Controls status={status} />
+          <Latest />
+          {status.input_pending && <Question key={status.input_pending.input_uid} question={status.input_pending} />}
+          <LockLine />
+          <AutostartOff reason={status.queue_autostart_off_reason} />
+          <StartupFailure status={status} />
+        </>
+      )}
+    </section>
+  );
+}
+
+function Sentence({ status }: { status: Status }) {
+  const model = useModel();
+  const plan = model.queue.running.value ? planText(model.queue.running.value, model.devices.value) : "";
+  const { lead, rest } = stateSentence(status, plan, model.clock.value);
+  const mark = stateMark(status);
+  return (
+    <p class="sentence" aria-live="polite">
+      <strong class={mark}>
+        <span aria-hidden="true">{SIGNS[mark]} </span>
+        {lead}
+      </strong>
+      <span class="said">{rest}</span>
+    </p>
+  );
+}
+
+/** Who did what: the latest, and on a click what was before. */
+function Latest() {
+  const model = useModel();
+  const { zone, now } = model.clock.value;
+  const me = model.actions.person.value.user;
+  const deeds = model.activity.deeds.value;
+  const [latest] = deeds;
+  if (!latest) return null;
+  const sentence = ({ user, text, time }: typeof latest) =>
+    `${user === me ? "you" : shownUser(user)} ${text}, ${zone.moment(time, now)}`;
+  return (
+    <details class="latest meta">
+      <summary>
+        Last: <span aria-live="polite">{sentence(latest)}</span>
+      </summary>
+      <ol aria-label="Who did what">
+        {deeds.map((deed) => (
+          <li key={deed.seq}>{sentence(deed)}</li>
+        ))}
+      </ol>
+    </details>
+  );
+}
+
+function LockLine() {
+  const model = useModel();
+  const info = model.lock.value.value;
+  const sentence = info ? lockSentence(info, model.clock.value) : "";
+  if (!sentence) return null;
+  return (
+    <p class="warn">
+      <span aria-hidden="true">⚿ </span>
+      {sentence}
+    </p>
+  );
+}
+
+function AutostartOff({ reason }: { reason: string | null }) {
+  if (!reason) return null;
+  return (
+    <p class="warn">
+      <span aria-hidden="true">⚠ </span>
+      Autostart switched itself off: {reason}.
+    </p>
+  );
+}

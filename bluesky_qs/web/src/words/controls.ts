@@ -1,0 +1,205 @@
+/** What people can do now with plans, the queue and the environment: the buttons, what each does, what it asks first. */
+
+import { SCOPES, type WritingScope } from "../source/scopes";
+import type { Change, Status, WritingMethod } from "../source/source";
+import { NAMES } from "./actions";
+
+/** The methods of buttons, which need no more than their name, or one choice. */
+export type ButtonMethod = Extract<
+  WritingMethod,
+  | "environment_close"
+  | "environment_destroy"
+  | "environment_open"
+  | "environment_update"
+  | "queue_start"
+  | "queue_stop"
+  | "queue_stop_cancel"
+  | "re_abort"
+  | "re_halt"
+  | "re_pause"
+  | "re_resume"
+  | "re_stop"
+>;
+
+export interface Control {
+  method: ButtonMethod;
+  params: Change<"re_pause">;
+  label: string;
+  /** What it will do. */
+  text: string;
+  /** What a person would do next, or what destroys. */
+  weight: "primary" | "plain" | "danger";
+  /** The question that it asks first; empty if it asks none. */
+  question: string;
+  /** Whether it is always in sight, or among the others that are one step away. */
+  isFirst: boolean;
+}
+
+type Draft = Partial<Omit<Control, "method" | "text">> & { text: string };
+
+const STOPS = "The queue stops.";
+const BACK = "the plan goes back to the front of the queue";
+const PAUSES_FIRST = "A running plan is paused first, at once.";
+
+const OPEN: Draft = {
+  text: "Open the environment: run the startup code in a worker process. Then plans can run.",
+  weight: "primary",
+  isFirst: true,
+};
+const CLOSE: Draft = {
+  text: "Close the environment: end the worker process. Its variables and connections are lost.",
+  question: "Close the environment?",
+  weight: "danger",
+  isFirst: true,
+};
+const DESTROY: Draft = {
+  text: "Kill the worker process, even in the middle of a plan, without clean-up. For an environment that does not respond.",
+  question: "Destroy the environment?",
+  weight: "danger",
+};
+const UPDATE: Draft = {
+  text: "Update the lists of plans and devices from what the worker has now.",
+};
+const START: Draft = {
+  text: "Start the queue: run its plans, one after the other.",
+  weight: "primary",
+  isFirst: true,
+};
+const STOP: Draft = {
+  text: "The running plan goes on to its end; then the queue stops.",
+  isFirst: true,
+};
+const STOP_CANCEL: Draft = {
+  text: "The queue goes on after this plan.",
+  isFirst: true,
+};
+const PAUSE: Draft = {
+  params: { option: "deferred" },
+  text: "Pause the plan at its next checkpoint, usually before the next point.",
+  weight: "primary",
+  isFirst: true,
+};
+const PAUSE_NOW: Draft = {
+  label: "Pause now",
+  params: { option: "immediate" },
+  text: "Pause the plan at once. After “Resume” it repeats what it has done since its last checkpoint.",
+};
+const RESUME: Draft = {
+  text: "The paused plan goes on.",
+  weight: "primary",
+  isFirst: true,
+};
+const FINISH: Draft = {
+  text: `End the plan in an orderly way, with its clean-up; its result is “stopped”. ${STOPS}`,
+  isFirst: true,
+};
+const ABORT: Draft = {
+  text: `End the plan, with its clean-up; its result is “aborted”, and ${BACK}. ${STOPS}`,
+  question: "Abort the plan?",
+  weight: "danger",
+  isFirst: true,
+};
+const HALT: Draft = {
+  text: `End the plan at once, without clean-up: motors and detectors stay as they are. Its result is “halted”, and ${BACK}. ${STOPS}`,
+  question: "Halt the plan?",
+  weight: "danger",
+};
+
+/** What is possible now, in the order of the buttons. */
+export function possibleControls(status: Status, may: (scope: WritingScope) => boolean): Control[] {
+  return possible(status)
+    .map(([method, draft]) => control(method, draft))
+    .filter(({ method }) => may(SCOPES[method]));
+}
+
+/** Methods that end a plan, and pause it first if it runs. */
+export const ENDS: readonly ButtonMethod[] = ["re_stop", "re_abort", "re_halt"];
+
+function possible(status: Status): [ButtonMethod, Draft][] {
+  if (status.stopping) return [];
+  switch (status.manager_state) {
+    case "idle":
+      return status.worker_environment_exists ? whileIdle(status) : [["environment_open", OPEN]];
+    case "starting_queue":
+    case "executing_queue":
+      return whileRunning(status);
+    case "paused":
+      return whilePaused();
+    case "creating_environment":
+    case "closing_environment":
+    case "executing_task":
+      return [["environment_destroy", DESTROY]];
+    default:
+      return [];
+  }
+}
+
+function whileIdle(status: Status): [ButtonMethod, Draft][] {
+  const isPanicked = status.re_state === "panicked";
+  // Code from a console, or a RunEngine that is missing, leaves no room for plans.
+  const canStart = status.re_state === "idle" && status.worker_environment_state === "idle";
+  const found: [ButtonMethod, Draft][] = [];
+  if (canStart && status.items_in_queue > 0) found.push(["queue_start", START]);
+  if (status.worker_environment_state === "idle") found.push(["environment_update", UPDATE]);
+  found.push(["environment_close", isPanicked ? { ...CLOSE, weight: "primary" } : CLOSE]);
+  found.push(["environment_destroy", DESTROY]);
+  return found;
+}
+
+function whileRunning(status: Status): [ButtonMethod, Draft][] {
+  const stop: [ButtonMethod, Draft] = status.queue_stop_pending
+    ? ["queue_stop_cancel", STOP_CANCEL]
+    : ["queue_stop", STOP];
+  const pause: [ButtonMethod, Draft][] = status.pause_pending
+    ? [["re_pause", { ...PAUSE_NOW, isFirst: true }]]
+    : [
+        ["re_pause", PAUSE],
+        ["re_pause", PAUSE_NOW],
+      ];
+  const first = ([method, draft]: [ButtonMethod, Draft]): [ButtonMethod, Draft] => [
+    method,
+    { ...draft, text: `${draft.text} ${PAUSES_FIRST}` },
+  ];
+  const ends: [ButtonMethod, Draft][] = [
+    ["re_stop", { ...FINISH, isFirst: false }],
+    ["re_abort", ABORT],
+    ["re_halt", HALT],
+  ];
+  return [stop, ...pause, ...ends.map(first), ["environment_destroy", DESTROY]];
+}
+
+function whilePaused(): [ButtonMethod, Draft][] {
+  return [
+    ["re_resume", RESUME],
+    ["re_stop", FINISH],
+    ["re_abort", ABORT],
+    ["re_halt", HALT],
+    ["environment_destroy", DESTROY],
+  ];
+}
+
+function control(method: ButtonMethod, draft: Draft): Control {
+  const question = draft.question ?? "";
+  const label = (draft.label ?? NAMES[method]) + (question ? "…" : "");
+  return { params: {}, weight: "plain", isFirst: false, ...draft, method, question, label };
+}
+
+const AREAS: [WritingScope, string][] = [
+  ["write:plan:control", "pause or end plans"],
+  ["write:queue:control", "start or stop the queue"],
+  ["write:queue:edit", "change the queue"],
+  ["write:manager:control", "open or close the environment"],
+  ["write:execute", "answer questions of plans"],
+  ["write:lock", "lock the service"],
+];
+
+/** Why controls are absent; empty if none is. */
+export function absence({ roles, scopes }: { roles: readonly string[]; scopes: ReadonlySet<string> }): string {
+  const missing = AREAS.filter(([scope]) => !scopes.has(scope)).map(([, area]) => area);
+  if (missing.length === 0) return "";
+  const who = `Your sign-in${roles.length > 0 ? ` (role ${roles.join(", ")})` : ""}`;
+  const advice = "Ask the administrator of the server if you need it.";
+  if (missing.length === AREAS.length) return `${who} may watch, but change nothing. ${advice}`;
+  const last = missing.pop() ?? "";
+  return `${who} may not ${missing.length > 0 ? `${missing.join(", ")} or ` : ""}${last}. ${advice}`;
+}
