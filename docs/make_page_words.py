@@ -12,13 +12,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import bluesky_qs
+from bluesky_qs.plans.model import KINDS
 from bluesky_qs.words.plantext import plan_text
+from ipython_extension.session.known_names import KnownNames
 from ipython_extension.shown import reply_views, status_text, tables, times_text
 from ipython_extension.typed.calls import Call
+from ipython_extension.words import completion
+from ipython_extension.words.offers import At
 
 FILE = Path(bluesky_qs.__file__).parent / "web" / "src" / "words" / "prompt.json"
 
@@ -100,6 +105,97 @@ _STATES: list[dict[str, Any]] = [
     {**_RUNNING, "input_pending": {"prompt": " "}, **_waiting("input", "waiting for input", 5)},
     {**_RUNNING, "input_pending": {"prompt": " Sample in? "}, **_waiting("input", "waiting for input", 5)},
 ]
+
+
+def _parameter(name: str, kind: str = "POSITIONAL_OR_KEYWORD", **more: Any) -> dict[str, Any]:
+    if annotation := more.pop("type", ""):
+        more["annotation"] = {"type": annotation, **more.pop("lists", {})}
+    return {"name": name, "kind": {"name": kind, "value": KINDS[kind]}, **more}
+
+
+def _plan(name: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "parameters": [*parameters, _parameter("md", "KEYWORD_ONLY", default="None")]}
+
+
+_DETECTORS = _parameter("detectors", type="collections.abc.Sequence[__READABLE__]")
+_DESCRIBED = [
+    _plan("count", _DETECTORS, _parameter("num", default="1", type="int | None"), _parameter("delay", default="0.0")),
+    _plan(
+        "scan",
+        _DETECTORS,
+        _parameter("args", "VAR_POSITIONAL", type="__MOVABLE__ | typing.Any"),
+        _parameter("num", "KEYWORD_ONLY", default="None", type="int | None"),
+    ),
+    _plan("mv", _parameter("args", "VAR_POSITIONAL")),
+    _plan(
+        "prepare",
+        _parameter("device", "POSITIONAL_ONLY"),
+        _parameter("mode", type="typing.Literal['fast', 'slow', 3]"),
+        _parameter("motors", type="typing.List[Motors]", lists={"devices": {"Motors": ["motor", "motor2"]}}),
+        _parameter("kind", type="Kinds", lists={"enums": {"Kinds": ["HINTED", "NORMAL"]}}),
+        _parameter("snake", "KEYWORD_ONLY", type="typing.Iterable | bool | None", default="None"),
+        _parameter("label", "KEYWORD_ONLY", type="str", default="''"),
+        _parameter("inner", "KEYWORD_ONLY", type="__PLAN__"),
+        _parameter("rest", "VAR_KEYWORD"),
+    ),
+]
+
+
+def _device(*abilities: str, **components: Any) -> dict[str, Any]:
+    able = {f"is_{each}": each in abilities for each in ("readable", "movable", "flyable")}
+    return {"classname": "D", "module": "m", **able, **({"components": components} if components else {})}
+
+
+_DEVICES = {
+    "det1": _device("readable"),
+    "motor": _device("readable", "movable", setpoint=_device("readable"), velocity=_device("readable", "movable")),
+    "motor2": _device("readable", "movable"),
+    "shutter": _device("movable"),
+    "stage": _device(x=_device("readable", "movable")),
+}
+_TYPED = (
+    *("", "c", "sc", "queue", "count", "count(", "count([", "count([de", "count([det1], ", "count([det1], n"),
+    *(
+        "count([det1], num=",
+        "count([det1], num=3, ",
+        "count(detectors=[mo",
+        "count([motor.",
+        "count([motor.v",
+        "count('de",
+    ),
+    *(
+        "count([det1], 3, ",
+        "count([det1], delay=",
+        "count([det1], md={'a': d",
+        "RE(count([de",
+        "RE(co",
+        "RE(count([det1]), ",
+    ),
+    *(
+        "scan([det1], ",
+        "scan([det1], mot",
+        "scan([det1], motor, ",
+        "scan([det1], motor, -1, 1, ",
+        "scan([det1], motor, -1, 1, n",
+    ),
+    *(
+        "scan([det1], motor, -1, 1, num=3, ",
+        "scan([det1], stage.x, ",
+        "mv(",
+        "mv(motor.velocity, ",
+        "nothing(",
+        "nothing(de",
+    ),
+    *("prepare(", "prepare(det1, ", "prepare(det1, f", "prepare(det1, 'fast', [", "prepare(det1, 'fast', [motor, mo"),
+    *(
+        "prepare(det1, 'fast', [motor], ",
+        "prepare(det1, mode=",
+        "prepare(det1, snake=",
+        "prepare(det1, label=",
+        "prepare(det1, inner=",
+    ),
+    *("prepare(det1, rest=", "count([det1], # x", "count([det1]) ", "count([det1, (", "count(\n  [de"),
+)
 
 _PLANS: list[dict[str, Any]] = [
     {"name": "count", "args": [["det1"]], "kwargs": {"num": 10, "delay": 0.5}},
@@ -200,6 +296,8 @@ def text() -> str:
             "plans": [{"item": item, "text": plan_text(item, _KNOWN)} for item in _PLANS],
             "known": sorted(_KNOWN),
             "locks": [{"info": info, "sentence": reply_views.lock_sentence(info)} for info in _LOCKS],
+            "described": {"plans": {plan["name"]: plan for plan in _DESCRIBED}, "devices": _DEVICES},
+            "completions": [_completions(typed) for typed in _TYPED],
             "lengths": [[seconds, tables.length_of_time(seconds)] for seconds in _lengths()],
             "moments": [[epoch, tables.moment(epoch, NOW)] for epoch in (NOW - 5, NOW - 86400, NOW - 4e7)],
             "clocks": [[epoch, times_text.clock(epoch)] for epoch in (NOW + 9000, NOW + 50000)],
@@ -238,6 +336,19 @@ def _edit(parts: dict[str, Any], plan: dict[str, Any], name: str, value: Any) ->
 def _queue(queue: dict[str, Any], *, is_running: bool, is_loop: bool) -> dict[str, Any]:
     text = times_text.queue_text(queue, is_running=is_running, is_loop=is_loop)
     return {"queue": queue, "isRunning": is_running, "isLoop": is_loop, "text": text}
+
+
+def _completions(typed: str) -> dict[str, Any]:
+    """What TAB offers after ``%qs add`` and this text, without what the page has no room for: a second plan."""
+    known = KnownNames({plan["name"]: plan for plan in _DESCRIBED}, _DEVICES)
+    session: Any = SimpleNamespace(at_hand=lambda: known, settings=SimpleNamespace(variables=dict))
+    found = completion.plan_offers(At(session, typed, ""))
+    is_second = typed.startswith("count([det1]) ")
+    return {
+        "typed": typed,
+        "fragment": found.fragment,
+        "offers": [] if is_second else [list(each) for each in found.offers],
+    }
 
 
 def _lengths() -> list[float]:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from bluesky_qs.api.paths import PREFIX
-from bluesky_qs.door import extra_routes, methods, metrics, openapi, pages, probes, uploads, web_page
+from bluesky_qs.door import extra_routes, methods, metrics, openapi, pages, probes, reading_plans, uploads, web_page
 from bluesky_qs.door.audit import audit
 from bluesky_qs.door.caller import ANONYMOUS
 from bluesky_qs.door.door import Door, Observer
@@ -42,7 +42,7 @@ _API, _INSTRUMENTS = f"{PREFIX}/", f"{PREFIX}/instruments/"
 
 def all_routes() -> list[Route]:
     """All routes of `Call` handlers, with their scopes: those of the contract first."""
-    return [*methods.routes(), *extra_routes.routes(), *uploads.routes(), *buffer.routes()]
+    return [*methods.routes(), *extra_routes.routes(), *reading_plans.routes(), *uploads.routes(), *buffer.routes()]
 
 
 def root_routes() -> list[Route]:

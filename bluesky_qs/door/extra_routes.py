@@ -1,7 +1,6 @@
-"""Routes without a method of the service: an item by its uid, reading a plan, the instruments, and one for tests."""
+"""Routes without a method of the service: an item by its uid, the instruments, and one for tests."""
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 import msgspec
@@ -10,9 +9,7 @@ from bluesky_qs.api.method import Scope
 from bluesky_qs.api.types import OneItem, Reply
 from bluesky_qs.door.own_params import params
 from bluesky_qs.door.route import Answer, Call, Handler, Route, answer
-from bluesky_qs.door.shapes import Instruments, ParsedPlan
-from bluesky_qs.words.planexpr import plan_at
-from bluesky_qs.words.scanner import ExpressionError
+from bluesky_qs.door.shapes import Instruments
 
 _LONGEST_SLEEP = 3600.0
 
@@ -21,7 +18,6 @@ def routes() -> list[Route]:
     """The routes, with their scopes."""
     return [
         _route("GET", "/queue/item/{uid}", "read:queue", item, gives=OneItem),
-        _route("POST", "/plan/parse", "read:resources", parse_plan, takes=_Text, gives=ParsedPlan),
         _route("GET", "/instruments", "read:status", instruments, gives=Instruments),
         _route("GET", "/test/server/sleep", "read:testing", sleep, takes=_Time, gives=Reply),
     ]
@@ -35,36 +31,6 @@ async def item(call: Call) -> Answer:
     """One item of the queue, by its uid."""
     uid = msgspec.json.encode({"uid": call.path_params["uid"]})
     return Answer(await call.service.ask("queue_item_get", uid))
-
-
-class _Text(msgspec.Struct, forbid_unknown_fields=True):
-    text: str
-
-
-async def parse_plan(call: Call) -> Answer:
-    """Read a plan that is written as in ``RE(…)``. The answer has an ``item`` to queue, or ``errors`` with their
-    places.
-
-    Each error has ``msg``, ``column`` (from 0) and ``length``.
-    """
-    text = (await params(call, _Text)).text
-    try:
-        found = _whole_plan(text)
-    except ExpressionError as error:
-        place = {"msg": error.message, "column": error.offset, "length": error.length}
-        return answer({"success": False, "msg": error.message, "item": None, "errors": [place]})
-    return answer({"success": True, "msg": "", "item": found, "errors": []})
-
-
-def _whole_plan(text: str) -> dict[str, Any]:
-    found, end = plan_at(text)
-    if rest := text[end:].strip():
-        raise ExpressionError("Unexpected text after the plan", text, text.index(rest, end), len(rest))
-    try:
-        json.dumps(found, allow_nan=False)
-    except ValueError:
-        raise ExpressionError("The plan has a number that is infinite or not defined", text, 0, end) from None
-    return found
 
 
 async def instruments(call: Call) -> Answer:

@@ -182,7 +182,7 @@ class _Document:
             taken = self.components.schemas.pop(reference["$ref"].rpartition("/")[2])
             made |= in_query_too(route.verb, taken, is_required=bool(taken.get("required")))
             statuses.append(422)
-        elif route.path.endswith("/upload/spreadsheet"):
+        elif route.path.endswith("/spreadsheet"):
             made["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
             statuses.append(422)
         if isinstance(route.gives, str):  # a page

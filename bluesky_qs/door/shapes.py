@@ -34,11 +34,66 @@ class PlanFault(TypedDict):
     length: int
 
 
+class Place(TypedDict):
+    """A place in the text of a plan: ``column`` counts from 0."""
+
+    column: int
+    length: int
+
+
+class PlacedName(TypedDict):
+    """A name without quotes in the text of a plan, with its place."""
+
+    name: str
+    column: int
+    length: int
+
+
 class ParsedPlan(Reply):
-    """A plan that was written as in ``RE(…)``."""
+    """A plan that was written as in ``RE(…)``. ``places`` are those of the requested paths, in the same order."""
 
     item: dict[str, Any] | None
     errors: list[PlanFault]
+    names: NotRequired[list[PlacedName]]
+    places: NotRequired[list[Place]]
+
+
+class SheetColumn(TypedDict):
+    """A column of a spreadsheet: its number from 1, its letters, and its heading."""
+
+    number: int
+    letters: str
+    heading: str
+
+
+class SheetCells(TypedDict):
+    """A row of a spreadsheet: its number from 1, and the texts of its cells, in the order of the columns."""
+
+    number: int
+    cells: list[str]
+
+
+class SheetFault(TypedDict):
+    """An error or a warning about a cell. ``column`` is 0, and ``label`` empty, if it is about the whole row."""
+
+    row: int
+    column: int
+    label: str
+    msg: str
+
+
+class ParsedSheet(Reply):
+    """The plans of a spreadsheet. ``row_count`` and ``error_count`` count all, also those that are left out."""
+
+    sheet: str
+    columns: list[SheetColumn]
+    rows: list[SheetCells]
+    row_count: int
+    items: list[dict[str, Any]]
+    item_rows: list[int]
+    errors: list[SheetFault]
+    error_count: int
+    warnings: list[SheetFault]
 
 
 class Glance(TypedDict):

@@ -1,6 +1,7 @@
 """Reads uploaded spreadsheets. Large ones are read in a separate process, so that other requests do not wait.
 
-``python -m bluesky_qs.door.sheet_reader NAME`` reads the file from the standard input, and writes a `ReadSheet`.
+``python -m bluesky_qs.door.sheet_reader NAME`` reads the file from the standard input, and writes a `ReadSheet`; with
+``--preview``, a `SheetPreview`.
 """
 
 import asyncio
@@ -11,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bluesky_qs.wire.codec import json_text
+from bluesky_qs.words.sheet_preview import SheetPreview, read_preview
 from bluesky_qs.words.spreadsheet import SpreadsheetError, read_items
 
 #: Bytes of a file that is read in a thread, in less time than it takes to start a process.
 _SMALL = 50_000
+_PREVIEW = "--preview"
 #: The process gives way to the manager and the door.
 _NICE = 10
 
@@ -59,11 +62,24 @@ class SheetReader:
         async with self._turn:
             if len(data) <= _SMALL:
                 return await asyncio.to_thread(_read, data, name)
-            return await self._read_apart(data, name)
+            return ReadSheet(*await self._read_apart(data, name))
 
-    async def _read_apart(self, data: bytes, name: str) -> ReadSheet:
+    async def preview(self, data: bytes, name: str) -> SheetPreview:
+        """Read a file, also if cells are wrong.
+
+        Raises
+        ------
+        SpreadsheetError
+            It is not a spreadsheet, or the process failed.
+        """
+        async with self._turn:
+            if len(data) <= _SMALL:
+                return await asyncio.to_thread(read_preview, data, name)
+            return SheetPreview(*await self._read_apart(data, name, _PREVIEW))
+
+    async def _read_apart(self, data: bytes, name: str, *options: str) -> tuple[Any, ...]:
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*self._command, name, stdin=pipe, stdout=pipe)
+        process = await asyncio.create_subprocess_exec(*self._command, name, *options, stdin=pipe, stdout=pipe)
         try:
             written, _ = await process.communicate(data)
         finally:
@@ -75,7 +91,7 @@ class SheetReader:
         found: tuple[Any, ...] | str = pickle.loads(written)  # noqa: S301 - our own process has written it
         if isinstance(found, str):
             raise SpreadsheetError(found)
-        return ReadSheet(*found)
+        return found
 
 
 def _read(data: bytes, name: str) -> ReadSheet:
@@ -85,8 +101,10 @@ def _read(data: bytes, name: str) -> ReadSheet:
 
 def _main() -> None:
     os.nice(_NICE)
+    name, *options = sys.argv[1:]
+    read = read_preview if _PREVIEW in options else _read
     try:
-        found = tuple(_read(sys.stdin.buffer.read(), sys.argv[1]))  # the class has another name in this process
+        found = tuple(read(sys.stdin.buffer.read(), name))  # the class has another name in this process
     except SpreadsheetError as error:
         found = error.message
     sys.stdout.buffer.write(pickle.dumps(found))

@@ -35,7 +35,7 @@ async def add_spreadsheet(call: Call) -> Answer:
     ``msg`` names all of them with sheet, row and column. Plans with unknown names are queued, and ``msg`` names their
     rows, because they will probably fail.
     """
-    data, name = await _uploaded(call)
+    data, name = await uploaded(call)
     try:
         sheet = await call.door.sheets.read(data, name)
     except SpreadsheetError as error:
@@ -46,7 +46,7 @@ async def add_spreadsheet(call: Call) -> Answer:
     return added
 
 
-async def _uploaded(call: Call) -> tuple[bytes, str]:
+async def uploaded(call: Call) -> tuple[bytes, str]:
     """The content and the name of the file in the form.
 
     Raises

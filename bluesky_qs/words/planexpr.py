@@ -1,19 +1,28 @@
 """Converts plans, written as in ``RE(…)``, to queue items. The text is parsed, never evaluated."""
 
 import ast
-import operator
 import re
-import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.words import slips
+from bluesky_qs.words.arithmetic import OPERATORS, computed, is_array, is_array_scalar
 from bluesky_qs.words.parseable import MARK, has_index, parseable
 from bluesky_qs.words.scanner import ExpressionError, brackets
 
 Item = dict[str, Any]
+
+
+class BareName(NamedTuple):
+    """A name without quotes among the arguments of a plan, with its place in the text."""
+
+    name: str
+    offset: int
+    length: int
+
+
 #: Returns the reason why a bare name is not a device or plan; None if it is one.
 Objection = Callable[[str], str | None]
 
@@ -46,6 +55,25 @@ def plan_at(
     if text[start:end].replace("-", "_").removesuffix("()") == INSTRUCTION:
         return {"item_type": "instruction", "name": INSTRUCTION}, end
     return _Reader(text, start, end, session or {}, objection).item(), end
+
+
+def names_at(text: str, start: int = 0) -> list[BareName]:
+    """Find the bare names among the arguments of the plan at ``text[start]``, in their order.
+
+    >>> names_at("count([det1, 'text'], num=3)")
+    [BareName(name='det1', offset=7, length=4)]
+
+    Raises
+    ------
+    ExpressionError
+        As `plan_at`.
+    """
+    end = _end_of_call(text, start)
+    if text[start:end].replace("-", "_").removesuffix("()") == INSTRUCTION:
+        return []
+    reader = _Reader(text, start, end, {}, lambda _name: None)
+    reader.item()
+    return sorted(reader.names, key=lambda name: name.offset)
 
 
 def value_at(
@@ -84,7 +112,7 @@ def place_of(text: str, start: int, path: Sequence[int | str]) -> tuple[int, int
 
 def can_be_sent(value: Any) -> bool:
     """Return whether a variable of the session may be used in a plan, judging by its type."""
-    return isinstance(value, int | float | str | list | tuple | dict) or _is_array(value) or _is_array_scalar(value)
+    return isinstance(value, int | float | str | list | tuple | dict) or is_array(value) or is_array_scalar(value)
 
 
 _NAME = re.compile(r"[^\W\d]\w*(?:\s*\.\s*[^\W\d]\w*)*")
@@ -92,17 +120,6 @@ _INSTRUCTION = re.compile(r"queue[_-]stop\b(?!\s*\(\s*[^)\s])(\(\))?")
 #: Names that IPython puts into every session.
 _OF_IPYTHON = frozenset(("In", "Out", "exit", "quit", "open", "get_ipython"))
 _DEEPEST = 50
-_MOST_BITS = 4096
-
-_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
 _ONLY = "Only arithmetic is evaluated here"
 _NOT_THIS = f"{_ONLY}, not this expression: assign the value to a variable and write $name"
 _REFUSED: dict[type[ast.AST], str] = {
@@ -153,6 +170,7 @@ class _Reader:
         self.start, self.end = start, end
         self.session = session
         self.objection = objection
+        self.names: list[BareName] = []
         code, self.indices = parseable(text, start, end)
         self.lines = code.split("\n")
         self.tree = self._parsed()
@@ -338,6 +356,8 @@ class _Reader:
             case ast.Name() | ast.Attribute() | ast.Subscript() if (name := self._name(node)) is not None:
                 if self.objection and (reason := self.objection(name)):
                     raise self._fault(node, reason)
+                first, last = self._extent(node)
+                self.names.append(BareName(name, first, last - first))
                 return name
             case ast.Set(elts=[element]) if not isinstance(element, ast.Starred):
                 return self._plain(element, self._computed(element, depth, in_braces=True))
@@ -396,7 +416,7 @@ class _Reader:
             case ast.UnaryOp(op=ast.UAdd() | ast.USub() as sign, operand=operand):
                 value = self._operand(operand, depth, in_braces=in_braces)
                 return -value if isinstance(sign, ast.USub) else value
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
                 if not in_braces and isinstance(left, ast.Name) and (slip := self._missing_comma(left, right)):
                     raise self._fault(node, slip)
                 a = self._operand(left, depth, in_braces=in_braces)
@@ -421,32 +441,25 @@ class _Reader:
 
     def _operand(self, node: ast.expr, depth: int, *, in_braces: bool) -> Any:
         value = self._computed(node, depth + 1, in_braces=in_braces)
-        if _is_array(value) and value.dtype.kind in "iuf":
+        if is_array(value) and value.dtype.kind in "iuf":
             return value
-        if _is_array_scalar(value):
+        if is_array_scalar(value):
             value = value.item()
         if type(value) not in (int, float):
             raise self._fault(node, f"Arithmetic needs numbers, not {_kind(value)}")
         return value
 
     def _arithmetic(self, node: ast.BinOp, a: Any, b: Any) -> Any:
-        if type(a) is int and type(b) is int and isinstance(node.op, ast.Pow) and a.bit_length() * b > _MOST_BITS:
-            raise self._fault(node, "This number is too large")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                value = _OPERATORS[type(node.op)](a, b)
-        except (ArithmeticError, ValueError, TypeError) as error:
-            raise self._fault(node, str(error).capitalize()) from None
-        if isinstance(value, complex):
-            raise self._fault(node, "The result is not a real number")
-        return value
+            return computed(node.op, a, b)
+        except ValueError as error:
+            raise self._fault(node, str(error)) from None
 
     def _plain(self, node: ast.AST, value: Any, depth: int = 0) -> Any:
         """Convert a value of the session to types that a message can carry: arrays and tuples become lists."""
         if depth > _DEEPEST:
             raise self._fault(node, "This is nested too deeply")
-        if _is_array(value) or _is_array_scalar(value):
+        if is_array(value) or is_array_scalar(value):
             value = value.tolist()
         match value:
             case None | bool():
@@ -484,13 +497,3 @@ def _inner(node: ast.AST, step: int | str) -> ast.expr | None:
 
 def _kind(value: Any) -> str:
     return type(value).__name__
-
-
-def _is_array(value: Any) -> bool:
-    numpy = sys.modules.get("numpy")  # without NumPy there are no arrays
-    return numpy is not None and isinstance(value, numpy.ndarray)
-
-
-def _is_array_scalar(value: Any) -> bool:
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(value, numpy.generic)

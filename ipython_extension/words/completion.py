@@ -37,7 +37,7 @@ _OPTION = re.compile(r"(--?[a-z][a-z-]*)(?: ([A-Z]+|\d+m)(?:=[A-Z]+…)?)?")
 def _in_cell(rest: str, session: Session) -> Offers | None:
     first, newline, body = rest.partition("\n")
     if newline:
-        return _plan(At(session, body, "")) if first.split()[:1] == ["add"] else None
+        return plan_offers(At(session, body, "")) if first.split()[:1] == ["add"] else None
     word, blank, typed = rest.partition(" ")
     if not blank:
         return fitting(word, (Offer(name, "word") for name in CELLS))
@@ -93,7 +93,7 @@ def _word(word: str, at: At) -> Offers:
     if word in _SPECIAL:
         return _SPECIAL[word](at, previous)
     if "PLAN" in usage:
-        return _plan(at)
+        return plan_offers(at)
     plain = _OPTION.sub("", usage)
     offers = [Offer(literal, "word") for literal in re.findall(r"(?<![A-Za-z])[a-z][a-z_]*\b", plain)]
     for kind in dict.fromkeys(re.findall(r"[A-Z]+", plain)):
@@ -156,7 +156,7 @@ def _is_own(value: Any) -> bool:
 def _edit(at: At, previous: list[str]) -> Offers:
     """For ``edit``: an item, then the parameters of its plan, then values; or a whole call."""
     if (inside := _inside(at.typed)) and inside.name:
-        return _plan(at)
+        return plan_offers(at)
     return _changes(at, previous, at.session.shown())
 
 
@@ -281,7 +281,7 @@ class _Inside(NamedTuple):
     open: list[Token]
 
 
-def _plan(at: At) -> Offers:
+def plan_offers(at: At) -> Offers:
     """Plan names; inside the brackets of a call its parameters, devices and plans; variables after ``$``."""
     inside = _inside(at.typed)
     fragment = _end(_NAME, at.typed)

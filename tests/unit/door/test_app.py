@@ -3,8 +3,6 @@
 import asyncio
 import socket
 
-import pytest
-
 PLAN = {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 1}}
 
 
@@ -110,33 +108,6 @@ async def test_an_item_is_found_by_its_uid(door):
     item = (await door.post("/queue/item/add", item=PLAN))["item"]
     assert (await door.get(f"/queue/item/{item['item_uid']}"))["item"] == item
     assert (await door.get("/queue/item/nobody"))["success"] is False
-
-
-async def test_a_plan_is_read(door):
-    reply = await door.post("/plan/parse", text="count([det1], num=3)")
-    assert reply == {
-        "success": True,
-        "msg": "",
-        "item": {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 3}},
-        "errors": [],
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "column", "length", "message"),
-    [
-        ("count([det1], num=)", 18, 1, ""),
-        ("count([det1]) 5", 14, 1, "Unexpected text after the plan"),
-        ("count([det1], num=open('x'))", 18, 9, "not function calls"),
-    ],
-)
-async def test_a_plan_that_cannot_be_read_says_where(door, text, column, length, message):
-    reply = await door.post("/plan/parse", text=text)
-    assert reply["success"] is False
-    assert reply["item"] is None
-    (error,) = reply["errors"]
-    assert message in error["msg"]
-    assert (error["column"], error["length"]) == (column, length)
 
 
 async def test_the_test_route_sleeps_and_its_parameters_are_checked(door):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from bluesky_qs.words.planexpr import ExpressionError, plan_at, value_at
+from bluesky_qs.words.planexpr import ExpressionError, names_at, plan_at, value_at
 from bluesky_qs.words.plantext import plan_text
 
 
@@ -313,3 +313,21 @@ def test_elements_of_a_vector_are_shown_as_they_are_typed():
     shown = plan_text({"name": "mv", "args": ["vec.axes.1", 3, "vec.0.x", 1, "a.1"]}, {"vec.axes.1", "vec.0.x"})
     assert shown == "mv(vec.axes[1], 3, vec[0].x, 1, 'a.1')"
     assert plan_at(shown, objection=any_name)[0]["args"] == ["vec.axes.1", 3, "vec.0.x", 1, "a.1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("count([det1, 'det2'], num=3)", ["det1"]),
+        ("RE(mv(é.x, 1, vec.axes[1], 2), sample=S03)", ["é.x", "vec.axes.1", "S03"]),
+        ("p({motor: a}, *[b, c], **{'k': d})", ["motor", "a", "b", "c", "d"]),
+        ("p(1 + 2, None, True, [])", []),
+        ("queue_stop", []),
+    ],
+)
+def test_names_without_quotes_are_found_with_their_places(text, names):
+    found = names_at(f"  {text} --front", 2)
+    assert [each.name for each in found] == names
+    for each in found:
+        typed = f"  {text}"[each.offset : each.offset + each.length]
+        assert typed.replace("[", ".").replace("]", "") == each.name

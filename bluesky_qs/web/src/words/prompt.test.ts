@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { Status } from "../source/source";
+import { type Known, offersFor } from "./completion";
 import { type ItemEstimate, type QueueEstimate, queueTakes, starts, takes } from "./estimates";
 import { type Call, planText } from "./plan";
 import examples from "./prompt.json";
@@ -43,4 +44,10 @@ test.each(examples.queues)("the queue takes: $text", ({ queue, isRunning, isLoop
   // The heading of the page also says how long a running queue takes.
   const shown = queueTakes(queue as QueueEstimate, { isRunning, isLoop }, clock);
   expect(isRunning && !isLoop ? shown.replace(/^.*, /, "") : shown).toBe(text);
+});
+
+test.each(examples.completions)("TAB after $typed", ({ typed, fragment, offers }) => {
+  const found = offersFor(typed, examples.described as Known);
+  expect(found.fragment).toBe(fragment);
+  expect(found.offers.map(({ text, kind }) => [text, kind])).toEqual(offers);
 });

@@ -83,6 +83,7 @@ NEEDS = {
     "POST /permissions/set": "write:permissions",
     "GET /ping": "read:status",
     "POST /plan/parse": "read:resources",
+    "POST /plan/parse/spreadsheet": "read:queue",
     "GET /plans/allowed": "read:resources",
     "GET /plans/existing": "read:resources",
     "GET /progress/stream": "read:monitor",

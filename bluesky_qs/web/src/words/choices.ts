@@ -1,0 +1,58 @@
+/** Names of devices and plans to choose from, by kind and by what is typed. */
+
+import type { Schemas } from "../source/source";
+import type { Kind } from "./annotation";
+import type { Known } from "./completion";
+import { valueText } from "./plan";
+
+type Device = Schemas["DeviceDescription"];
+
+export interface Choice {
+  text: string;
+  /** What it is: `motor`, or the class of a device. */
+  note: string;
+}
+
+/** The choices of a kind that contain the typed text; those that begin with it come first. */
+export function choicesFor(kind: Kind, typed: string, known: Known): Choice[] {
+  const wanted = typed.trim().toLowerCase();
+  const found = allOf(kind, known, wanted !== "").filter(({ text }) => text.toLowerCase().includes(wanted));
+  const rank = ({ text }: Choice) => (text.toLowerCase().startsWith(wanted) ? 0 : 1);
+  return found.sort((a, b) => rank(a) - rank(b));
+}
+
+function allOf(kind: Kind, known: Known, isSearch: boolean): Choice[] {
+  if (kind.type === "choice") return kind.choices.map((value) => ({ text: valueText(value), note: "" }));
+  if (kind.type === "plan") return plans(known, kind.names);
+  if (kind.type !== "device") return [];
+  const devices = new Map(devicesOf(known.devices));
+  if (kind.names) return kind.names.map((name) => ({ text: name, note: noteOf(devices.get(name)) }));
+  const fits = (device: Device) => !device.excluded && (!kind.ability || device[kind.ability]);
+  // The parts of devices are many: they are found by their names.
+  return [...devices]
+    .filter(([name, device]) => fits(device) && (isSearch || !name.includes(".")))
+    .map(([name, device]) => ({ text: name, note: noteOf(device) }));
+}
+
+function plans({ plans: described }: Known, names: readonly string[] | undefined): Choice[] {
+  const all = names ?? Object.keys(described).sort();
+  return all.map((name) => ({ text: name, note: firstLine(described[name]?.description) }));
+}
+
+/** The first line of a description. */
+export function firstLine(text: string | undefined): string {
+  return (text ?? "").trim().split("\n")[0]?.trim() ?? "";
+}
+
+function* devicesOf(devices: Readonly<Record<string, Device>>, prefix = ""): Generator<[string, Device], void> {
+  for (const [name, device] of Object.entries(devices).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    yield [prefix + name, device];
+    if (device.components) yield* devicesOf(device.components, `${prefix}${name}.`);
+  }
+}
+
+function noteOf(device: Device | undefined): string {
+  if (!device) return "";
+  const what = device.is_movable ? "motor" : device.is_readable ? "detector" : device.is_flyable ? "flyer" : "";
+  return [what, device.classname].filter(Boolean).join(" · ");
+}

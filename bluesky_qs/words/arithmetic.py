@@ -1,0 +1,53 @@
+"""Computes arithmetic in typed plans, on numbers and arrays, within limits."""
+
+import ast
+import operator
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+#: The operations that may be typed.
+OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
+_MOST_BITS = 4096
+
+
+def computed(op: ast.operator, a: Any, b: Any) -> Any:
+    """The result of an operation.
+
+    Raises
+    ------
+    ValueError
+        It has no result, or one that cannot be sent. The message is the reason.
+    """
+    if type(a) is int and type(b) is int and isinstance(op, ast.Pow) and a.bit_length() * b > _MOST_BITS:
+        raise ValueError("This number is too large")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = OPERATORS[type(op)](a, b)
+    except (ArithmeticError, ValueError, TypeError) as error:
+        raise ValueError(str(error).capitalize()) from None
+    if isinstance(value, complex):
+        raise ValueError("The result is not a real number")  # noqa: TRY004 - one error for all that has no result
+    return value
+
+
+def is_array(value: Any) -> bool:
+    """Whether this is an array of NumPy."""
+    numpy = sys.modules.get("numpy")  # without NumPy there are no arrays
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def is_array_scalar(value: Any) -> bool:
+    """Whether this is an element of an array of NumPy."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.generic)
