@@ -1,4 +1,4 @@
-"""How long a plan takes: from a run with the same parameters, else from its work and learned times, else unknown."""
+"""Estimates how long a plan takes: from runs with the same parameters, or from its work and the learned times."""
 
 import math
 import statistics
@@ -9,15 +9,15 @@ from bluesky_qs.foresight.durations import Duration, Unknown
 from bluesky_qs.foresight.learned import Learned, Run
 from bluesky_qs.foresight.work import Member, Settings, Work
 
-#: The part of the ends that should be within an interval, and that of the normal distribution.
+#: Fraction of plans that should end within their intervals, and the same in standard deviations.
 _COVERED, _SIGMAS = 0.8, 1.28
-#: Errors of earlier estimates that are needed for an interval.
+#: Minimum number of earlier errors to compute an interval from them.
 _ENOUGH = 6
-#: The least uncertainty of an estimate: a part of it, and seconds.
+#: Minimum uncertainty of an estimate: relative, and in seconds.
 _LEAST, _LEAST_SECONDS = 0.02, 0.01
-#: The uncertainty of an estimate from the number of points only.
+#: Relative uncertainty of an estimate from the number of points alone.
 _BY_POINTS = 0.4
-#: Messages whose times are not known are taken from all messages with the same command, or are this long.
+#: Seconds for a message if no message with this command was ever measured.
 _MESSAGE = 3e-4
 _PARTS = {"set": "move", "trigger": "trigger", "kickoff": "trigger", "complete": "trigger", "prepare": "trigger"}
 _VERBS = {"set": "moved", "trigger": "triggered"}
@@ -29,15 +29,15 @@ class Estimate(NamedTuple):
     Attributes
     ----------
     seconds
-        None if it is not known.
+        None if the time is unknown.
     low, high
-        An interval of 80 %. If ``seconds`` is None, ``low`` is what the known parts take.
+        The interval in which 80 % of the plans end. If ``seconds`` is None, ``low`` is the time of the known parts.
     source
         ``history``, ``walk``, ``points`` or ``unknown``.
     reason
-        Why it is not known.
+        Why the time is unknown.
     parts
-        Seconds in moves, triggers, sleeps and the rest, if they were summed up.
+        Seconds of moves, triggers, sleeps and everything else, if the estimate is their sum.
     """
 
     seconds: float | None
@@ -48,7 +48,7 @@ class Estimate(NamedTuple):
     parts: dict[str, float] | None = None
 
     def fields(self) -> dict[str, Any]:
-        """The keys of ``estimates_get`` for an item, without its start."""
+        """Return the keys of ``estimates_get`` for an item, without its start."""
         return {
             "seconds": self.seconds,
             "low": self.low,
@@ -60,14 +60,14 @@ class Estimate(NamedTuple):
 
 
 def unknown(reason: str, at_least: float | None = None) -> Estimate:
-    """No estimate, for this reason."""
+    """Return an estimate without a time, for this reason."""
     return Estimate(None, at_least, None, "unknown", reason)
 
 
 class Sum(NamedTuple):
     """The time of a plan's work, as a sum of learned times.
 
-    ``deviation`` is the variation from time to time, ``uncertainty`` the error that is always the same.
+    ``deviation`` differs from run to run, ``uncertainty`` is the error that all runs share.
     """
 
     parts: dict[str, float]
@@ -77,7 +77,7 @@ class Sum(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """The time of the known parts."""
+        """The time of all known parts."""
         return sum(self.parts.values())
 
 
@@ -89,15 +89,15 @@ def of_plan(
     Parameters
     ----------
     learned
-        What was learned from earlier plans.
+        The data learned from earlier plans.
     plan, parameters
-        Its name, and `parameters_key` of its item.
+        The plan's name, and the `parameters_key` of its item.
     work
-        What the walk has found; None if the plan was not walked. It may be incomplete.
+        The work that the walk has found, which may be incomplete; None if the plan was not walked.
     points
-        Number of points, if that is known.
+        Number of points of the whole plan, if it is known.
     reason
-        Why the work is incomplete or not known; empty if it is complete.
+        Why the work is incomplete or unknown; empty if it is complete.
     """
     if runs := learned.same_runs(plan, parameters, work):
         return _of_runs(runs)
@@ -141,7 +141,7 @@ def sum_of(learned: Learned, work: Work) -> Sum:
 
 
 def action_seconds(learned: Learned, member: Member, settings: Settings) -> float:
-    """The time of an action, with the settings of its device; 0 if it is not known."""
+    """Return the seconds of an action with these settings of its device; 0 if they are unknown."""
     found = _expected(learned, member, settings)
     return found.mean if isinstance(found, Duration) else 0.0
 
@@ -175,7 +175,7 @@ def _message_time(learned: Learned, command: str, device: str) -> float:
 
 
 def _of_runs(runs: Sequence[Run]) -> Estimate:
-    """The median of the latest runs."""
+    """Estimate by the median of the latest runs."""
     times = [run.seconds for run in runs[-5:]]
     seconds = statistics.median(times)
     spread = max((abs(each - seconds) for each in times), default=0.0)

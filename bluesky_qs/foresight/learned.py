@@ -1,6 +1,6 @@
 """The data that the service has learned from plans that ran: times of actions, times of messages, and completed runs.
 
-It knows no files; `bluesky_qs.manager.learned_times` keeps it. All of it is bounded.
+The amount of data is limited. `bluesky_qs.manager.learned_times` keeps them in a file.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from bluesky_qs.foresight.work import Settings, Work, distance
 
 #: Maximum numbers to keep: actions of devices, kinds of messages, plans, and runs of one plan.
 MOST_ACTIONS, MOST_MESSAGES, MOST_PLANS, MOST_RUNS = 1000, 2000, 500, 20
-#: Actions whose times a walk gets.
+#: Maximum number of actions whose times are sent with a walk.
 _MOST_FOR_WALKS = 300
-#: Errors of earlier estimates that are kept for each plan.
+#: Maximum number of errors of estimates to keep for each plan.
 _MOST_ERRORS = 20
-#: Positions that are this close count as the same, as a part of the larger one.
+#: Positions with a smaller relative difference count as the same.
 _SAME_POSITION = 1e-3
 
 
@@ -31,13 +31,13 @@ class Run(NamedTuple):
     Attributes
     ----------
     parameters
-        A short text that is the same for the same parameters (`parameters_key`).
+        A hash of the parameters (`parameters_key`).
     starts, settings
-        Positions before the plan, and settings of the devices.
+        Positions and settings of the devices before the plan.
     points
         Number of events.
     seconds
-        Its time, without pauses and suspensions.
+        Its duration, without pauses and suspensions.
     """
 
     parameters: str
@@ -60,21 +60,27 @@ class Learned:
 
     Attributes
     ----------
-    changed
-        The parts that have changed since `take_changes`, as ``(kind, key)``.
+    actions
+        Durations by command and device.
+    messages
+        Times of messages by command and device.
+    plans
+        Runs and errors of estimates, by name of the plan.
+    settings
+        Settings of each device after the last plan that used it.
     """
 
     def __init__(self) -> None:
         self.actions: dict[tuple[str, str], Durations] = {}
         self.messages: dict[tuple[str, str], Sample] = {}
         self.plans: dict[str, PlanRecord] = {}
-        #: Settings of devices after the last plan that used them.
         self.settings: dict[str, dict[str, float | str]] = {}
+        #: The parts that have changed since `take_changes`, as ``(kind, key)``.
         self._changed: dict[tuple[str, str], None] = {}
 
     # ------------------------------------------------------------------------------------------------------ learning
     def observe(self, times: Mapping[str, Any]) -> Work:
-        """Learn from the times of a plan, as the worker has measured them; return the plan's work."""
+        """Learn from the times of a plan, which the worker has measured. Return the plan's work."""
         work = Work.from_json(times["work"])
         for command, device, amount, version, *sample in times["actions"]:
             settings = work.settings[version]
@@ -89,7 +95,7 @@ class Learned:
         return work
 
     def completed(self, plan: str, run: Run, estimate: float | None) -> None:
-        """Record that a plan has completed; ``estimate`` is the earlier estimate, if there was one."""
+        """Record that a plan has completed. ``estimate`` is the estimate from before the run, if there was one."""
         record = self.plans.setdefault(plan, PlanRecord())
         record.runs.append(run)
         if estimate and run.seconds > 0:
@@ -102,7 +108,7 @@ class Learned:
         return durations
 
     def _touch(self, parts: dict[Any, Any], key: Any, kind: str, most: int) -> None:
-        """Put a part last, as the one that was used last, and drop the first one if there are too many."""
+        """Move a part to the end, because it was used last. If there are too many parts, drop the first one."""
         parts[key] = parts.pop(key)
         self._changed[kind, _key_text(key)] = None
         if len(parts) > most:
@@ -112,7 +118,7 @@ class Learned:
 
     # ------------------------------------------------------------------------------------------------------- looking
     def same_runs(self, plan: str, parameters: str, work: Work | None) -> list[Run]:
-        """Completed runs with these parameters, and if the work is known, with its start positions and settings."""
+        """Return the completed runs with these parameters and, if the work is known, with its starts and settings."""
         record = self.plans.get(plan)
         runs = [run for run in record.runs if run.parameters == parameters] if record else []
         if work is None:
@@ -121,14 +127,14 @@ class Learned:
         return [run for run in runs if _starts_alike(run.starts, work.starts) and _alike(run.settings, settings)]
 
     def bias(self, plan: str) -> float:
-        """The factor by which plans of this name take longer than their actions; it is 1 for an unknown plan."""
+        """Return the typical ratio of real to estimated time for plans with this name; 1 for an unknown plan."""
         errors = self.plans[plan].errors if plan in self.plans else ()
         if not errors:
             return 1.0
         return math.exp(statistics.median(errors) * len(errors) / (len(errors) + 1))
 
     def errors(self, plan: str) -> list[float]:
-        """The errors of earlier estimates that remain after `bias`: of this plan, or of all if it has few."""
+        """Return the errors of earlier estimates without `bias`: those of this plan, or of all plans if it has few."""
         own = list(self.plans[plan].errors) if plan in self.plans else []
         if len(own) >= _MOST_ERRORS // 4:
             middle = statistics.median(own)
@@ -156,7 +162,7 @@ class Learned:
 
     # --------------------------------------------------------------------------------------------------- for the file
     def take_changes(self) -> list[tuple[str, str, str | None]]:
-        """The changes since the last call: kind, key, and the text to keep (None: drop it)."""
+        """Return the changes since the last call: kind, key, and the text to keep (None: the part was dropped)."""
         changed, self._changed = self._changed, {}
         return [(kind, key, self._text(kind, key)) for kind, key in changed]
 
@@ -173,16 +179,16 @@ class Learned:
                 return json.dumps(part.to_json())
 
     def load(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        """Load the kept data, oldest first. Rows that cannot be read are passed over."""
+        """Load the kept data, oldest first. Ignore rows that cannot be read."""
         for kind, key, text in rows:
             try:
                 _parts(self, kind)[_key(key)] = _loaded(kind, json.loads(text))
-            except (ValueError, TypeError, KeyError):  # of another version; it is learned again
+            except (ValueError, TypeError, LookupError):  # written by another version; the service learns it again
                 continue
 
 
 def parameters_key(item: Mapping[str, Any]) -> str:
-    """A short text that is the same for items with the same parameters."""
+    """Return a hash of the parameters of an item."""
     text = json.dumps([item.get("args", []), item.get("kwargs", {})], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
@@ -229,7 +235,7 @@ def _close(one: Any, other: Any) -> bool:
 
 
 def _alike(one: Mapping[str, Settings], other: Mapping[str, Settings]) -> bool:
-    """Whether the settings that both have are the same."""
+    """Whether the settings that occur in both have the same values."""
     return all(
         one[device].get(name, value) == value
         for device in one.keys() & other.keys()

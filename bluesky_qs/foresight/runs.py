@@ -1,4 +1,4 @@
-"""The runs of a walk: which are open, their streams, and the points in each stream."""
+"""The runs of a walk, with their streams and the number of points in each stream."""
 
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -9,13 +9,16 @@ class IllegalMessageSequence(Exception):
 
 
 class _Run:
-    def __init__(self, uid: str) -> None:
+    def __init__(self, uid: str, announced: int | None) -> None:
         self.uid = uid
+        #: Number of points that the plan has announced, and numbers of points saved so far, by stream.
+        self.announced = announced
+        self.saved: dict[str, int] = {}
         self.stream: str | None = None
         self.bytes = 0
         self.has_read = False
         self.keys: set[str] = set()
-        #: Ids of the devices in the point that has begun, and of those in each stream.
+        #: Ids of the devices in the current point, and of the devices in each stream.
         self.devices: set[int] = set()
         self.streams: dict[str, frozenset[int]] = {}
         self.monitored: set[int] = set()
@@ -26,16 +29,29 @@ class Runs:
 
     def __init__(self) -> None:
         self.opened = 0
-        #: Points by stream, of all runs together.
+        #: Numbers of points by stream, for all runs together.
         self.points: dict[str, int] = {}
         self.bytes = 0
         self._open: dict[Any, _Run] = {}
 
-    def open(self, key: Any, uid: str) -> None:
-        """Open a run. Raise `IllegalMessageSequence` if there is one with this key."""
+    @property
+    def announced(self) -> int | None:
+        """The number of points when the open runs end; None without an open run, or if one has not announced it."""
+        total = sum(self.points.values())
+        for run in self._open.values():
+            if run.announced is None:
+                return None
+            total += max(run.announced - max(run.saved.values(), default=0), 0)
+        return total if self._open else None
+
+    def open(self, key: Any, uid: str, announced: int | None = None) -> None:
+        """Open a run with this number of points, if the plan has announced it.
+
+        Raise `IllegalMessageSequence` if a run with this key is open.
+        """
         if key in self._open:
             _refuse("A 'close_run' message was not received before the 'open_run' message")
-        self._open[key] = _Run(uid)
+        self._open[key] = _Run(uid, announced)
         self.opened += 1
 
     def close(self, key: Any) -> str:
@@ -45,14 +61,14 @@ class Runs:
         return run.uid
 
     def create(self, key: Any, stream: str) -> None:
-        """Begin a point in this stream."""
+        """Begin a point of this stream."""
         run = self._require(key, "Cannot bundle readings without an open run: 'open_run' must come before 'create'")
         if run.stream is not None:
             _refuse("A second 'create' message is not allowed until the current event is closed with 'save' or 'drop'")
         run.stream, run.bytes, run.has_read, run.keys, run.devices = stream, 0, False, set(), set()
 
     def read(self, key: Any, obj: Any, keys: Any, size: int) -> None:
-        """Add the reading of a device to the point of the run, if one has begun."""
+        """Add the reading of a device to the current point of the run, if there is one."""
         run = self._open.get(key)
         if run is None or run.stream is None:
             return
@@ -68,13 +84,15 @@ class Runs:
         """End a point."""
         run = self._bundling(key, "save")
         if run.has_read:
-            self.points[run.stream or ""] = self.points.get(run.stream or "", 0) + 1
+            stream = run.stream or ""
+            for points in (self.points, run.saved):
+                points[stream] = points.get(stream, 0) + 1
             self.bytes += run.bytes
-            _same_devices(run, run.stream or "", run.devices)
+            _same_devices(run, stream, run.devices)
         run.stream = None
 
     def drop(self, key: Any) -> None:
-        """Forget a point that has begun."""
+        """Drop the current point."""
         self._bundling(key, "drop").stream = None
 
     def declare(self, key: Any, stream: str, objs: Iterable[Any] = ()) -> None:

@@ -1,4 +1,4 @@
-"""The walk of a plan: answers its messages as the RunEngine would, and notes what they would do."""
+"""The walk of a plan: answers its messages as the RunEngine would, and records what they would do."""
 
 import inspect
 import uuid
@@ -11,7 +11,7 @@ from bluesky_qs.foresight.report import Findings, asks_for_input
 from bluesky_qs.foresight.runs import Runs
 from bluesky_qs.foresight.work import Follower, Member, Settings
 
-#: Messages between two looks at the clock; a power of two.
+#: Number of messages between two checks of the time limit.
 _PER_LOOK = 64
 #: Callbacks that only show documents, so the plan does not depend on them.
 _ONLY_SHOW = frozenset({"LiveTable", "LivePlot", "LiveGrid", "LiveScatter", "BestEffortCallback"})
@@ -23,7 +23,7 @@ _NO_SETTINGS: Mapping[str, Settings] = {}
 
 
 class CutOff(BaseException):
-    """The dry run ends here, because the rest of the plan is unpredictable. The text says why."""
+    """The dry run ends here, because the rest of the plan is unpredictable. The text is the reason."""
 
 
 class OutsideLimits(ValueError):
@@ -35,20 +35,20 @@ class InvalidCommand(KeyError):
 
 
 class DoneStatus:
-    """The status of a move or another action, which is complete at once."""
+    """The status of a move or another action, which is complete from the start."""
 
     done = True
     success = True
 
     def add_callback(self, callback: Callable[[Any], Any]) -> None:
-        """Call this function now."""
+        """Call this function immediately."""
         callback(self)
 
     def exception(self, timeout: float | None = None) -> None:
-        """None: the action has not failed."""
+        """Return None, because the action has not failed."""
 
     def wait(self, timeout: float | None = None) -> None:
-        """Return at once."""
+        """Return immediately."""
 
     def watch(self, function: Callable[..., Any]) -> None:
         """Do nothing, since there is no progress."""
@@ -58,18 +58,26 @@ _DONE = DoneStatus()
 
 
 class Clock:
-    """A clock that runs ahead of the real one by the time that the plan has slept, and that its waits take."""
+    """A clock that is ahead of the real one by the time of the plan's sleeps and waits.
+
+    Attributes
+    ----------
+    ahead
+        Seconds by which it is ahead.
+    slept
+        Seconds of the plan's sleeps.
+    """
 
     def __init__(self) -> None:
         self.ahead = 0.0
         self.slept = 0.0
 
     def wait(self, seconds: float) -> None:
-        """Let this time pass in a wait for devices."""
+        """Let these seconds pass in a wait for devices."""
         self.ahead += seconds
 
     def sleep(self, seconds: float) -> None:
-        """Let this time pass."""
+        """Let these seconds pass in a sleep."""
         if seconds > 0:
             self.ahead += seconds
             self.slept += seconds
@@ -83,21 +91,21 @@ class Walk:
     look
         Returns the facts about a device.
     clock
-        Passes the time while the plan sleeps.
+        Advances while the plan sleeps or waits.
     commands
-        Commands that the RunEngine knows beyond those here. Their effect is unknown.
+        Further commands of the RunEngine, whose effect is unknown.
     is_late
-        Whether the time for the walk is over; None if there is no limit.
+        Returns whether the time limit is exceeded; None without a limit.
     text_of
         Returns the message and the traceback of an exception of the plan.
     blocked_by
-        Returns the name of the call if the plan has failed only because it is a dry run; otherwise empty text.
+        Returns the blocked call if the plan has failed only because of the dry run; otherwise empty text.
     carried
-        Where earlier plans of the queue have left the devices.
+        State of the devices after the earlier plans of the queue.
     settings
-        Settings of devices by name, as far as they are known.
+        Known settings of devices, by name.
     takes
-        Returns the seconds that an action takes, with the settings of its device; 0 if that is not known.
+        Returns the seconds of an action with these settings of its device; 0 if they are unknown.
     """
 
     def __init__(
@@ -140,17 +148,18 @@ class Walk:
         self._flying: set[str] = set()
 
     def next(self) -> None:
-        """Be ready for the next plan of the queue, which begins where the last one has ended."""
+        """Prepare for the next plan of the queue, which begins with the devices as the last one has left them."""
         self.carried = self.carried.after(self.report(), self.positions.walked())
         for device, settings in self._follower.work.ends.items():
             self._settings[device] = {**self._settings.get(device, {}), **settings}
         self._begin()
 
     def run(self, plan: Any) -> None:
-        """Walk the plan to its end, or until it is cut off. The findings say what happened; nothing is raised."""
-        messages = _messages_of(plan)
+        """Walk the plan to its end, or until it is cut off. Errors of the plan are findings; they are not raised."""
+        # A reference, because garbage collection would start the clean-up of a plan that was cut off.
+        self._messages = _messages_of(plan)
         try:
-            self._follow(messages)
+            self._follow(self._messages)
         except CutOff as cut:
             self.findings.cut(str(cut))
         except MemoryError:
@@ -163,9 +172,9 @@ class Walk:
                 self.findings.failed(message, trace)
 
     def report(self) -> dict[str, Any]:
-        """The report of the plan up to this point."""
+        """Return the report of the plan up to this point."""
         found = self.findings.report(slept=self.clock.slept - self._began)
-        return {**found, "work": self._follower.work.to_json()}
+        return {**found, "work": self._follower.work.to_json(), "announced": self.runs.announced}
 
     def _follow(self, messages: Generator[Any, Any, Any]) -> None:
         find, note = self._handlers.get, self._follower.message
@@ -193,7 +202,7 @@ class Walk:
         self.findings.assume(device.name, key, value)
 
     def _used(self, message: Any, method: str) -> Known:
-        """The device of a message, which must have this method."""
+        """Return the device of a message. Raise `TypeError` if it does not have this method."""
         obj = message.obj
         if not hasattr(obj, method):
             raise TypeError(f"{obj!r} does not support '{message.command}': it has no method '{method}'")
@@ -207,8 +216,8 @@ class Walk:
 
     # ------------------------------------------------------------------------------------------------------ runs
     def _on_open_run(self, message: Any) -> str:
-        uid = str(uuid.uuid4())
-        self.runs.open(message.run, uid)
+        uid, points = str(uuid.uuid4()), message.kwargs.get("num_points")
+        self.runs.open(message.run, uid, points if isinstance(points, int) and points > 0 else None)
         return uid
 
     def _on_close_run(self, message: Any) -> str:
@@ -264,7 +273,7 @@ class Walk:
         return _DONE
 
     def _check(self, device: Known, value: Any) -> None:
-        """Raise an exception if the device would refuse this position."""
+        """Raise an exception if the device would reject this position."""
         obj = device.obj
         check = getattr(obj, "check_value", None)
         if check is not None and not inspect.iscoroutinefunction(check):
@@ -319,13 +328,13 @@ class Walk:
         self.runs.require(message.run, "kickoff")
         device = self._used(message, "kickoff")
         self._flying.add(device.name)
-        self.findings.inexact(f"{device.name} measures by itself; its points and moves are unpredictable")
+        self.findings.inexact(f"{device.name} measures on its own; its points and moves are unpredictable")
         return _DONE
 
     def _on_complete(self, message: Any) -> DoneStatus:
         device = self._used(message, "complete")
         if device.name not in self._flying:
-            self.findings.inexact(f"{device.name} completes what this plan has not begun")
+            self.findings.inexact(f"{device.name} completes a measurement that this plan did not start")
         return _DONE
 
     def _on_collect(self, message: Any) -> None:
@@ -344,14 +353,14 @@ class Walk:
         return True
 
     def _time_of(self, member: Member) -> float:
-        """The time of an action, as far as it is known."""
+        """Return the seconds of an action; 0 if they are unknown."""
         if member not in self._times:
             before, changed = self._settings.get(member.device, {}), self._follower.work.settings[member.settings]
             self._times[member] = self._takes(member, {**before, **changed})
         return self._times[member]
 
     def _on_wait_for(self, _message: Any) -> None:
-        self.findings.inexact("The plan waits for something that a dry run cannot see ('wait_for')")
+        self.findings.inexact("The plan waits for something outside of the plan ('wait_for'), which a dry run skips")
 
     def _on_pause(self, _message: Any) -> None:
         self.findings.warn(f"The plan pauses (point {self.findings.step})")
@@ -364,7 +373,7 @@ class Walk:
         callback = next(iter(message.args), message.kwargs.get("func"))
         name = getattr(callback, "__name__", type(callback).__name__)
         if type(callback).__name__ not in _ONLY_SHOW:
-            self.findings.inexact(f"The plan subscribes {name} to its documents; a dry run has none")
+            self.findings.inexact(f"The plan subscribes {name} to its documents; a dry run produces no documents")
         token = len(self._tokens) + 1
         self._tokens.add(token)
         return token
@@ -372,7 +381,7 @@ class Walk:
     def _on_unsubscribe(self, message: Any) -> None:
         token = message.kwargs["token"] if "token" in message.kwargs else message.args[0]
         if token not in self._tokens:
-            self.findings.inexact("The plan ends a subscription that is not its own")
+            self.findings.inexact("The plan cancels a subscription that it did not make")
 
     def _unknown(self, message: Any) -> None:
         self.findings.inexact(f"A dry run does not know the effect of the message '{message.command}'")
@@ -386,7 +395,7 @@ def _nothing(_message: Any) -> None:
     return None
 
 
-#: Commands that change nothing that a dry run reports.
+#: Commands without any effect on the report.
 _WITHOUT_EFFECT = (
     "null",
     "clear_checkpoint",
@@ -402,7 +411,7 @@ _WITHOUT_EFFECT = (
 
 
 def _messages_of(plan: Any) -> Generator[Any, Any, Any]:
-    """The messages of a generator, a list or any other iterable, of which only a generator takes the answers."""
+    """Yield the messages of a generator, a list or any other iterable. Only a generator gets the answers."""
     if hasattr(plan, "send"):
         return (yield from plan)
     for message in plan:  # noqa: UP028 - `yield from` would send the answers

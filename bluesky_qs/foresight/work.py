@@ -1,4 +1,4 @@
-"""The work of a plan, summed up: its messages, and what its waits wait for.
+"""The work of a plan: the numbers of its messages, and of its waits by the actions that they wait for.
 
 The walk and the worker sum up a plan in the same way, so that times observed in real runs apply to walked plans.
 """
@@ -7,19 +7,23 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-#: Commands that start something that takes time, and whose end a later ``wait`` awaits.
+from bluesky_qs.foresight.plain import finite
+
+#: Commands that start an action. A later ``wait`` waits for its end.
 STARTING = frozenset({"set", "trigger", "kickoff", "complete", "prepare"})
-#: Different waits of one plan. Beyond each number, distances are rounded more coarsely.
+#: Significant digits of distances as long as a plan has less than this number of different waits.
 _MOST_WAITS = ((3, 500), (2, 1000), (1, 1500))
-#: Settings of one device, and different settings in one plan.
+#: With more different waits than this, new ones are counted without distances, texts and settings.
+_MOST_EXACT = 2500
+#: Maximum number of settings of one device, and of different combinations in one plan.
 _MOST_SETTINGS, _MOST_VERSIONS = 40, 200
 _LONGEST = 60
-#: Groups of messages to remember. A plan need not wait for what it starts.
+#: Maximum number of groups to remember, because a plan does not have to wait for the actions that it starts.
 _MOST_GROUPS = 1000
-#: Depth to which the parents of a device are followed.
+#: Number of parents of a device to follow.
 _DEEPEST = 5
 
-#: The distance of a move, the text that a device is set to, or None if that is not known.
+#: The distance of a move, or the text to which a device is set; None if it is unknown.
 Amount = float | str | None
 Settings = Mapping[str, float | str]
 
@@ -27,7 +31,7 @@ Settings = Mapping[str, float | str]
 class Member(NamedTuple):
     """One of the actions that a wait waits for.
 
-    ``settings`` is the place of the device's settings in `Work.settings`.
+    ``settings`` is the index of the device's settings in `Work.settings`.
     """
 
     command: str
@@ -42,9 +46,9 @@ class Work:
     Attributes
     ----------
     counts
-        Numbers of messages, by command and name of the device (empty if there is none).
+        Numbers of messages by command and name of the device (empty for messages without a device).
     waits
-        Numbers of waits, by what they wait for.
+        Numbers of waits by the actions that they wait for.
     slept
         Seconds in ``sleep`` messages.
     starts
@@ -52,7 +56,7 @@ class Work:
     settings
         Settings of devices; the first entry is empty.
     ends
-        Settings of devices after the plan, by name, as far as the plan has used or changed them.
+        Settings after the plan of the devices that it has used or changed, by name.
     """
 
     def __init__(self) -> None:
@@ -69,12 +73,12 @@ class Work:
 
     @property
     def digits(self) -> int:
-        """Significant digits to which distances are rounded now."""
+        """Significant digits of the next distance."""
         return next((digits for digits, most in _MOST_WAITS if len(self.waits) < most), 0)
 
     @property
     def settings_used(self) -> dict[str, dict[str, float | str]]:
-        """The first settings of each device."""
+        """The settings of each device at its first use."""
         used: dict[str, dict[str, float | str]] = {}
         for members in self.waits:
             for member in members:
@@ -82,7 +86,7 @@ class Work:
         return used
 
     def overlaid(self, before: Mapping[str, Settings]) -> "Work":
-        """The same work, with the settings that devices had before the plan where the plan has not changed them."""
+        """Return the same work, completed with the settings of devices before the plan."""
         work = Work()
         work.counts, work.slept, work.starts = self.counts, self.slept, self.starts
         work.ends = {device: {**before.get(device, {}), **settings} for device, settings in self.ends.items()}
@@ -101,7 +105,7 @@ class Work:
         return member._replace(settings=places[key])
 
     def to_json(self) -> dict[str, Any]:
-        """The work as an object for JSON."""
+        """Return the work as an object for JSON."""
         return {
             "counts": [[*key, number] for key, number in self.counts.items()],
             "waits": [[number, members] for members, number in self.waits.items()],
@@ -113,7 +117,7 @@ class Work:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Work":
-        """The work that `to_json` has written."""
+        """Load the object of `to_json`."""
         work = cls()
         work.counts = {(command, device): number for command, device, number in data["counts"]}
         work.waits = {tuple(Member(*each) for each in members): number for number, members in data["waits"]}
@@ -123,7 +127,7 @@ class Work:
 
 
 class Begun:
-    """An action that has begun, until the plan waits for it."""
+    """An action that has started and that the plan has not waited for yet."""
 
     __slots__ = ("begin", "command", "device", "passed", "settings", "start", "target")
 
@@ -133,9 +137,9 @@ class Begun:
         self.start = start
         self.target = target
         self.settings = settings
-        #: Number of sleeps and waits of the plan before it.
+        #: Number of sleeps and waits of the plan before the action.
         self.passed = passed
-        #: When it began, for who observes a real run.
+        #: When the action started, in a real run.
         self.begin: Any = None
 
 
@@ -145,7 +149,7 @@ class Follower:
     Parameters
     ----------
     positions, settings
-        Positions and settings of devices by name, as far as they are known before the plan. They are changed.
+        Known positions and settings of devices before the plan, by name. They are updated.
     """
 
     def __init__(
@@ -159,7 +163,7 @@ class Follower:
         self._passed = 0
 
     def message(self, message: Any, start: Any = None) -> Begun | None:
-        """Note a message. ``start`` is the position of a device before a move; None if only `positions` may have it."""
+        """Record a message. ``start`` is the device's position before a move; None: the one in `positions`."""
         command, obj = message.command, message.obj
         name = "" if obj is None else name_of(obj)
         counts, key = self.work.counts, (command, name)
@@ -172,7 +176,7 @@ class Follower:
         return None
 
     def awaited(self, message: Any) -> list[Begun]:
-        """The actions for which this ``wait`` message waits."""
+        """Return the actions for which this ``wait`` message waits."""
         group = message.args[0] if message.args else message.kwargs.get("group")
         return list(self._groups.pop(group, {}).values())
 
@@ -186,7 +190,7 @@ class Follower:
         return members
 
     def set_to(self, device: str, name: str, value: Any) -> None:
-        """A setting of a device has this value from now on."""
+        """Record that a setting of a device now has this value."""
         settings = self.settings.setdefault(device, {})
         if (plain := _plain(value)) is None or settings.get(name) == plain:
             return
@@ -212,11 +216,12 @@ class Follower:
 
     def _member(self, begun: Begun) -> Member:
         command = begun.command if begun.passed == self._passed else f"{begun.command} early"
-        if begun.command != "set":
-            return Member(command, begun.device, None, begun.settings)
-        if begun.start is not None:
+        is_move = begun.command == "set"
+        if is_move and begun.start is not None:
             self._note_start(begun)
-        return Member(command, begun.device, self._amount(begun), begun.settings)
+        if len(self.work.waits) >= _MOST_EXACT:
+            return Member(command, begun.device, None, 0)
+        return Member(command, begun.device, self._amount(begun) if is_move else None, begun.settings)
 
     def _note_start(self, begun: Begun) -> None:
         if begun.device not in self.work.starts and (plain := _plain(begun.start)) is not None:
@@ -229,7 +234,7 @@ class Follower:
         return None if length is None else rounded(length, self.work.digits)
 
     def _note_setting(self, obj: Any, name: str, target: Any) -> None:
-        """The set object may be a setting of its parent devices."""
+        """Record the new value as a setting of the parent devices, which it may be."""
         parent = getattr(obj, "parent", None)
         for _ in range(_DEEPEST):
             if parent is None:
@@ -255,19 +260,19 @@ class Follower:
 
 
 def seconds_of(message: Any) -> float:
-    """The seconds of a ``sleep`` message."""
+    """Return the seconds of a ``sleep`` message."""
     seconds = _plain(message.args[0]) if message.args else None
     return max(seconds, 0.0) if isinstance(seconds, float) else 0.0
 
 
 def name_of(obj: Any) -> str:
-    """The name of a device for learned times."""
+    """Return the name of a device for the learned times."""
     name = getattr(obj, "name", None)
     return name if isinstance(name, str) else ""
 
 
 def rounded(value: float, digits: int) -> float:
-    """The value, rounded to this number of significant digits; with 0 digits, to a power of two."""
+    """Round the value to this number of significant digits; with 0 digits, to a power of two."""
     if value <= 0 or not math.isfinite(value):
         return 0.0
     if not digits:
@@ -276,7 +281,7 @@ def rounded(value: float, digits: int) -> float:
 
 
 def distance(start: Any, target: Any) -> float | None:
-    """The distance between two positions, of one axis or of several; None if they are not numbers."""
+    """Return the distance between two positions of one or more axes; None if they are not numbers."""
     try:
         one, other = _numbers(start), _numbers(target)
         length = math.dist(one, other)
@@ -293,13 +298,5 @@ def _numbers(position: Any) -> list[float]:
 
 
 def _plain(value: Any) -> float | str | None:
-    """The value as a number or a short text; None for anything else."""
-    if isinstance(value, str):
-        return value[:_LONGEST]
-    if not hasattr(value, "__float__") or getattr(value, "size", 1) != 1:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    """Return the value as a number or a short text; None for anything else."""
+    return value[:_LONGEST] if isinstance(value, str) else finite(value)

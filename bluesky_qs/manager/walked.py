@@ -21,7 +21,7 @@ class Walked(NamedTuple):
     work
         None if the walk has found nothing.
     points
-        Number of points, as far as the plan was walked.
+        Number of points; the number that the plan has announced if the walk was cut off; None if it is unknown.
     reason
         Why the work is not the whole plan; empty if it is.
     starts, ends
@@ -29,7 +29,7 @@ class Walked(NamedTuple):
     """
 
     work: Work | None
-    points: int
+    points: int | None
     reason: str
     starts: Mapping[str, Any]
     ends: Mapping[str, Any]
@@ -43,12 +43,14 @@ class Walked(NamedTuple):
 
 
 def split(report: bytes) -> tuple[dict[str, Any], Walked]:
-    """Take the work out of the worker's report (JSON)."""
+    """Split the worker's report (JSON) into the keys for clients and the data for estimates."""
     found: dict[str, Any] = json.loads(report)
-    data, motors = found.pop("work", None), found["motors"]
+    data, announced, motors = found.pop("work", None), found.pop("announced", None), found["motors"]
     starts, ends = ({name: each[key] for name, each in motors.items()} for key in ("start", "end"))
     work = None if data is None else Work.from_json(data)
-    return found, Walked(work, found["points"], _reason(found), starts, ends)
+    reason = _reason(found)
+    points = found["points"] if not reason else announced if found["reason"] else None
+    return found, Walked(work, points, reason, starts, ends)
 
 
 def estimate(learned: Learned, plan: str, parameters: str, walked: Walked, before: AllSettings) -> Estimate:

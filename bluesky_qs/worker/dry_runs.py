@@ -33,11 +33,11 @@ _SELF_TEST, _TRIES = 2.0, 3
 _FORK = 5.0
 #: Seconds between two forks while plans run one after the other.
 _SELDOM = 60.0
-#: Seconds after which a reading is too old: immediately, because motors may have moved since.
+#: Maximum age of a reading in seconds: zero, because motors may have moved since.
 _RECENT = 0.0
 #: Seconds to wait for a reading; the reader gives up earlier.
 _READING = 1.5
-#: Seconds after the limit of a dry run for the reply to arrive.
+#: Seconds after the time limit of a dry run in which the reply must be sent.
 LATER = 1.5
 
 _BUSY = "A dry run is not possible while {what}. Try again when nothing is running."
@@ -49,7 +49,7 @@ class Refused(Exception):
 
 
 class _TooLate(Refused):
-    """The time is over before the walk has begun."""
+    """The time was over before the walk could begin."""
 
     def __init__(self) -> None:
         super().__init__("Other dry runs took too long. Try again.")
@@ -69,7 +69,7 @@ class DryRuns:
     Parameters
     ----------
     in_main_thread
-        Gives a job to the main thread, which is the one that forks.
+        Gives a job to the main thread. Only the main thread forks.
     reader
         Reads the devices of a plan in a dry run.
     """
@@ -87,6 +87,8 @@ class DryRuns:
         #: Whether user code has run since the fork.
         self._is_outdated = False
         self._fork_pending = False
+        #: Why the last fork has failed; empty if it has not.
+        self._fork_failure = ""
         self._forked = threading.Event()
         #: Held during a dry run in the shadow, and while the shadow is replaced.
         self._lock = threading.Lock()
@@ -95,10 +97,14 @@ class DryRuns:
 
     # ---------------------------------------------------------------------------------------------- main thread
     def fork(self) -> None:
-        """Replace the shadow, unless it has a dry run. The main thread calls this between two jobs."""
+        """Replace the shadow, unless a dry run uses it. The main thread calls this between two jobs."""
         if sys.platform == "linux" and self._lock.acquire(blocking=False):
             try:
                 self._replace()
+                self._fork_failure = ""
+            except OSError as error:  # too little memory, or too many processes; the main thread must go on
+                log.warning("The worker could not be copied for dry runs: %s", error)
+                self._fork_failure = f"Dry runs are not possible at present: the worker cannot be copied ({error})"
             finally:
                 self._lock.release()
         self._fork_pending = False
@@ -110,19 +116,14 @@ class DryRuns:
 
     def _replace(self) -> None:
         self._end()
+        self._is_outdated = self._is_tested = False  # before the fork, because a background task may change something
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        worker, descriptor = os.getpid(), theirs.detach()
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # the process has threads; hence the self-test
-                process = os.fork()
-            if not process:
-                live(descriptor, worker, self._world)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.close(descriptor)
-        self._is_outdated = self._is_tested = False
+        with theirs:
+            try:
+                process = _fork(theirs.fileno(), self._world)
+            except OSError:
+                ours.close()
+                raise
         self._shadow = _Shadow(process, Channel(ours.detach(), WORKER), time.time(), time.monotonic())
 
     def close(self) -> None:
@@ -167,7 +168,7 @@ class DryRuns:
             self._reports.push(DryRunEnded(command.uid, reports, carried, refusal))
 
     def _made(self, command: DryRun, deadline: float) -> tuple[list[dict[str, Any]], bytes]:
-        """One report for each item, and where devices are after the last one."""
+        """Return one report for each item, and the state of the devices after the last one."""
         items, carried = json.loads(command.items), json.loads(command.carried)
         until = min(time.monotonic() + command.timeout, deadline - GRACE)
         reports: list[dict[str, Any]] = []
@@ -192,7 +193,7 @@ class DryRuns:
     def _walked(
         self, command: DryRun, items: list[Any], carried: dict[str, Any], until: float
     ) -> tuple[_Shadow, Walked]:
-        """Walk as many of these items as one child can."""
+        """Let one child walk as many of these items as it can."""
         shadow = self._ready()
         seconds = until - time.monotonic()
         if seconds <= 0:
@@ -200,7 +201,7 @@ class DryRuns:
         return shadow, self._exchange(shadow, _request(command, items, carried, seconds))
 
     def _exchange(self, shadow: _Shadow, request: dict[str, Any]) -> Walked:
-        """Send a request to the shadow, answer what it asks, and return the reports."""
+        """Send a request to the shadow, answer its questions, and return the reports."""
         with self._lock:
             if self._shadow is not shadow:  # the main thread has just replaced it
                 return Walked([], request.get("carried", {}), is_lost=True, is_begun=False)
@@ -212,7 +213,7 @@ class DryRuns:
         return walked
 
     def _ready(self) -> _Shadow:
-        """A shadow that has passed its self-test: a new one if the present one is outdated and the worker is free."""
+        """Return a shadow that has passed its self-test: a new one if the old one is outdated and nothing runs."""
         if sys.platform != "linux":
             raise Refused(f"Dry runs are not possible on this system ({sys.platform}): it cannot copy the worker")
         for _ in range(_TRIES):
@@ -221,9 +222,8 @@ class DryRuns:
             with self._lock:  # the main thread may be forking
                 shadow = self._shadow
             if shadow is None:
-                raise Refused(_BUSY.format(what="a plan or a task is running"))
+                raise Refused(self._fork_failure or _BUSY.format(what="a plan or a task is running"))
             if self._is_tested or self._passes(shadow):
-                self._is_tested = True
                 return shadow
         raise Refused(f"Dry runs are not possible: the copy of the worker did not answer within {_SELF_TEST:g} s")
 
@@ -247,19 +247,21 @@ class DryRuns:
             self._in_main_thread(self.fork)
 
     def _passes(self, shadow: _Shadow) -> bool:
-        """Test a new shadow. One that fails is ended, unless it is slow and the worker cannot make another one now."""
+        """Test a new shadow. End one that fails, unless it is only slow and the worker cannot create another now."""
         with self._lock:
             if self._shadow is not shadow:
                 return False
             walked = converse(shadow.channel, {"items": [], "timeout": _SELF_TEST}, self._found)
+            self._is_tested = not (walked.is_lost or walked.is_silent or walked.failure)
             if walked.is_lost or walked.failure or (walked.is_silent and self._is_free):
                 self._end()
+            passed = self._is_tested
         if walked.failure:
             log.warning("The self-test of dry runs failed: %s", walked.failure)
-        return not (walked.is_lost or walked.is_silent or walked.failure)
+        return passed
 
     def _found(self, name: str) -> str:
-        """The reader's answer for a device, as JSON text."""
+        """Return the reader's answer for a device as JSON text."""
         uid, answered = str(uuid4()), threading.Event()
         self._reading = (uid, answered)
         namespace = self._world.environment.namespace
@@ -277,6 +279,21 @@ class DryRuns:
         if shadow is not None:
             _kill(shadow)
             shadow.channel.close()
+
+
+def _fork(descriptor: int, world: World) -> int:
+    """Fork a shadow that uses this descriptor; return its process id. Block signals until it has removed handlers."""
+    worker = os.getpid()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the process has threads; hence the self-test
+            process = os.fork()
+        if not process:
+            live(descriptor, worker, world)
+        return process
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _request(command: DryRun, items: list[Any], carried: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -419,3 +419,14 @@ def test_what_follows_a_plan_that_was_cut_off_is_not_exact(sim):
     walk.next()
     walk.run(bp.count([sim.det1]))
     assert walk.report()["exact"] is True
+
+
+def test_a_plan_that_is_cut_off_has_announced_its_points(sim):
+    def plan(number):
+        yield from bps.open_run({} if number is None else {"num_points": number})
+        for _ in range(3):
+            yield from bps.trigger_and_read([sim.det1])
+        yield from bps.input_plan("Continue? ")
+
+    assert [walked(plan(number))["announced"] for number in (10, 2, None)] == [10, 3, None]
+    assert walked(bp.count([sim.det1], num=5))["announced"] is None, "no run is open"

@@ -136,6 +136,16 @@ def test_many_different_distances_are_rounded_ever_more_coarsely():
     assert len(follower.work.waits) < 1600
 
 
+def test_many_different_texts_and_settings_take_no_more_room():
+    follower = Follower()
+    sample = type("Sample", (), {"name": "sample", "parent": None})()
+    for number in range(5000):
+        follower.message(Msg("set", sample, f"sample {number}", group="g"))
+        follower.wait_for(follower.awaited(Msg("wait", None, group="g")))
+    assert sum(follower.work.waits.values()) == 5000
+    assert len(follower.work.waits) < 2600
+
+
 def test_settings_of_earlier_plans_count_until_the_plan_changes_them():
     work = Work()
     work.settings.append({"exposure": 2.0})

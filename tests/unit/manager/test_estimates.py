@@ -120,6 +120,20 @@ async def test_a_task_empties_the_cache(taught):
     assert len(walks(taught)) > before
 
 
+async def test_a_plan_that_is_cut_off_is_estimated_by_the_points_that_it_has_announced(taught):
+    taught.worker.dry_run = lambda item: {
+        **walked(item),
+        "points": 40,
+        "complete": False,
+        "reason": "it was not complete after 10 s",
+        "announced": item["kwargs"].get("num"),
+    }
+    known = await taught.add("count", ["det1"], num=1000)
+    unknown = await taught.add("count", ["det2"])
+    found = (await estimated(taught))["estimates"]
+    assert (found[known["item_uid"]]["source"], found[unknown["item_uid"]]["seconds"]) == ("points", None)
+
+
 async def test_with_a_closed_environment_only_the_history_counts(taught):
     await taught.do("environment_close")
     await taught.until(lambda status: not status["worker_environment_exists"])

@@ -4,7 +4,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
-from bluesky_qs.foresight.learned import parameters_key
+from bluesky_qs.foresight.learned import Learned, parameters_key
 from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Member, Work
 from bluesky_qs.ipc.reports import PlanEnded, PlanTimes
@@ -111,3 +111,10 @@ async def test_times_that_cannot_be_read_are_left_aside(caplog):
         times.arrived(PlanTimes("unknown", b'{"work": 3}'))
         assert times.learned.actions == {}
     assert "cannot be used" in caplog.text
+
+
+def test_kept_times_of_another_version_are_ignored():
+    learned = Learned()
+    rows = [("plan", '"count"', "[]"), ("plan", '"scan"', "{}"), ("action", '["set", "m"]', "[3]"), ("new", '"x"', "1")]
+    learned.load([*rows, ("settings", '"m"', '{"speed": 2.0}')])
+    assert (learned.plans, learned.actions, learned.settings) == ({}, {}, {"m": {"speed": 2.0}})
