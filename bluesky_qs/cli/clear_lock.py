@@ -6,9 +6,8 @@ import os
 import sys
 import time
 
-from bluesky_qs.cli.parser import Parser, ParserExit
+from bluesky_qs.cli.parser import Parser, exit_code_of
 from bluesky_qs.config import load as config
-from bluesky_qs.errors import QSError
 from bluesky_qs.plan_queue.changes import SetFact
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store
@@ -25,20 +24,14 @@ same options, environment variables and configuration file."""
 
 def main() -> int:
     """Run the command. Return 0, or 1 if the store could not be reached."""
-    try:
-        given = vars(_parser().parse_args())
-        settings = config.load({_OPTIONS[name]: given[name] for name in _OPTIONS}, os.environ, given["config"]).settings
-        # The service may be running, because it writes the lock only when somebody locks or unlocks.
-        print(asyncio.run(_clear(chosen_store(settings, beside_service=True))))
-    except ParserExit as ended:
-        return ended.code
-    except KeyboardInterrupt:
-        print("Interrupted", file=sys.stderr)
-    except QSError as error:
-        print(f"Error: {error.message}", file=sys.stderr)
-    else:
-        return 0
-    return 1
+    return exit_code_of(_run, failed=1)
+
+
+def _run() -> None:
+    given = vars(_parser().parse_args())
+    settings = config.load({_OPTIONS[name]: given[name] for name in _OPTIONS}, os.environ, given["config"]).settings
+    # The service may be running, because it writes the lock only when somebody locks or unlocks.
+    print(asyncio.run(_clear(chosen_store(settings, beside_service=True))))
 
 
 def _parser() -> Parser:

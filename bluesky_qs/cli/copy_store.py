@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from bluesky_qs.addresses import redis_meant
-from bluesky_qs.cli.parser import Parser, ParserExit
+from bluesky_qs.cli.parser import Parser, exit_code_of
 from bluesky_qs.config.load import load
-from bluesky_qs.errors import QSError, StoreError
+from bluesky_qs.errors import StoreError
 from bluesky_qs.nearest import did_you_mean
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store
@@ -32,26 +32,20 @@ and back:                                  copy-store --to redis://localhost:637
 
 def main() -> int:
     """Run the command. Return 0, or 1 if nothing was copied."""
+    return exit_code_of(_run, failed=1)
+
+
+def _run() -> None:
     parser = _parser()
-    try:
-        options = parser.parse_args()
-        if not (options.source or options.target):
-            parser.error("Give --from or --to or both.")
-        if options.config and options.source and options.target:
-            parser.error("Give --config, or both --from and --to, but not all of them.")
-        source = _store("--from", options.source, options.from_prefix, options.config, beside_service=True)
-        target = _store("--to", options.target, options.to_prefix, options.config, beside_service=False)
-        items, history = asyncio.run(_copy(source, target, replace=options.replace))
-        print(f"Copied from {source.description} to {target.description}: items: {items}, history: {history}")
-    except ParserExit as ended:
-        return ended.code
-    except KeyboardInterrupt:
-        print("Interrupted", file=sys.stderr)
-    except QSError as error:
-        print(f"Error: {error.message}", file=sys.stderr)
-    else:
-        return 0
-    return 1
+    options = parser.parse_args()
+    if not (options.source or options.target):
+        parser.error("Give --from or --to or both.")
+    if options.config and options.source and options.target:
+        parser.error("Give --config, or both --from and --to, but not all of them.")
+    source = _store("--from", options.source, options.from_prefix, options.config, beside_service=True)
+    target = _store("--to", options.target, options.to_prefix, options.config, beside_service=False)
+    items, history = asyncio.run(_copy(source, target, replace=options.replace))
+    print(f"Copied from {source.description} to {target.description}: items: {items}, history: {history}")
 
 
 def _parser() -> Parser:

@@ -1,6 +1,6 @@
 """``python -m bluesky_qs demo``: starts a service, runs two real scans through the queue, and stops the service.
 
-With ``--web``, more scans run, and the service stays until Ctrl-C, to be looked at in a browser.
+With ``--web``, more scans run until Ctrl-C, so that you can watch them in a browser.
 """
 
 import os

@@ -3,16 +3,17 @@
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bluesky_qs._version import __version__
 from bluesky_qs.addresses import CONTROL_ADDRESS, HTTP_ADDRESS, INFO_ADDRESS
 from bluesky_qs.cli import http_users
-from bluesky_qs.cli.parser import Parser, ParserExit, add_encoding, described, values_apart
+from bluesky_qs.cli.parser import Parser, add_encoding, described, exit_code_of, values_apart
 from bluesky_qs.cli.setting_options import add_levels, add_setting, require_door
 from bluesky_qs.config.load import HTTP_CONFIG_VARIABLE, load_http
 from bluesky_qs.config.schema import LogLevel, fields
-from bluesky_qs.errors import QSError, WrongOption
+from bluesky_qs.errors import WrongOption
 
 if TYPE_CHECKING:
     from bluesky_qs.door.settings import DoorSettings
@@ -29,20 +30,17 @@ _OWN_OPTIONS = ("http.addr", "http.config")
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the door until it is asked to stop, and return the exit code."""
-    words = sys.argv[1:] if args is None else args
-    parser = _parser()
-    try:
-        if words and words[0] in http_users.COMMANDS:
-            require_door()
-            return http_users.main(words)
-        if any(word.partition("=")[0] == "--http" for word in words):
-            raise WrongOption("qserver-http has no option --http. Write the address alone: qserver-http ADDR")
-        return _run(vars(parser.parse_args(values_apart(words))))
-    except ParserExit as ended:
-        return ended.code
-    except QSError as error:
-        print(f"Error: {error.message}", file=sys.stderr)
-        return error.exit_code
+    return exit_code_of(partial(_chosen, sys.argv[1:] if args is None else args))
+
+
+def _chosen(words: Sequence[str]) -> int:
+    """Run the command for users or keys, or the door."""
+    if words and words[0] in http_users.COMMANDS:
+        require_door()
+        return http_users.main(words)
+    if any(word.partition("=")[0] == "--http" for word in words):
+        raise WrongOption("qserver-http has no option --http. Write the address alone: qserver-http ADDR")
+    return _run(vars(_parser().parse_args(values_apart(words))))
 
 
 def _run(options: dict[str, Any]) -> int:

@@ -9,10 +9,11 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bluesky_qs.cli.parser import Parser, ParserExit, described
+from bluesky_qs.cli.parser import Parser, described, exit_code_of
 from bluesky_qs.errors import ConfigError, QSError, WrongOption
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
 def main(args: Sequence[str]) -> int:
     """Run ``user …`` or ``key …``, and return the exit code."""
+    return exit_code_of(partial(_run, args))
+
+
+def _run(args: Sequence[str]) -> int | None:
     from bluesky_qs.door.refusals import HTTPRefusal  # noqa: PLC0415 - needs the packages of the door
 
     group, *rest = args
@@ -45,18 +50,9 @@ def main(args: Sequence[str]) -> int:
             return _no_action(group, actions, rest)
         parser = action.parser(f"qserver-http {group} {rest[0]}")
         action.run(parser.parse_args(rest[1:]))
-    except ParserExit as ended:
-        return ended.code
     except HTTPRefusal as refusal:
-        print(f"Error: {refusal.detail}", file=sys.stderr)
-        return QSError.exit_code
-    except QSError as error:
-        print(f"Error: {error.message}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("Interrupted", file=sys.stderr)
-        return 1
-    return 0
+        raise QSError(refusal.detail) from refusal
+    return None
 
 
 class _Action(NamedTuple):

@@ -154,7 +154,7 @@ def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_
         found = None
     if found is not None and not found.problems:
         return found
-    # Only now, because most startup code does not need them: a plan that root forbids must not cause an error.
+    # Not read earlier, because most startup code does not need them: a plan that root forbids must not cause an error.
     return collect(
         namespace,
         device_max_depth=depth,

@@ -2,10 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from bluesky_qs.errors import WrongOption
+from bluesky_qs.errors import QSError, WrongOption
 
 _WIDEST = 110
 
@@ -67,6 +67,23 @@ class Parser(argparse.ArgumentParser):
         if message:
             print(message, end="", file=sys.stderr)
         raise ParserExit(status)
+
+
+def exit_code_of(command: Callable[[], int | None], *, failed: int | None = None) -> int:
+    """Run a command and print its error, if it fails. Return the exit code.
+
+    ``failed``: the exit code for all errors of ours; None for the one of the error's class.
+    """
+    try:
+        return command() or 0
+    except ParserExit as ended:
+        return ended.code
+    except QSError as error:
+        print(f"Error: {error.message}", file=sys.stderr)
+        return error.exit_code if failed is None else failed
+    except KeyboardInterrupt:
+        print("Interrupted", file=sys.stderr)
+        return 1
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -148,7 +148,7 @@ def _no_lock_key(manager: REManagerAPI, method: Method[..., Any]) -> QSError:
     if manager.protocol is manager.Protocols.HTTP:
         signed_in = manager.api_scopes()
         if method.scope not in signed_in["scopes"]:
-            user = login_of(signed_in.get("user") or "")  # bluesky-httpserver does not say it
+            user = login_of(signed_in.get("user") or "")  # bluesky-httpserver does not send it
             return lacks_scopes(method.scope, {"method": method.name}, user)
     return NoLockKeyError("Request contains no lock key: give one with -k KEY (--lock-key KEY)")
 

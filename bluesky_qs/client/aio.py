@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from bluesky_qs.api.method import Method
@@ -94,12 +93,7 @@ class REManagerAPI(Methods, Client, Waiting):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.close()
 
     async def _drive(self, steps: RequestSteps[T]) -> T:

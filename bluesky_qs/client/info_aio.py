@@ -1,6 +1,5 @@
 """Follows the status for an asyncio client: listens to the info channel, and sends requests if no message arrives."""
 
-from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from bluesky_qs.client.bind import Asks
@@ -37,13 +36,8 @@ class AsyncStatusFeed:
         await self._feed.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._feed.__aexit__(kind, error, traceback)
+    async def __aexit__(self, *error: object) -> None:
+        await self._feed.__aexit__(*error)
 
     async def _perform(self, step: Send | Listen) -> Any:
         if isinstance(step, Listen):

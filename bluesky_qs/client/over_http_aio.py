@@ -1,7 +1,6 @@
 """The asyncio client's way to the service over HTTP."""
 
 import asyncio
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -156,12 +155,7 @@ class AsyncHTTPFeed:
             waiting.cancel()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 from typing import Any, Self
 
 import zmq
@@ -141,12 +140,7 @@ class AsyncZmqFeed:
             self._socket = subscribed(self._context, await self._locate(), self._topics)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         if self._socket is not None:
             self._socket.close(linger=0)
         self._context.term()

@@ -31,7 +31,7 @@ _DEVICE_ENDS = {
 
 
 class Pause(NamedTuple):
-    """A step of a device sign-in: wait so many seconds."""
+    """A step of a device sign-in: wait for this number of seconds."""
 
     seconds: float
 
@@ -257,7 +257,7 @@ def _session_refresh(state: Authorization, refresh_token: str | None) -> SignInS
 
 def _identified(state: Authorization, identity: Identity) -> SignInSteps:
     reply = yield _call("GET", f"{AUTH}/scopes", None, None)
-    if reply.get("user"):  # bluesky-httpserver does not say it
+    if reply.get("user"):  # bluesky-httpserver does not send it
         is_shared = SHARED_ROLE in reply["roles"]
         identity.recognize(reply["user"], reply["user_group"], is_shared=is_shared)
         state.user = "" if is_shared else login_of(reply["user"])

@@ -3,7 +3,6 @@
 `over_zmq`, `over_http` and their twins for asyncio implement it. Methods, waits and monitors know only this protocol.
 """
 
-from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from bluesky_qs.api.method import METHODS
@@ -66,12 +65,7 @@ class Closing:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -80,7 +74,7 @@ class Feed(Protocol):
 
     @property
     def refusal(self) -> QSError | None:
-        """Why the messages are refused to this user; None if they are not."""
+        """The reason why the server refuses the messages to this user; None if it does not."""
         ...
 
     def next(self, timeout: float) -> Message | None:
@@ -93,12 +87,7 @@ class Feed(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
 class Transport(Protocol):
@@ -138,7 +127,7 @@ class AsyncFeed(Protocol):
 
     @property
     def refusal(self) -> QSError | None:
-        """Why the messages are refused to this user; None if they are not."""
+        """The reason why the server refuses the messages to this user; None if it does not."""
         ...
 
     async def next(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - None instead of an error
@@ -147,12 +136,7 @@ class AsyncFeed(Protocol):
 
     async def __aenter__(self) -> Self: ...
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    async def __aexit__(self, *error: object) -> None: ...
 
 
 class AsyncTransport(Protocol):

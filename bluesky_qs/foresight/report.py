@@ -1,13 +1,13 @@
-"""The findings of a dry run, and the report for clients."""
+"""Collects the findings of a dry run and makes the report for clients."""
 
-import math
 from typing import Any
 
 from bluesky_qs.error_text import cut
 from bluesky_qs.foresight.devices import UNSET, Known
+from bluesky_qs.foresight.plain import finite
 from bluesky_qs.foresight.runs import Runs
 
-#: The most entries of a list in a report; plans may be long.
+#: Maximum number of entries in each list of a report, because plans may be long.
 MOST = 100
 _LONGEST = 200
 
@@ -22,7 +22,7 @@ class Move:
         self.end: Any = self.start
 
     def to(self, value: Any) -> None:
-        """The device moves there."""
+        """Record a move to this position."""
         self.end = value
         if (number := _number(value)) is not None:
             self.low = number if self.low is None else min(self.low, number)
@@ -30,7 +30,7 @@ class Move:
 
 
 def asks_for_input(prompt: object) -> str:
-    """The reason why a dry run ends at a prompt, which may have no text."""
+    """Return the reason why a dry run ends at a prompt, whose text may be empty."""
     text = str(prompt).strip()
     return f"the plan asks for input{f': {text!r}' if text else ''}"
 
@@ -58,34 +58,34 @@ class Findings:
 
     @property
     def step(self) -> int:
-        """The point that the plan is at, from 1."""
+        """The number of the current point, counted from 1."""
         return sum(self._runs.points.values()) + 1
 
     def use(self, device: Known) -> None:
-        """The plan uses this device."""
+        """Record that the plan uses this device."""
         self.devices[device.name] = None
         if not device.facts.is_permitted:
             self.warn(f"The plan uses {device.name}, which the user group may not use")
 
     def move(self, device: Known, value: Any) -> None:
-        """The plan moves a device."""
+        """Record a move of a device."""
         move = self._moves.get(device.name)
         if move is None:
             move = self._moves[device.name] = Move(device)
         move.to(value)
 
     def trigger(self, name: str) -> None:
-        """The plan triggers a detector."""
+        """Record that the plan triggers a detector."""
         self._triggers[name] = self._triggers.get(name, 0) + 1
 
     def assume(self, name: str, key: str, value: Any) -> None:
-        """The plan uses a value that may be another one in a real run."""
+        """Record that the plan uses a value that may differ in a real run."""
         self._exact = False
         if len(self._assumed) < MOST:
             self._assumed.setdefault((name, key), value)
 
     def inexact(self, warning: str) -> None:
-        """A real run may differ, for this reason."""
+        """Record that a real run may differ, and warn with this text."""
         self._exact = False
         self.warn(warning)
 
@@ -95,7 +95,7 @@ class Findings:
             self._warnings.setdefault(text)
 
     def cut(self, reason: str) -> None:
-        """The walk ends before the plan."""
+        """Record that the walk ends before the end of the plan, for this reason."""
         self._reason = self._reason or reason
 
     def block(self, call: str, trace: str) -> None:
@@ -104,11 +104,11 @@ class Findings:
             self.blocked.append({"call": cut(call, _LONGEST), "step": self.step, "traceback": trace})
 
     def failed(self, message: str, trace: str) -> None:
-        """The plan has failed."""
+        """Record that the plan has failed."""
         self._errors.append({"msg": message, "traceback": trace, "step": self.step})
 
     def report(self, *, slept: float) -> dict[str, Any]:
-        """The report, without the keys that only the process of the walk knows, and without an estimate."""
+        """Return the report without an estimate, and without the keys that the process of the walk adds."""
         complete = not self._reason
         ok = None if self.blocked or not complete else not self._errors
         return {
@@ -155,13 +155,7 @@ def _range(move: Move) -> dict[str, Any]:
 
 def _number(value: Any) -> float | None:
     """The value as a number; None for anything else."""
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    return None if isinstance(value, bool) else finite(value)
 
 
 def _shown(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """States of the worker, as it describes them to the manager."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,6 +21,8 @@ class EnvironmentState(StrEnum):
     CLOSED = "closed"
 
 
+#: The states that code from a console may replace by `RESERVED`.
+_RESERVABLE = (EnvironmentState.IDLE, EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 #: The refusal while console code runs in the main thread.
 KERNEL_BUSY = "IPython kernel (RE Worker) is busy"
 
@@ -148,6 +150,31 @@ class WorkerState(msgspec.Struct, frozen=True):
     plan_wait: PlanWait | None = None
     pause_requested: float | None = None
     pulses: bool = False
+
+    def changed(
+        self, changes: dict[str, Any], *, doing: EnvironmentState, is_reserved: bool, has_kernel: bool
+    ) -> "WorkerState":
+        """Return the state with these changes.
+
+        Parameters
+        ----------
+        changes
+            New values of attributes.
+        doing
+            The state of the environment, apart from code from a console.
+        is_reserved
+            Whether code from a console uses the main thread. The manager's requests must wait for its end.
+        has_kernel
+            Whether an IPython kernel uses the main thread while the worker does not.
+        """
+        is_reserved = is_reserved and doing in _RESERVABLE
+        if has_kernel:
+            is_free = doing is EnvironmentState.IDLE and not is_reserved
+            is_starting = doing is EnvironmentState.INITIALIZING
+            changes["kernel"] = "starting" if is_starting else "idle" if is_free else "busy"
+            changes["captured"] = not (is_free or is_reserved)
+        environment = EnvironmentState.RESERVED if is_reserved else doing
+        return msgspec.structs.replace(self, **changes, environment=environment)
 
 
 class RunState(msgspec.Struct, frozen=True):

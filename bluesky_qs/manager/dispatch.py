@@ -142,7 +142,7 @@ class Dispatcher:
         except asyncio.CancelledError:
             request.frame.cancel()
             raise
-        except Exception as error:
+        except Exception as error:  # not handled here: others may wait for the frame of the same request
             request.frame.set_exception(error)
             request.frame.exception()  # perhaps nobody waits for it, and asyncio would log that
             raise

@@ -175,7 +175,7 @@ class _Run:
             yield
         except KeyboardInterrupt:  # not caused by the code: the caller that interrupted it handles this
             raise
-        except BaseException as error:
+        except BaseException as error:  # startup code may raise anything
             raise failed(error, self.roots, file, what) from error
 
     def _compare(self, before: Namespace, file: str) -> None:

@@ -168,7 +168,7 @@ class DocumentsFile(DerivedFile):
             with db:
                 db.execute("BEGIN")
                 yield db
-        except BaseException:
+        except BaseException:  # whatever has failed, the memory must match the file again
             self.read(db)
             raise
 

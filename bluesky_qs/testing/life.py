@@ -39,7 +39,6 @@ _ENDINGS = {
     "abort": ("aborting", steps.End("aborted")),
     "halt": ("halting", steps.End("halted")),
 }
-_RESERVABLE = (EnvironmentState.IDLE, EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 _BUSY = (EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 _NOT_THERE = (EnvironmentState.INITIALIZING, EnvironmentState.FAILED, EnvironmentState.CLOSING)
 _CONNECTION = b'{"transport": "tcp", "ip": "127.0.0.1", "shell_port": 1, "key": "scripted"}'
@@ -474,14 +473,8 @@ class ScriptedProcess:
     def _change(self, **changes: Any) -> None:
         """Change the state without a report, because another report contains it."""
         self._doing = changes.pop("environment", self._doing)
-        doing, reserved = self._doing, self._reserved and self._doing in _RESERVABLE
-        if self._connection != b"{}":
-            starting = doing is EnvironmentState.INITIALIZING
-            free = doing is EnvironmentState.IDLE and not reserved
-            changes["kernel"] = "starting" if starting else "idle" if free else "busy"
-            changes["captured"] = not (free or reserved)
-        environment = EnvironmentState.RESERVED if reserved else doing
-        self.state = msgspec.structs.replace(self.state, **changes, environment=environment)
+        has_kernel = self._connection != b"{}"
+        self.state = self.state.changed(changes, doing=self._doing, is_reserved=self._reserved, has_kernel=has_kernel)
 
     def _push(self, report: msgspec.Struct) -> None:
         self.server.push(report)

@@ -179,7 +179,7 @@ class WorkerProcess:
             return COMMANDS.serve(self, command)
         except QSError:
             raise
-        except Exception as error:
+        except Exception as error:  # the process boundary: the manager gets a reply to any error
             log.exception("The command %s failed", type(command).__name__)
             raise WorkerError(sentence(error)) from error
 

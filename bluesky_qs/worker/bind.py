@@ -150,7 +150,7 @@ class _Binder:
             return builder.build(hint, value, header.scope_of(plan))
         except InvalidPlan:
             raise
-        except Exception as err:
+        except Exception as err:  # the constructor of the type is user code
             raise InvalidPlan(f"Plan validation failed: parameter '{parameter.name}': {text_of(err)}") from err
 
     def _field(self, parameter: Parameter, field: Field, value: Any) -> Any:

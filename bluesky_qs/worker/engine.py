@@ -360,7 +360,7 @@ class Engine:
         try:
             if self.RE is not None and str(self.RE.state) == "paused":
                 self.RE.abort("the plan could not be resumed")
-        except BaseException:  # as in `run`
+        except BaseException:  # the plan's clean-up is user code and may raise anything; the next plan must run
             log.exception("Could not end the plan")
 
     # --------------------------------------------------------------------------------------- RunEngine's own thread

@@ -38,8 +38,6 @@ FINISHED_KEPT = 1000
 FINISHED_SIZE_KEPT = 16 * 1024 * 1024
 #: Reports that are of no use to another manager.
 _NOT_KEPT = (DocumentReport, DevicesRead, DryRunEnded, InfoReport, PlanTimes)
-#: The states that other code in the main thread may replace by `RESERVED`.
-_RESERVABLE = (EnvironmentState.IDLE, EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 
 
 class Reports:
@@ -223,16 +221,10 @@ class Reports:
 
     # ------------------------------------------------------------------------------------------- under the lock
     def _changed(self, changes: dict[str, Any]) -> WorkerState:
-        """Return the state with these changes. While the main thread is reserved, the manager's request has to wait."""
+        """Return the state with these changes."""
         self._doing = changes.pop("environment", self._doing)
-        doing, reserved = self._doing, self._reserved and self._doing in _RESERVABLE
-        if self._connection != b"{}":
-            starting = doing is EnvironmentState.INITIALIZING
-            free = doing is EnvironmentState.IDLE and not reserved
-            changes["kernel"] = "starting" if starting else "idle" if free else "busy"
-            changes["captured"] = not (free or reserved)
-        environment = EnvironmentState.RESERVED if reserved else doing
-        return msgspec.structs.replace(self._state, **changes, environment=environment)
+        has_kernel = self._connection != b"{}"
+        return self._state.changed(changes, doing=self._doing, is_reserved=self._reserved, has_kernel=has_kernel)
 
     def _change(self, changes: dict[str, Any]) -> None:
         state = self._changed(changes)
