@@ -1,4 +1,4 @@
-"""Count what a reader of the code meets, in one checkout or in two side by side.
+"""Count features of the code that matter to its readers, in one checkout or in two side by side.
 
     python bench/counts.py [CHECKOUT …]          a table, one column for each checkout; this one if none is named
     python bench/counts.py --coverage CHECKOUT   also run the unit tests of the manager there, which takes minutes
@@ -58,7 +58,7 @@ class Checkout:
 
 
 def modules_of_the_extension(code: Checkout) -> str:
-    """Files, and how many of them lie at the top."""
+    """The number of files, and of those at the top level."""
     files = code.below("ipython_extension")
     return f"{len(files)} ({sum(len(path.parts) == 2 for path in files)} at the top)"
 
@@ -69,7 +69,7 @@ def imports_within_the_extension(code: Checkout) -> int:
 
 
 def modules_over_500_lines(code: Checkout) -> str:
-    """How many, and the longest."""
+    """The number of long modules, and the length of the longest."""
     lines = {path: text.count("\n") for path, text in code.texts.items()}
     longest = max(lines, key=lines.__getitem__)
     return f"{sum(n > 500 for n in lines.values())} (longest: {longest.name}, {lines[longest]})"
@@ -81,7 +81,7 @@ def lines_of_code(code: Checkout) -> int:
 
 
 def functions_over_50_lines(code: Checkout) -> int:
-    """From ``def`` to the last line."""
+    """The number of lines from ``def`` to the last one."""
     return sum(node.end_lineno - node.lineno >= 50 for node in _functions(code))
 
 
@@ -104,7 +104,7 @@ def methods_called_by_strings(code: Checkout) -> int:
 
 
 def reply_fields_with_any(code: Checkout) -> str:
-    """Fields of TypedDicts in ``api/`` whose type contains ``Any``, of all."""
+    """Fields of TypedDicts in ``api/``: those whose types contain ``Any``, and all."""
     fields = [
         ast.unparse(each.annotation)
         for tree in code.below("bluesky_qs/api").values()
@@ -118,14 +118,14 @@ def reply_fields_with_any(code: Checkout) -> str:
 
 
 def import_circles(code: Checkout) -> str:
-    """Groups of modules that import each other, wherever the import stands: how many files in each."""
+    """Groups of modules that import each other anywhere in the file: the number of files in each."""
     graph = {code.module(path): code.imports(path) for path in code.trees}
     sizes = sorted((len(group) for group in _circles(graph)), reverse=True)
     return f"{len(sizes)} ({', '.join(f'{n} files' for n in sizes)})" if sizes else "0"
 
 
 def places_of_did_you_mean(code: Checkout) -> str:
-    """Files that write the phrase, or look for names alike themselves."""
+    """Files that contain the phrase “did you mean”, or search for similar names on their own."""
     wording = [
         path for path, text in code.texts.items() if re.search(r"did you mean", _strings(text, path), re.IGNORECASE)
     ]
@@ -134,14 +134,14 @@ def places_of_did_you_mean(code: Checkout) -> str:
 
 
 def variables_named_for_speech(code: Checkout) -> int:
-    """Functions, variables and parameters named told or said."""
+    """Functions, variables and parameters with the name ``told`` or ``said``."""
     return sum(
         _name(node) in {"told", "said", "_told", "_said"} for tree in code.trees.values() for node in ast.walk(tree)
     )
 
 
 def stiff_sentences(code: Checkout) -> int:
-    """Strings and docstrings with a turn of phrase that a pattern finds; 0 is not reached by counting alone."""
+    """Strings and docstrings with an unnatural phrase that the pattern finds. It does not find all of them."""
     return sum(
         bool(_STIFF.search(node.value))
         for tree in code.trees.values()
@@ -151,7 +151,7 @@ def stiff_sentences(code: Checkout) -> int:
 
 
 def flags_in_the_runner(code: Checkout) -> str:
-    """Attributes of the runner's classes that hold a truth value, and how often they are assigned."""
+    """Boolean attributes of the runner's classes, and the number of their assignments."""
     tree = code.trees[Path("bluesky_qs/manager/runner.py")]
     assigned: dict[str, list[ast.expr | None]] = {}
     for node in ast.walk(tree):
@@ -217,7 +217,7 @@ def _name(node: ast.AST) -> str | None:
 
 
 def _strings(text: str, path: Path) -> str:
-    """Texts of a file that are no docstrings."""
+    """The strings of a file, without docstrings."""
     tree = ast.parse(text, str(path))
     docs = {
         id(node.body[0].value)
@@ -234,7 +234,7 @@ def _strings(text: str, path: Path) -> str:
 
 
 def _circles(graph: dict[str, set[str]]) -> Iterator[set[str]]:
-    """Sets of modules each of which is reached from each other one."""
+    """Return the sets of modules in which each module can be reached from each other one."""
     reached = {module: _reached(module, graph) for module in graph}
     seen: set[str] = set()
     for module in graph:

@@ -1,4 +1,4 @@
-"""Measurements of dry runs: the cost of a walk beside a bare drain of the same plan, and the time of a fork.
+"""Measure dry runs: the cost of a walk compared with draining the same plan, and the time of a fork.
 
 Run ``python bench/dry_runs.py [MESSAGES]``. All times are of the processor, so that a busy machine counts less.
 """
@@ -25,7 +25,7 @@ def look(device):
 
 
 def drain(plan):
-    """Ask for all messages and answer none; return their number."""
+    """Consume all messages without answers; return their number."""
     return sum(1 for _ in plan)
 
 
@@ -37,7 +37,7 @@ def processor(work):
 
 
 def walk_ratio(make):
-    """The times of a walk and of a bare drain in turns: median ratio, and messages per second of the walk."""
+    """Time a walk and a drain in turns; return the median ratio, and the messages per second of the walk."""
     ratios, rates = [], []
     for _ in range(TURNS):
         number = drain(make())
@@ -49,7 +49,7 @@ def walk_ratio(make):
 
 
 def fork_time(gigabytes):
-    """Milliseconds of a fork of a process of this size."""
+    """Return the milliseconds of a fork of a process of this size."""
     held = bytearray(int(gigabytes * 2**30))
     for at in range(0, len(held), 4096):
         held[at] = 1

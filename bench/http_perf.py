@@ -1,4 +1,4 @@
-"""Measure the HTTP door of a service: kills, crowds, and what readers cost.
+"""Measure the HTTP door of a service: kills, crowds, and the cost of readers.
 
     http_perf.py --bin DIR [--bin2 DIR2] [--args="..."] [--args2="..."] [--only NAME,NAME] [--out report.json]
                  [--repeats N] [--quick]
@@ -82,7 +82,7 @@ class DoorService(Service):
         return {"Authorization": f"ApiKey {self.key}"}
 
     def door(self):
-        """The process of the door: the last one that has its listening socket, which the supervisor has, too."""
+        """The process of the door: the last process with its listening socket, which the supervisor has, too."""
         holders = []
         for process in self.tree():
             connections = getattr(process, "net_connections", None) or process.connections
@@ -95,7 +95,7 @@ class DoorService(Service):
         return http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout)
 
     def until(self, wanted, timeout, connection=None):
-        """Ask for the status until it comes with this HTTP status: over the connection, or over a new one each time."""
+        """Request the status until the answer has this HTTP status, over one connection or always over a new one."""
         t = now()
         status = None
         while now() - t < timeout:
@@ -111,7 +111,7 @@ class DoorService(Service):
         raise Timeout(f"no answer with status {wanted} in {timeout} s, the last one had {status}")
 
     def stream(self, path, buffer=None, headers=None, status=b" 200 "):
-        """A socket on which a stream arrives; nobody reads it yet."""
+        """Return a socket on which a stream arrives."""
         reader = socket.socket()
         if buffer:
             reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -168,7 +168,7 @@ def g_manager_killed(b, im, rep):
 # --------------------------------------------------------------------------- crowds
 @group("crowd", 3)
 def g_crowd(b, im, rep):
-    """Idle connections, and readers of the console that never read, while somebody asks for the status."""
+    """Measure status requests beside idle connections and beside readers of the console that never read."""
     n, lines = (500, 20_000) if b.o.quick else (2000, 60_000)
     with DoorService(b, im, "bench") as s, contextlib.ExitStack() as crowd:
         s.open_env()
@@ -197,7 +197,7 @@ def g_crowd(b, im, rep):
 # --------------------------------------------------------------------------- readers
 @group("events", 3)
 def g_events(b, im, rep):
-    """From the request that changes something to the arrival of its event, as `EventSource` of a browser reads it."""
+    """Measure the time from a request to the arrival of its event, as a browser's `EventSource` reads it."""
     n = (2 if b.o.quick else 6) * _EVENTS
     with DoorService(b, im) as s:
         connection = s.connection()
@@ -238,7 +238,7 @@ def g_console(b, im, rep):
 
 
 class Drain(threading.Thread):
-    """Readers that take what comes, as fast as it comes."""
+    """Readers that read everything as fast as it arrives."""
 
     def __init__(self, streams):
         super().__init__()
@@ -266,7 +266,7 @@ class Drain(threading.Thread):
 
 @group("readers", 3)
 def g_readers(b, im, rep):
-    """The gap between two plans, by their own clock, with and without readers of events and console. In turns."""
+    """Measure the gap between two plans by their own clock, with and without readers, in turns."""
     n, turns = (20, 1) if b.o.quick else (40, 3)
     alone, read = [], []
     with DoorService(b, im, "bench") as s:
@@ -288,7 +288,7 @@ def g_readers(b, im, rep):
 
 
 def gaps(s, n):
-    """Milliseconds between the end of a plan and the begin of the next one."""
+    """Milliseconds between the end of a plan and the start of the next one."""
     s.c.ok("queue_item_add_batch", {"items": [plan("p_mark")] * n, **USER}, 120)
     run_queue(s.c, 120)
     marks = task(s.c, "function_execute", {"item": {"item_type": "function", "name": "f_marks"}, **USER})[2]

@@ -1,4 +1,4 @@
-"""Measure the way of a console line: from `print` to the supervisor, to a 0MQ subscriber, and to 50 websockets."""
+"""Measure the delay of a console line from `print` to the supervisor, a 0MQ subscriber and 50 websockets."""
 
 import base64
 import contextlib
@@ -28,7 +28,7 @@ _speak({n}, {period})
 
 
 class Published(threading.Thread):
-    """Subscribes to the console. Takes the time of each line at the supervisor, and of its arrival here."""
+    """Subscribes to the console, and records for each line the times at the supervisor and here."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
@@ -70,7 +70,7 @@ def websocket(s, path):
 
 
 def late_lines(streams, n, seconds):
-    """For each line at each websocket, how late it was; stops when all have arrived, or after so many seconds."""
+    """Return the delay of each line at each websocket. Stop when all have arrived, or after this time."""
     late, rests = [], dict.fromkeys(streams, b"")
     until = time.time() + seconds
     with selectors.DefaultSelector() as selector:

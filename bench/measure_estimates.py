@@ -1,4 +1,4 @@
-"""Measurements of estimates: how far they are from the times that plans take, with devices that take time."""
+"""Measure the errors of estimates with simulated devices that take time."""
 
 import json
 import random
@@ -65,7 +65,7 @@ class _Measured:
 
 
 def _run(service, items):
-    """Run these plans as one queue; return what was estimated and measured, and the estimate of the queue."""
+    """Run these plans as one queue; return the estimated and the measured times, and the queue's estimate."""
     names = list(items)
     uids = [
         each["item_uid"]

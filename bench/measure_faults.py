@@ -75,7 +75,7 @@ def worker_of(s, before):
 
 
 def notice_of_loss(b, im, s, tag):
-    """When does the service say that its worker is gone? And how fast does it answer then?"""
+    """Measure the time until the service reports that its worker is gone, and the speed of its answers then."""
     try:
         took = s.c.wait(
             lambda x: not x["worker_environment_exists"] or x["worker_environment_state"] in ("closed", "failed"),
@@ -91,7 +91,7 @@ def notice_of_loss(b, im, s, tag):
 
 
 def leave_lost_environment(b, im, s, tag):
-    """Get rid of the environment whose worker is gone; the method that it took."""
+    """Close the environment whose worker is gone; return the method that succeeded."""
     if not s.c.status()["worker_environment_exists"]:
         return "nothing"
     try:
@@ -107,7 +107,7 @@ def leave_lost_environment(b, im, s, tag):
 
 @group("kill_worker", 2)
 def g_kill_worker(b, im, rep):
-    """kill -9 of the worker: when does the service say so, and can it go on?"""
+    """Kill the worker: measure the time until the service reports it, and whether the service can continue."""
     for tag in ("idle", "in_plan"):
         with b.service(im, "bench") as s:
             before = {p.pid for p in s.tree()}
@@ -140,7 +140,7 @@ def g_kill_worker(b, im, rep):
 
 @contextlib.contextmanager
 def load(port, send, threads=1):
-    """Threads that send requests, one after the other, until the service is killed in the body of the statement."""
+    """Let threads send requests, one after the other, until the body of the statement kills the service."""
     stop = threading.Event()
 
     def work():
@@ -165,7 +165,7 @@ def load(port, send, threads=1):
 
 
 def killed_while_adding(b, im):
-    """A service killed while items are added: the one after it, its items, the uids of those that were acknowledged."""
+    """Kill a service while items are added; return the next service, its items, and the acknowledged uids."""
     s = b.service(im, None)
     s.start()
     acked, sent = set(), itertools.count()
@@ -184,7 +184,7 @@ def killed_while_adding(b, im):
 
 
 def killed_while_moving(s):
-    """Kill a service while items are moved; the uids of its items afterwards."""
+    """Kill a service while items are moved; return the uids of its items afterwards."""
     with load(
         s.port, lambda c: c.call("queue_item_move", {"pos": "front", "pos_dest": "back"}, timeout=1.0), threads=2
     ):
@@ -199,7 +199,7 @@ def killed_while_moving(s):
 
 @group("kill_service", 3)
 def g_kill_service(b, im, rep):
-    """kill -9 of everything while items are added / moved; restart; count."""
+    """Kill everything while items are added or moved; restart and count the items."""
     lost = dup = extra = acked_n = moved_lost = 0
     for _trial in range(3):
         s, items, acked = killed_while_adding(b, im)
@@ -219,7 +219,7 @@ def g_kill_service(b, im, rep):
 
 @group("kill_running", 2)
 def g_kill_running(b, im, rep):
-    """kill -9 of everything while short plans run; every item must still be somewhere."""
+    """Kill everything while short plans run. Every item must still be in the queue or in the history."""
     n, lost, dup, st = 1200, 0, 0, {}  # long enough for a service that runs 1 000 plans/s
     for _trial in range(2):
         s = b.service(im, "bench")
@@ -258,7 +258,7 @@ def g_kill_running(b, im, rep):
 
 @group("kill_top", 1)
 def g_kill_top(b, im, rep):
-    """kill -9 of the top process only: are there orphans, can the service be started again on the same ports?"""
+    """Kill only the top process: check for orphans, and whether a service can start on the same ports."""
     s = b.service(im, "bench")
     s.start()
     s.open_env()
@@ -284,7 +284,7 @@ def g_kill_top(b, im, rep):
 
 @group("destroy_printing", 1)
 def g_destroy_printing(b, im, rep):
-    """environment_destroy / kill -9 of a worker that prints: does the info stream survive?"""
+    """Destroy the environment, or kill a worker that prints: check whether the info stream survives."""
     trials, dead = (2 if b.o.quick else 6), 0
     s = b.service(im, "bench")
     s.start()
@@ -313,7 +313,7 @@ def g_destroy_printing(b, im, rep):
 
 
 def store_dies_with_the_service(b, im, own):
-    """A power cut after 300 acknowledged items; the service after it."""
+    """Simulate a power cut after 300 acknowledged items; return the next service."""
     s = b.service(im, None, redis_addr=own.addr)
     s.start()
     for i in range(300):
@@ -338,7 +338,7 @@ def can_add(c):
 
 
 def store_restarts(b, im, own, s):
-    """The store is away for a moment under a running service."""
+    """Make the store unreachable for a moment while the service runs."""
     for i in range(20):
         add(s.c, plan(i=i))
     own.kill(signal.SIGTERM)
@@ -356,7 +356,7 @@ def store_restarts(b, im, own, s):
 
 
 def store_absent_at_the_start(b, im, own):
-    """The store is away when the service starts, and comes back 15 s later."""
+    """Make the store unreachable when the service starts, and reachable again 15 s later."""
     own.kill(signal.SIGTERM)
     s = b.service(im, None, redis_addr=own.addr)
     s.spawn()
@@ -383,7 +383,7 @@ def store_absent_at_the_start(b, im, own):
 
 @group("redis_faults", 1)
 def g_redis_faults(b, im, rep):
-    """The store is away at the start, restarted or killed: what becomes of the service and of acknowledged items."""
+    """Measure what happens to the service and to acknowledged items when the store fails in several ways."""
     if not im.redis or b.o.redis != "auto":
         return
     own = Redis("auto", tempfile.mkdtemp(dir=b.work))
@@ -397,7 +397,7 @@ def g_redis_faults(b, im, rep):
 
 @group("gil_hog", 2)
 def g_gil_hog(b, im, rep):
-    """A background task holds the worker's interpreter lock 0.9 s at a time: does every plan run once?"""
+    """Hold the worker's interpreter lock for 0.9 s at a time in a background task; check that each plan runs once."""
     n, hog = 12, {"item": {"item_type": "function", "name": "f_hog", "args": [45, 0.9]}, **USER}
     with b.service(im, "bench") as s:
         c = s.c

@@ -1,4 +1,4 @@
-"""Measurements of a long history: the start, items by uid, pages, searches. ``--history N`` is its length."""
+"""Measure a service with a long history: the start, items by uid, pages, searches. ``--history N`` is its length."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def seed(b, im, s, n):
 
 
 def asked(s, count, method, params):
-    """Milliseconds of some requests; ``params`` makes those of each one."""
+    """Return the milliseconds of some requests; ``params`` returns the parameters of each one."""
     return [timed(s.c, method, params(k))[0] for k in range(count)]
 
 

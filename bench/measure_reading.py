@@ -61,7 +61,7 @@ def g_reading(b, im, rep):
 
 
 def between_plans(s, n):
-    """Milliseconds between the end of a plan and the begin of the next one."""
+    """Milliseconds between the end of a plan and the start of the next one."""
     s.c.ok("queue_item_add_batch", {"items": [plan("p_mark")] * n, **USER}, 120)
     run_queue(s.c, 120)
     marks = task(s.c, "function_execute", {"item": {"item_type": "function", "name": "f_marks"}, **USER})[2]

@@ -131,7 +131,7 @@ def g_status(b, im, rep):
 
 # --------------------------------------------------------------------------- 3, 4 queue
 def add_together(port, clients, total):
-    """Additions a second of so many clients, each waiting for its answer; one poller, which costs little."""
+    """Return the added items per second of this number of clients. Each of them waits for its answers."""
     request = json.dumps({"method": "queue_item_add", "params": {"item": plan(i=0), **USER}}).encode()
     context, poller, left, done = zmq.Context(), zmq.Poller(), total, 0
     sockets = [context.socket(zmq.REQ) for _ in range(clients)]

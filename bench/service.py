@@ -103,7 +103,7 @@ class Service:
         return self
 
     def start(self, timeout=60.0):
-        """Start; seconds from the spawn to the first answered status."""
+        """Start the service; return the seconds until it first answers a status request."""
         t0 = now()
         self.spawn()
         self.c = Client(self.port)
@@ -203,7 +203,7 @@ class Service:
         return now() - t0
 
     def kill_group(self):
-        """SIGKILL of everything at once (power-cut of the service)."""
+        """Kill all processes at the same time, as in a power cut."""
         self.tree()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.proc.pid, signal.SIGKILL)
@@ -234,7 +234,7 @@ class Service:
             self.c.close()
 
     def restart(self):
-        """A new service over the same storage (same prefix, same HOME), new ports."""
+        """Return a new service with the same store (same prefix, same HOME) on new ports."""
         s = Service(self.b, self.impl, None, prefix=self.prefix, publish=self.publish, extra=self.extra, home=self.home)
         s.startup = self.startup
         self.b.live.append(s)

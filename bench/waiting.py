@@ -1,4 +1,4 @@
-"""Measure how well the service says what a plan waits for, and what that costs.
+"""Measure how well the service reports the reason why a plan waits, and the cost of the reports.
 
     waiting.py [--bin DIR] [--rounds N] [--args="..."]
 
@@ -161,7 +161,7 @@ def reasons(bench, impl, rounds):
 
 
 def listen(service, seen, over):
-    """Record when the published reason changed: (time, kind)."""
+    """Record the changes of the published reason as (time, kind)."""
     with CTX.socket(zmq.SUB) as socket:
         socket.connect(f"tcp://127.0.0.1:{service.iport}")
         socket.subscribe(b"QS_Info")
@@ -203,7 +203,7 @@ def edges(lines, name, edge):
 
 
 def share(seen, kind, begin, end):
-    """The part of this time in which the published reason was of this kind."""
+    """Return the fraction of this time in which the published reason was of this kind."""
     if end <= begin:
         return 1.0
     right = 0.0

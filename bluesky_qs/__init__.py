@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bluesky_qs.startup.where import is_ipython_mode, is_re_worker_active
     from ipython_extension import load_ipython_extension, unload_ipython_extension
 
-# Looked up when asked for, because `import bluesky_qs` stands in every command's start-up time.
+# Imported at first use, because every command imports `bluesky_qs` when it starts.
 _HOME = {
     "BFunc": "bluesky_qs.client.items",
     "BInst": "bluesky_qs.client.items",

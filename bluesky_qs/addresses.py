@@ -145,7 +145,7 @@ def http_place(address: str) -> tuple[str, int]:
     Raises
     ------
     ValueError
-        It is not such an address. The message follows the address.
+        The address has another form. The message is the rest of a sentence that begins with the address.
     """
     host, port = ("127.0.0.1", address) if address.isdecimal() else _host_and_port(address)
     if "://" in address or (port is None and not host) or (host.count(":") == 1):
@@ -177,7 +177,7 @@ def reaches_beyond(address: str) -> bool:
 
 
 def redis_meant(path: str) -> str:
-    """Return the Redis address if somebody gave one instead of a path; ``""`` if it is a path."""
+    """Return the Redis address if it was given instead of a path; ``""`` if it is a path."""
     if not _REDIS.fullmatch(path) or Path(path).exists():
         return ""
     scheme, has_scheme, rest = path.partition(":/")
@@ -210,7 +210,7 @@ def hide_password(text: str) -> str:
 
 def _host_and_port(place: str) -> tuple[str, str | None]:
     host, colon, port = place.rpartition(":")
-    if not colon or place.endswith("]"):  # the last colon in an IPv6 address is not that before a port
+    if not colon or place.endswith("]"):  # in an IPv6 address, the last colon does not separate a port
         return place, None
     return host, port
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-#: Longer texts are no names. To compare them would keep the manager busy for minutes.
+#: Longer texts are not names, and comparing them would keep the manager busy for minutes.
 _LONGEST = 200
-#: So many letters begin a word.
+#: Number of letters that count as the beginning of a word.
 _BEGINNING = 3
-#: As difflib counts it. From here on two names have most of their parts in common: queue_add and queue_item_add.
+#: Minimum of difflib's ratio for two names with most parts in common, such as queue_add and queue_item_add.
 _MUCH_ALIKE = 0.75
 
 
@@ -34,7 +34,7 @@ def nearest(name: Any, choices: Iterable[str], count: int = 3) -> list[str]:
         matcher.set_seq1(folded)
         if len(word) >= _BEGINNING and folded.startswith(word):
             ranked.append((1.0 + matcher.ratio(), choice))
-        # An upper limit of the ratio, and quick to find: what shares less than half of its letters is never close.
+        # A quick upper limit of the ratio: words that share less than half of their letters are never close.
         elif matcher.quick_ratio() >= 0.5 and _close(word, folded, ratio := matcher.ratio()):  # noqa: PLR2004
             ranked.append((ratio, choice))
     ranked.sort(key=lambda each: -each[0])

@@ -104,7 +104,7 @@ class ItemDryRun(TypedDict):
 
 
 class DryRunTotal(TypedDict):
-    """The totals of all plans together. The seconds are null if those of a plan are not known."""
+    """The totals of all plans together. The seconds are null if the time of one plan is unknown."""
 
     seconds: float | None
     low: float | None

@@ -144,7 +144,7 @@ def _named_parts(pattern: list[str], parts: list[str]) -> dict[str, str] | None:
 class _App:
     """Answers requests to the routes in our own table; passes everything else to Starlette.
 
-    Starlette takes as much time to find a handler as the rest of the door takes in all.
+    Starlette would need as much time to find a handler as the whole rest of the door.
     """
 
     def __init__(self, door: Door, routes: Iterable[BaseRoute]) -> None:

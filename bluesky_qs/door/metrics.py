@@ -151,7 +151,7 @@ class Metrics:
         return [*gauges.values(), restarts, dropped]
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing, because the registry needs no values to learn the names."""
+        """Return nothing, because the registry learns the names without values."""
         return ()
 
     def _answered(self, route: str, status: int, seconds: float) -> None:

@@ -134,7 +134,7 @@ class _Document:
         return operation
 
     def operation(self, route: Route) -> Schema:
-        """The operation of a route of our own."""
+        """Return the operation of one of our own routes."""
         method = METHODS.get(route.method)
         made = self._of_method(route, method) if method else self._of_door(route)
         made["parameters"] = path_parameters(route.path) + made.get("parameters", [])

@@ -25,7 +25,7 @@ from bluesky_qs.ipc.hangup import ControllingTerminal, EarlyHangup
 
 logger = logging.getLogger(__name__)
 
-#: The largest message of a client on a websocket; the only one is that with its credentials.
+#: The largest message of a client on a websocket. Clients send only their credentials.
 _LARGEST_MESSAGE = 64 * 1024
 #: Seconds for the websockets to end with the code 1001, and then for the last requests.
 _CLOSING_TIME, _LAST_REQUESTS = 0.4, 0.6
@@ -33,8 +33,8 @@ _CLOSING_TIME, _LAST_REQUESTS = 0.4, 0.6
 _CANCELING = 0.2
 #: Seconds between two checks whether the last requests have ended, and between two ticks of uvicorn.
 _LOOK, _TICK = 0.01, 1.0
-#: A connection that is kept for the client's next request is closed after so many seconds. Clients close theirs
-#: earlier, so no request is sent while the server closes the connection.
+#: Seconds after which an idle connection is closed. Clients close idle connections earlier, so no request is sent while
+#: the server closes the connection.
 _KEEP_ALIVE = 75
 #: Seconds between two signs of life for the supervisor.
 _BEAT_PERIOD = 0.5
@@ -109,7 +109,7 @@ class DoorServer(uvicorn.Server):
 
     @property
     def should_exit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - uvicorn's, with an event
-        """Whether the server should stop. It does so at once."""
+        """Whether the server should stop. When this becomes true, the server stops immediately."""
         return self._exit.is_set()
 
     @should_exit.setter
@@ -267,7 +267,7 @@ class _Websockets:
                 self._none_is_open.set()
 
     async def wait_ended(self, timeout: float) -> None:  # noqa: ASYNC109 - what is open then is closed by the server
-        """Wait until all websockets have ended, at most so many seconds."""
+        """Wait until all websockets have ended, at most for this number of seconds."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._none_is_open.wait(), timeout)
 

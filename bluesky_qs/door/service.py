@@ -151,7 +151,7 @@ class Service:
         try:
             reply = await link.exchange(frame, seconds)
         except TimeoutError:
-            doubt = " It may still do what was asked." if METHODS[method].scope.startswith("write:") else ""
+            doubt = " It may still carry out the request." if METHODS[method].scope.startswith("write:") else ""
             raise ServiceSlow(f"The RE Manager did not answer '{method}' within {seconds:g} s.{doubt}") from None
         except Disconnected:
             raise self._down() from None

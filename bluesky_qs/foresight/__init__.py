@@ -1,5 +1,5 @@
-"""Foresight: what a plan would do, found by walking its messages without hardware.
+"""Finds out what a plan would do and how long it takes: walks its messages without hardware.
 
-It imports no bluesky and sees messages and devices by their names and methods only. The process in which user code is
-walked is `bluesky_qs.worker.shadow`.
+This package does not import bluesky. It uses only the names and methods of messages and devices. The walks take place
+in the process of `bluesky_qs.worker.shadow`.
 """

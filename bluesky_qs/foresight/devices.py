@@ -1,11 +1,11 @@
-"""The devices of a walk: their present readings, and where the plan has moved them so far."""
+"""The devices of a walk: their last readings, and the positions to which the plan has moved them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bluesky_qs.foresight.carried import Carried, as_plain
 
-#: The number that a device without a reading gives.
+#: The value of a device without a reading.
 _ZERO = 0.0
 _BYTES_OF_NUMBER = 8
 
@@ -16,13 +16,13 @@ class Facts(NamedTuple):
     Attributes
     ----------
     name
-        Its dotted name in the environment, or its own name if it is not there.
+        Its dotted name in the environment, or its own name if the environment does not contain it.
     reading
         Its last reading (``{data key: {"value", "timestamp"}}``); empty if there is none.
     description
-        As ``describe()`` returns it; empty if it is not known.
+        The result of ``describe()``; empty if it is unknown.
     main
-        The data key of the value that stands for the device; empty if it is not known.
+        The data key of its main value; empty if it is unknown.
     limits
         Lowest and highest position, if it has limits.
     is_permitted
@@ -37,14 +37,14 @@ class Facts(NamedTuple):
     is_permitted: bool = True
 
 
-#: Called with a data key's value, when the plan looks at it.
+#: Called with a data key and its value when the plan uses the value.
 Note = Callable[[str, Any], object]
 
 
 class Measured(dict[str, Any]):
-    """One data key of a reading, for the plan. It notes when the plan looks at the value.
+    """One data key of a reading, for the plan. Calls ``note`` whenever the plan uses the value.
 
-    Plans pass readings on without looking at them. `dict(measured)` also looks, because of ``__iter__``.
+    Most plans only pass readings on. ``dict(measured)`` counts as a use, because of ``__iter__``.
     """
 
     __slots__ = ("_key", "_note")
@@ -83,19 +83,19 @@ class Measured(dict[str, Any]):
 
 
 class Known:
-    """One device of a walk, with its facts, and how the plan has used it."""
+    """One device of a walk: its facts, its reading and its position."""
 
     def __init__(self, obj: Any, facts: Facts, note: Callable[["Known", str, Any], object]) -> None:
         self.obj = obj
         self.facts = facts
         self.name = facts.name
-        #: The position that the plan has given it; `UNSET` before.
+        #: The position to which the plan has moved the device; `UNSET` before the first move.
         self.walked: Any = UNSET
         self._note = note
         reading = facts.reading or _neutral(obj, facts)
         self.main = facts.main or next(iter(reading), "")
         note_key: Note = lambda key, value: note(self, key, value)  # noqa: E731 - one for all keys
-        #: The reading for the plan; `Positions` puts walked positions into it.
+        #: The reading for the plan, without its moves. `Positions.reading` adds them.
         self.shown: dict[str, Any] = {
             key: dict(each) if self._is_position(key) else Measured(key, each, note_key)
             for key, each in reading.items()
@@ -106,20 +106,20 @@ class Known:
         )
 
     def _is_position(self, key: str) -> bool:
-        """Whether a data key is the position of a motor. It is known like its start, and not a measured value."""
+        """Whether a data key is the position of a motor. The walk knows positions, so they are not assumed values."""
         kind = type(self.obj)
         is_motor = hasattr(kind, "position") or (hasattr(kind, "locate") and not hasattr(kind, "get_value"))
         return is_motor and key in self.facts.reading and _follows_position(key, self.main)
 
     @property
     def start(self) -> Any:
-        """Its position before the plan."""
+        """The position before the plan; None if it is unknown."""
         field = self.facts.reading.get(self.main)
         return None if field is None else field.get("value")
 
     @property
     def position(self) -> Any:
-        """Its position now: the walked one, or that before the plan. Without both, zero is assumed."""
+        """The position after the last move, or else the one before the plan. If both are unknown, zero is assumed."""
         if self.walked is not UNSET:
             return self.walked
         if self.start is None:
@@ -129,28 +129,28 @@ class Known:
 
     @property
     def units(self) -> str | None:
-        """The units of its position."""
+        """The units of the position."""
         return self.facts.description.get(self.main, {}).get("units")
 
 
 class _Unset:
-    """The position of a device that the plan has not moved."""
+    """Stands for the position of a device that the plan has not moved."""
 
 
 UNSET = _Unset()
 
 
 class Positions:
-    """The devices of a walk and their positions. The walks of a queue share one.
+    """The devices of a walk and their positions. All walks of a queue use the same object.
 
     Parameters
     ----------
     look
         Returns the facts about a device.
     assumed
-        Called when the plan uses a value that may be another one in a real run: device, data key, value.
+        Called with the device, data key and value when the plan uses a value that may differ in a real run.
     carried
-        Where earlier plans have left the devices.
+        Positions of the devices after earlier plans.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Positions:
         self._moved: dict[str, dict[str, Any]] = {}
 
     def known(self, obj: Any) -> Known:
-        """The facts about this device."""
+        """Return the device of the walk for this object."""
         found = self._known.get(id(obj))
         if found is None:
             found = self._known[id(obj)] = Known(obj, self._look(obj), self._note)
@@ -179,17 +179,17 @@ class Positions:
         self.assumed(device, key, value)
 
     def look_again(self, change: Callable[[Known], Facts]) -> None:
-        """Replace the facts about all devices, because another user's plan follows. Positions stay."""
+        """Replace the facts about all devices, because the next plan is from another user group. Keep the positions."""
         for known in self._known.values():
             known.facts = change(known)
 
     def walked(self) -> dict[str, Any]:
-        """The positions that the plans have given to devices, by name, as far as they can be written in JSON."""
+        """Return the positions of the devices that plans have moved, by name. Omit those that JSON does not support."""
         moved = {known.name: as_plain(known.walked) for known in self._known.values() if known.walked is not UNSET}
         return {name: value for name, value in moved.items() if value is not None}
 
     def move(self, device: Known, value: Any) -> None:
-        """The device is at this position from now on."""
+        """Record that the device is now at this position."""
         device.walked = value
         for key in device.shown if device.main in device.shown else (device.main,):
             if _follows_position(key, device.main):
@@ -197,7 +197,7 @@ class Positions:
                 self._moved[key] = {"value": value, "timestamp": timestamp}
 
     def reading(self, device: Known) -> dict[str, Any]:
-        """The reading of a device for the plan."""
+        """Return the reading of a device for the plan."""
         shown = device.shown
         if self._moved:
             shown = {key: self._moved.get(key, each) for key, each in shown.items()}
@@ -209,7 +209,7 @@ def _follows_position(key: str, main: str) -> bool:
 
 
 def _neutral(obj: Any, facts: Facts) -> dict[str, dict[str, Any]]:
-    """A reading with a neutral value of the described type for each data key."""
+    """Return a reading with a neutral value of the described type for each data key."""
     described = facts.description or {str(getattr(obj, "name", "") or facts.name): {}}
     return {key: {"value": _neutral_value(each), "timestamp": _ZERO} for key, each in described.items()}
 
@@ -229,7 +229,7 @@ def _neutral_value(description: Mapping[str, Any]) -> Any:
 
 
 def _size(description: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Any]) -> int:
-    """The bytes of one reading: 8 for each number."""
+    """Return the size of one reading in bytes: 8 for each number."""
     return sum(_BYTES_OF_NUMBER * _count(description.get(key, {})) for key in {*description, *shown})
 
 

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Amount, Settings
 
-#: Different distances and settings of one action that are kept; the oldest are dropped.
+#: Maximum number of groups to keep for one action. The oldest are dropped.
 MOST_GROUPS = 60
-#: A fit by a line is used if its points are this close to it; otherwise, neighbors are.
+#: Largest relative error of a line. Beyond it, durations are interpolated between neighboring points.
 _CLOSE = 0.05
-#: The uncertainty of a duration that was observed once, and of one that is extrapolated, as parts of it.
+#: Relative uncertainty of a duration that was observed once, and of an extrapolated one.
 _ONCE, _BEYOND = 0.05, 0.15
-#: A time in seconds that is so short that it does not matter what it depends on.
+#: Durations below this number of seconds may depend on anything.
 _SHORT = 0.01
-#: Longest distance from the only one that is known, as a factor.
+#: Largest ratio of a distance to the only known one.
 _NEAR = 3.0
-#: The best explanation must be better than a simpler one by this factor.
+#: An explanation replaces a simpler one only if its error is smaller by this factor.
 _BETTER = 0.7
 _TINY = 1e-4
 
@@ -32,7 +32,7 @@ class Group(NamedTuple):
 
 
 class Duration(NamedTuple):
-    """An expected duration: its mean, the deviation of one, and the uncertainty of the mean."""
+    """An expected duration: the mean, the standard deviation, and the uncertainty of the mean."""
 
     mean: float
     deviation: float = 0.0
@@ -40,7 +40,7 @@ class Duration(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """Why a duration is not known, as the end of a sentence about the device."""
+    """The reason why a duration is unknown, as the rest of a sentence that begins with the device's name."""
 
     reason: str
 
@@ -49,10 +49,7 @@ Found = Duration | Unknown
 
 
 class Durations:
-    """Durations of one action of one device.
-
-    Groups are in the order in which they were used last.
-    """
+    """Durations of one action of one device, in groups. The group that was used last comes last."""
 
     def __init__(self, groups: Iterable[Group] = ()) -> None:
         self._groups = list(groups)
@@ -79,12 +76,12 @@ class Durations:
         return self._fits[key]
 
     def to_json(self) -> list[Any]:
-        """The groups as a list for JSON."""
+        """Return the groups as a list for JSON."""
         return [[group.amount, group.settings, group.sample.to_json()] for group in self._groups]
 
     @classmethod
     def from_json(cls, data: Iterable[Any]) -> "Durations":
-        """The groups that `to_json` has written."""
+        """Load the list of `to_json`."""
         return cls(Group(amount, settings, Sample(*sample)) for amount, settings, sample in data)
 
     def _expected(self, amount: Amount, settings: Settings) -> Found:
@@ -124,7 +121,7 @@ Scale = Callable[[Amount, Settings], float | None]
 
 
 def _scales(varying: list[str], *, moving: bool) -> list[Scale]:
-    """The quantities to which the duration may be proportional, the simplest first."""
+    """Return the quantities to which the duration may be proportional, the simplest first."""
     if moving:
         return [lambda amount, _: float(amount or 0.0), *(_per(name) for name in varying)]
     return [_times(name) for name in varying] + [_times(*pair) for pair in combinations(varying[:6], 2)]
@@ -153,7 +150,7 @@ def _texts_fit(known: Settings, settings: Settings) -> bool:
 
 
 def _varying(groups: list[Group]) -> list[str]:
-    """Names of the numeric settings that have had different values."""
+    """Return the names of the numeric settings that have different values in these groups."""
     values: dict[str, set[float]] = {}
     for group in groups:
         for name, value in group.settings.items():
@@ -163,7 +160,7 @@ def _varying(groups: list[Group]) -> list[str]:
 
 
 def _new_setting(groups: list[Group], settings: Settings, varying: list[str]) -> str | None:
-    """A setting that has always had another value so far, with its value now."""
+    """Return a setting whose value is new although it was the same in all groups, as ``name = value``."""
     for name, value in settings.items():
         if isinstance(value, str) or name in varying:
             continue
@@ -174,7 +171,7 @@ def _new_setting(groups: list[Group], settings: Settings, varying: list[str]) ->
 
 
 def _same(known: Settings, settings: Settings, varying: list[str]) -> bool:
-    """Whether the settings that have been changed are the same; those that the plan leaves unknown do not count."""
+    """Whether the varying settings have the same values. Settings that are unknown for the plan do not count."""
     return all(known.get(name) == settings[name] for name in varying if name in settings)
 
 
@@ -187,17 +184,17 @@ def _of_samples(groups: list[Group]) -> Duration:
 
 
 def _of_similar(groups: list[Group]) -> Found:
-    """The duration if all groups are alike within a factor of two."""
+    """Return the mean duration if the means of all groups are within a factor of two."""
     means = [group.sample.mean for group in groups]
     if max(means) > 2 * min(means) + 2 * _TINY and max(means) > _SHORT:
-        return Unknown("takes different times, and what they depend on is not known")
+        return Unknown("takes different times for an unknown reason")
     found = _of_samples(groups)
     spread = (max(means) - min(means)) / 2
     return Duration(found.mean, found.deviation + spread, found.uncertainty + spread / 2)
 
 
 def _at(points: list[tuple[float, Sample]], x: float) -> tuple[float, Found]:
-    """The duration at a place, and how badly a line fits to the points, as a part of the duration."""
+    """Return the relative error of a line through the points, and the duration at ``x``."""
     used = [point for point in points if point[0] > 0] or points
     merged = _merged(used)
     if len(merged) == 1:
@@ -217,13 +214,13 @@ def _at(points: list[tuple[float, Sample]], x: float) -> tuple[float, Found]:
 
 
 def _misfit(points: list[tuple[float, Sample]], offset: float, slope: float) -> float:
-    """The typical distance of the points from a line, as a part of the duration."""
+    """Return the typical relative distance of the points from a line."""
     errors = [(offset + slope * at - each.mean) / max(each.mean, _TINY) for at, each in points]
     return math.sqrt(sum(each**2 for each in errors) / len(errors))
 
 
 def _extrapolation(points: list[tuple[float, Sample]], x: float) -> float:
-    """The uncertainty beyond the points, which grows with the distance from them."""
+    """Return the relative uncertainty beyond the points, which grows with the distance from them."""
     low, high = points[0][0], points[-1][0]
     span = max(high - low, _TINY)
     away = (low - x if x < low else x - high) / span
@@ -231,20 +228,20 @@ def _extrapolation(points: list[tuple[float, Sample]], x: float) -> float:
 
 
 def _from_one(point: tuple[float, Sample], x: float) -> Found:
-    """The duration at a place from that at one other: it is constant, proportional, or between the two."""
+    """Return the duration at ``x`` if only one other point is known: between constant and proportional."""
     at, sample = point
     if at <= 0 or x <= 0 or sample.mean < _SHORT:
         return Duration(sample.mean, sample.mean / 3, sample.mean / 3)
     factor = x / at
     if not 1 / _NEAR <= factor <= _NEAR:
-        return Unknown("has not been used with such values yet")
+        return Unknown("has not been used with similar values yet")
     value = sample.mean * math.sqrt(factor)
     uncertainty = abs(factor - 1) * sample.mean / 3
     return Duration(value, max(sample.deviation, _ONCE * value), uncertainty)
 
 
 def _merged(points: list[tuple[float, Sample]]) -> list[tuple[float, Sample]]:
-    """The points in order, those at the same place as one."""
+    """Return the sorted points, with those at the same place merged."""
     found: dict[float, Sample] = {}
     for at, sample in points:
         found.setdefault(round(at, 12), Sample()).merge(sample)
@@ -252,7 +249,7 @@ def _merged(points: list[tuple[float, Sample]]) -> list[tuple[float, Sample]]:
 
 
 def _line(points: list[tuple[float, Sample]]) -> tuple[float, float]:
-    """Offset and slope of the line with the least relative errors; neither is negative."""
+    """Return offset and slope of the line with the smallest relative errors. Neither is negative."""
     weights = [min(each.number, 10.0) / max(each.mean, _TINY) ** 2 for _, each in points]
     total = sum(weights)
     x_mean = sum(w * x for w, (x, _) in zip(weights, points, strict=True)) / total
@@ -278,7 +275,7 @@ def _between(points: list[tuple[float, Sample]], x: float) -> float:
 
 
 def _beyond(points: list[tuple[float, Sample]], x: float) -> float:
-    """Along the line through the two points at this end."""
+    """Return the duration beyond the points, on the line through the two nearest ones."""
     (left, low), (right, high) = points[:2] if x < points[0][0] else points[-2:]
     slope = max((high.mean - low.mean) / (right - left), 0.0)
     return max(low.mean + slope * (x - left), min(low.mean, high.mean) / 2)

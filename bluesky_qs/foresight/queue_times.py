@@ -1,4 +1,4 @@
-"""When the items of a queue start, and when it ends. It knows no clock: all times are seconds from now."""
+"""Computes when the items of a queue start and when the queue ends. All times are seconds from now."""
 
 import math
 from collections.abc import Iterable
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from bluesky_qs.foresight.estimate import Estimate
 
-#: An end that moves by less than both of these is still the same: seconds, and a part of the time to go.
+#: Changes of the end are reported if they exceed both limits: seconds, and a fraction of the remaining time.
 _MOVED_SECONDS, _MOVED_PART = 1.0, 0.02
-#: The part of the running plan that must be done before its own pace counts.
+#: Fraction of the running plan that must be done before its own pace is used.
 _EARLY = 0.02
 
 
@@ -20,7 +20,7 @@ class Step(NamedTuple):
 
 
 class Start(NamedTuple):
-    """When an item starts, in seconds from now; it may be later if the time of an earlier item is not known."""
+    """The start of an item in seconds from now. ``at_least``: the time of an earlier item is unknown."""
 
     seconds: float
     at_least: bool
@@ -32,11 +32,11 @@ class Timeline(NamedTuple):
     Attributes
     ----------
     seconds
-        Until the end; the time of the known parts if ``at_least`` is true. None if nothing is known.
+        Seconds until the end. If ``at_least`` is true, the time of the known parts. None if nothing is known.
     low, high
-        An interval of 80 %; ``high`` is None if a part is not known.
+        The interval in which the queue ends with 80 % probability; ``high`` is None if a part is unknown.
     starts
-        By uid. Items behind a stop have no start.
+        Starts by uid. Items after an instruction that stops the queue have none.
     """
 
     seconds: float | None
@@ -49,14 +49,14 @@ class Timeline(NamedTuple):
 def timeline(
     steps: Iterable[Step], *, running: Estimate | None = None, gap: float = 0.0, stops_after_running: bool = False
 ) -> Timeline:
-    """The times of the items.
+    """Return the times of the queue.
 
     Parameters
     ----------
     steps
         The items of the queue, in order.
     running
-        What remains of the running plan; None if none is running.
+        Estimate of the rest of the running plan; None if no plan is running.
     gap
         Seconds between two plans.
     stops_after_running
@@ -116,16 +116,16 @@ class _Sum:
 
 
 def remaining(estimate: Estimate, *, elapsed: float, done: float | None) -> Estimate:
-    """The rest of a running plan.
+    """Estimate the rest of the running plan.
 
     Parameters
     ----------
     estimate
-        Its whole time.
+        Estimate of the whole plan.
     elapsed
         Seconds since its start, without pauses and suspensions.
     done
-        The part of its points that is done; None if that is not known.
+        Fraction of its points that are done; None if it is unknown.
     """
     if done is None or done < _EARLY:
         if estimate.seconds is None:
@@ -141,7 +141,7 @@ def remaining(estimate: Estimate, *, elapsed: float, done: float | None) -> Esti
 
 
 def _shifted(estimate: Estimate, seconds: float) -> Estimate:
-    """The estimate of a rest: its interval is as wide in proportion."""
+    """Scale an estimate and its interval to this number of seconds."""
     whole = estimate.seconds or 0.0
     factor = seconds / whole if whole > 0 else 0.0
     low, high = (whole if bound is None else bound for bound in (estimate.low, estimate.high))
@@ -149,7 +149,7 @@ def _shifted(estimate: Estimate, seconds: float) -> Estimate:
 
 
 def has_moved(old: float | None, new: float | None) -> bool:
-    """Whether a time to go differs from that at an earlier moment so much that clients should know."""
+    """Whether the remaining time has changed so much that clients should know."""
     if old is None or new is None:
         return old is not new
     apart = abs(new - old)

@@ -1,8 +1,8 @@
-"""Durations of one kind, summed up."""
+"""The mean and the spread of durations of one kind."""
 
 import math
 
-#: Older durations count less once there are this many.
+#: With more durations than this, older ones count less.
 _MOST = 30
 
 
@@ -12,7 +12,7 @@ class Sample:
     Attributes
     ----------
     number
-        How many there are, at most `_MOST`.
+        Number of durations, at most `_MOST`.
     squares
         Sum of the squared differences from the mean.
     """
@@ -29,7 +29,7 @@ class Sample:
         self.merge(Sample(1, value))
 
     def merge(self, other: "Sample") -> None:
-        """Add the durations of another sample, which is newer."""
+        """Add the durations of another, newer sample."""
         if not other.number:
             return
         number = self.number + other.number
@@ -43,14 +43,14 @@ class Sample:
 
     @property
     def variance(self) -> float:
-        """The variance of one duration; 0 if there is only one."""
+        """The variance of the durations; 0 if there is only one."""
         return self.squares / (self.number - 1) if self.number > 1 else 0.0
 
     @property
     def deviation(self) -> float:
-        """The standard deviation of one duration."""
+        """The standard deviation of the durations."""
         return math.sqrt(max(self.variance, 0.0))
 
     def to_json(self) -> list[float]:
-        """The sample as a list for JSON."""
+        """Return the sample as a list for JSON."""
         return [self.number, self.mean, self.squares]

@@ -482,7 +482,7 @@ def _request_name(command: Command[Any]) -> str:
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:
-    """Wait for the task and raise its error. It normally ends by being canceled."""
+    """Wait for the task and raise its error. A task that was canceled has ended normally."""
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:  # the manager is ending and handles no more reports

@@ -1,6 +1,6 @@
-"""Keeps learned times in a file. Nothing waits for it.
+"""Keeps the learned times in a file.
 
-Nothing depends on the file: if it is lost or cannot be written, the service learns again.
+No request waits for the file. If it is lost or cannot be written, the service learns the times again.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NAME = "times.sqlite3"
-#: Kind, key and text of each part. The one that was used last has the largest number.
+#: Kind, key and text of each part. The part that was used last has the largest number.
 _TABLES = ("CREATE TABLE learned (number INTEGER PRIMARY KEY, kind TEXT, key TEXT, text TEXT, UNIQUE (kind, key))",)
 _LAYOUT = 1
-#: Seconds that a start waits for the file.
+#: Seconds for which the start of the service waits for the file.
 _PATIENCE = 2.0
 
 Row = tuple[str, str, str]
@@ -33,7 +33,7 @@ class LearnedTimes:
     Parameters
     ----------
     folder
-        Where the file is; None to keep nothing.
+        The folder of the file; None to keep nothing.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -42,18 +42,18 @@ class LearnedTimes:
         self._failure = ""
 
     async def load(self) -> list[Row]:
-        """The kept data, in the order of their use; empty if the file cannot be read."""
+        """Return the kept parts, sorted by their last use; an empty list if the file cannot be read."""
         if self._file is None:
             return []
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
         except TimeoutError:
-            logger.warning("The file with learned times does not answer")
+            logger.warning("Learned times could not be read within %g s; times are learned again", _PATIENCE)
             return []
 
     def keep(self, changes: list[tuple[str, str, str | None]]) -> None:
-        """Write these parts soon; drop those without a text."""
+        """Write these parts soon. Drop those with None as text."""
         if self._file is not None and changes:
             self._thread.submit(self._keep, changes)
 

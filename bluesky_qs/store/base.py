@@ -59,7 +59,7 @@ class Store(Protocol):
     ) -> list[NumberedItem]:
         """Return the items of the history with these numbers, in the same order.
 
-        Items that were dropped are left out, and so are those without the ``words``. Once the items have
+        Items that were dropped or that do not have the ``words`` are left out. Once the items have
         ``most_bytes`` or more, the others are left out, too.
 
         Raises

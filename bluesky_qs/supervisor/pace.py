@@ -1,15 +1,15 @@
-"""When something may be done at once that must not be done too often."""
+"""Decides when an action is allowed that must not take place too often."""
 
 
 class Pace:
-    """Lets a burst through without delay, then one thing for each period. The caller passes the time.
+    """Allows a burst of actions without delay, then one action for each period. The caller passes the time.
 
     Parameters
     ----------
     period
-        Seconds for one thing, on average.
+        Seconds for one action, on average.
     burst
-        Number of things that may be done at once after a pause of ``burst`` periods.
+        Number of actions that are allowed immediately after a pause of ``burst`` periods.
     """
 
     def __init__(self, period: float, burst: int) -> None:
@@ -20,9 +20,9 @@ class Pace:
 
     @property
     def next(self) -> float:
-        """When the next thing may be done. It may be in the past."""
+        """The time of the next allowed action, which may be in the past."""
         return self._rested - self._ahead
 
     def count(self, now: float) -> None:
-        """Count one that is done now. One that is done too early delays the next by one period only."""
+        """Count an action that takes place now. One that is too early delays the next one by only one period."""
         self._rested = min(max(self._rested, now), now + self._ahead) + self._period

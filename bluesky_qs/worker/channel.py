@@ -1,7 +1,7 @@
 """Messages between the worker, its shadow and the shadow's children, over one pair of sockets.
 
-A message is sent in packets, because the system limits their size. Each packet begins with its sender and whether it is
-the last one: a child may be killed in the middle of a message.
+Messages are split into packets, because the system limits the size of a packet. Each packet begins with its sender and
+a mark for the last one, because a child may be killed in the middle of a message.
 """
 
 import json
@@ -15,7 +15,7 @@ SHADOW: Sender = b"s"
 WORKER: Sender = b"w"
 
 _PACKET = 32_000
-#: As it is before a dry run replaces it for user code.
+#: The original function, because a dry run replaces `os.write` for user code.
 _write = os.write
 
 
@@ -26,8 +26,8 @@ class Closed(EOFError):
 class Channel:
     """One end of the pair of sockets.
 
-    It uses only the descriptor, because the shadow refuses sockets of user code. Each message has the number of its
-    request, because an answer may come when nobody waits for it any more.
+    It uses only the descriptor, because the shadow refuses sockets. Each message has the number of its request, because
+    an answer may arrive when nothing waits for it any more.
     """
 
     def __init__(self, descriptor: int, sender: Sender, *, request: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""The worker's side of a request to the shadow: it answers what the child asks, and collects the reports."""
+"""The worker's side of a request to the shadow: answers the child's questions and collects the reports."""
 
 import contextlib
 import os
@@ -20,15 +20,15 @@ class Walked(NamedTuple):
     Attributes
     ----------
     reports
-        Reports of the first items. The child ends after a plan that was not walked to its end.
+        Reports of the first items. The child ends after a plan whose walk was cut off.
     carried
-        Where devices are then.
+        State of the devices after the last report.
     is_lost
         Whether the shadow has ended.
     is_silent
-        Whether it did not answer in time.
+        Whether the shadow did not answer in time.
     is_begun
-        Whether there was a child, so that the fault may be a plan's.
+        Whether a child was started, so that a plan may be the cause of a failure.
     failure
         Why there are no reports; empty if there are.
     """
@@ -57,7 +57,7 @@ def converse(channel: Channel, request: dict[str, Any], found: Callable[[str], s
 
 
 def cut_report(reason: str) -> dict[str, Any]:
-    """The report of a plan that was not walked, or whose walk has left no report."""
+    """Return the report of a plan that was not walked, or whose walk ended without a report."""
     findings = Findings(Runs())
     findings.cut(reason)
     return {**findings.report(slept=0.0), "output": ""}
@@ -83,7 +83,7 @@ class _Talk:
         self._until = time.monotonic() + self._seconds + 2 * GRACE
 
     def next(self) -> dict[str, Any]:
-        """The next message. A child that has not sent its report in time is killed."""
+        """Return the next message. Kill a child that has not sent its report in time."""
         try:
             return self._receive(self._until)
         except TimeoutError:
@@ -95,7 +95,7 @@ class _Talk:
             return self._receive(time.monotonic() + GRACE)
 
     def _receive(self, until: float) -> dict[str, Any]:
-        """The next message of this request; those of earlier ones come too late."""
+        """Return the next message of this request. Drop messages of earlier requests, which are late."""
         while True:
             message = self._channel.receive(max(until - time.monotonic(), 0.0))
             if message.pop("of") == self._channel.request:
@@ -122,7 +122,7 @@ class _Talk:
         return None
 
     def ended(self, status: int | None) -> Walked:
-        """The result when the child has ended with this status, or the shadow has."""
+        """Return the result after the child has ended with this status, or the shadow has ended (None)."""
         if status and not self._number:  # the self-test
             self._failure = self._failure or _why(status, self._seconds)
         if self._failure and not self._reports:

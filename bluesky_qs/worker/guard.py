@@ -1,6 +1,6 @@
 """Blocks actions of user code during a dry run: writing, connecting, starting programs, moving devices.
 
-The functions here change the process for good. Only the child in which one dry run takes place calls them.
+These functions change the process permanently. Only the child process of a dry run calls them.
 """
 
 import builtins
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from bluesky_qs.foresight.report import asks_for_input
 from bluesky_qs.startup.parts import class_has
 
-#: Audit events (PEP 578) that are refused, with their beginnings.
+#: Beginnings of the audit events (PEP 578) that are refused.
 _REFUSED = (
     "socket.",
     "subprocess.",
@@ -80,9 +80,9 @@ OnBlocked = Callable[[str], object]
 
 
 def refuse_calls(on_blocked: OnBlocked) -> None:
-    """Refuse sockets, subprocesses, signals, and writing, renaming and removing files, from now on."""
+    """From now on, refuse sockets, subprocesses, signals, and writing, renaming and removing files."""
     inside = threading.local()
-    #: Events that are not refused. Some come with each message of a plan, hence a set.
+    #: Events that are allowed. A set is fast, and some events occur with each message of a plan.
     ignored = {"object.__getattr__", "sys._getframe", "builtins.id"}
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
@@ -109,7 +109,7 @@ def refuse_calls(on_blocked: OnBlocked) -> None:
 
 
 def block_devices(on_blocked: OnBlocked, roots: Iterator[Any]) -> None:
-    """Refuse to move and change devices with calls of their methods, outside of messages."""
+    """Refuse calls of methods that move or change devices. Plans use messages instead."""
     for kind in _device_classes(roots):
         for name in _CHANGING:
             if name in vars(kind) and class_has(kind, name):
@@ -119,7 +119,7 @@ def block_devices(on_blocked: OnBlocked, roots: Iterator[Any]) -> None:
 def follow_positions(
     roots: Iterator[Any], position: Callable[[Any], Any], value: Callable[[Any], Any], unknown: object
 ) -> None:
-    """Let ``position`` and ``get`` of devices return the results of these functions, unless a result is ``unknown``."""
+    """Replace ``position`` and ``get`` of devices by these functions. A result ``unknown`` calls the original."""
     signal = getattr(sys.modules.get("ophyd.signal"), "Signal", None)
     for kind in _device_classes(roots):
         here = vars(kind)
@@ -130,7 +130,7 @@ def follow_positions(
 
 
 def use_clock(ahead: Callable[[], float], sleep: Callable[[float], object]) -> None:
-    """Let ``time.time``, ``time.monotonic`` and ``time.sleep`` use the simulated clock."""
+    """Make ``time.time``, ``time.monotonic`` and ``time.sleep`` use the simulated clock."""
     wall, monotonic = time.time, time.monotonic
     time.time = lambda: wall() + ahead()
     time.monotonic = lambda: monotonic() + ahead()
@@ -148,7 +148,7 @@ def refuse_input(cut: Callable[[str], NoReturn]) -> None:
 
 
 def described(event: str, args: tuple[Any, ...]) -> str:
-    """A call as text for a report."""
+    """Return a call as text for a report."""
     shown = ", ".join(_short(each) for each in args if each is not None)
     return f"{event}({shown})"
 
@@ -162,7 +162,7 @@ def _short(value: Any) -> str:
 
 
 def _device_classes(roots: Iterator[Any]) -> list[type]:
-    """All classes of devices that exist: those of the libraries, and those of the objects in the namespace."""
+    """Return all classes of devices: those of the libraries, and those of the objects in the namespace."""
     found: dict[type, None] = {}
     for module, name in (("ophyd.ophydobj", "OphydObject"), ("ophyd_async.core", "Device")):
         base = getattr(sys.modules.get(module), name, None)

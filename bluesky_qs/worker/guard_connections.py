@@ -1,7 +1,7 @@
 """Blocks the use of connections that were open before the fork.
 
-Their descriptors are useless in a dry run anyway. But some libraries do not notice that, or raise an error that a real
-run would not raise. Here their calls are refused, so that the report names them.
+The descriptors of these connections do not work in a dry run. Some libraries do not notice, others raise an error that
+a real run would not raise. This module refuses their calls, so that the report names the calls.
 """
 
 import errno
@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from bluesky_qs.worker.guard import Blocked, OnBlocked, described
 
-#: Standard output and error, which go nowhere.
+#: Standard output and error, which discard everything.
 _OUTPUT = (1, 2)
 _SENDING = ("send", "sendall", "sendto", "sendmsg", "sendfile", "write")
 _RECEIVING = ("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "read")
@@ -30,12 +30,12 @@ _CALLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("serial", "Serial", ("write", "read")),
     ("tango", "DeviceProxy", ("write_attribute", "write_attributes", "command_inout", "write_read_attribute")),
 )
-#: The description of an error from a connection or file that none of these calls belongs to.
+#: The description of an error from a connection or file if none of the calls above has raised it.
 _OPEN_BEFORE = "a file or connection that was open before"
 
 
 def refuse_connections(on_blocked: OnBlocked) -> None:
-    """Refuse to send and receive with connections that were open before, from now on."""
+    """From now on, refuse to send and receive with connections that were open before."""
     for module, kind, names in _CALLS:
         owner = reduce(lambda found, name: getattr(found, name, None), [kind] if kind else [], sys.modules.get(module))
         for name in names:
@@ -52,7 +52,7 @@ def refuse_connections(on_blocked: OnBlocked) -> None:
 
 
 def open_before(error: BaseException) -> str:
-    """The report for an error from a descriptor that is useless here; empty for any other error."""
+    """Return a description if the error comes from a descriptor that does not work here; otherwise empty text."""
     return _OPEN_BEFORE if isinstance(error, OSError) and error.errno == errno.EBADF else ""
 
 

@@ -45,7 +45,7 @@ class Output(io.TextIOBase):
         return len(text)
 
     def take(self) -> str:
-        """The end of the output, which is empty from now on."""
+        """Return the end of the output, and clear it."""
         text = "".join(self._parts)[-OUTPUT_KEPT:]
         self._parts.clear()
         self._size = 0
@@ -70,17 +70,17 @@ def ignore_signals() -> None:
 
 
 def give_way() -> None:
-    """Give way to all other processes, and be the first to be killed when memory is short."""
+    """Let all other processes go first, and let the system kill this process first when memory runs out."""
     os.nice(_LOWEST_PRIORITY)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def replace_descriptors(kept: int) -> None:
-    """Replace all descriptors but one. Reading and writing fail on the new ones; output is discarded."""
+    """Replace all descriptors except one. Reading and writing fail on the new ones; output is discarded."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     useless = os.open("/", os.O_PATH)
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - no objects of pathlib for thousands of descriptors
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib is slow with thousands of descriptors
         descriptor = int(name)
         if descriptor in (kept, nowhere, useless):
             continue
@@ -105,7 +105,7 @@ def replace_output() -> Output:
 
 
 def limit_memory() -> None:
-    """Limit the memory of the process to `MEMORY` more than now."""
+    """Let the process use at most `MEMORY` bytes more than it uses now."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = pages * resource.getpagesize() + MEMORY
@@ -113,13 +113,13 @@ def limit_memory() -> None:
 
 
 def keep_objects() -> None:
-    """Never collect the worker's objects: their finalizers would close its connections."""
+    """Exclude the worker's objects from garbage collection: their finalizers would close its connections."""
     gc.freeze()
     sys.dont_write_bytecode = True
 
 
 def wait_for(child: int, seconds: float) -> int:
-    """Wait until the child process ends; kill it after this time. Return its exit status, or minus the signal."""
+    """Wait until the child process ends; kill it after this time. Return its exit code, negative for a signal."""
     descriptor = os.pidfd_open(child)
     try:
         poll = select.poll()

@@ -1,4 +1,4 @@
-"""The kernel refuses new connections and programs of this process, also those of C libraries (seccomp, on Linux)."""
+"""Makes the Linux kernel refuse new connections and programs of this process, even from C libraries (seccomp)."""
 
 import ctypes
 import errno
@@ -10,7 +10,7 @@ _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EACCES
 #: Instructions of the filter: load a word, jump if equal, return.
 _LOAD, _JUMP_IF, _RETURN = 0x20, 0x15, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT = 0, 4
-#: By machine: the number of the architecture, and of socket, connect, socketpair, execve and execveat.
+#: By machine: the number of the architecture, and the numbers of socket, connect, socketpair, execve and execveat.
 _CALLS = {
     "x86_64": (0xC000003E, (41, 42, 53, 59, 322)),
     "aarch64": (0xC00000B7, (198, 203, 199, 221, 281)),
@@ -22,7 +22,7 @@ class _Program(ctypes.Structure):
 
 
 def refuse_sockets() -> bool:
-    """Let the kernel refuse sockets and programs from now on. Return whether it does; not all systems can."""
+    """From now on, let the kernel refuse sockets and programs. Return False if the system does not support this."""
     if platform.machine() not in _CALLS:
         return False
     architecture, numbers = _CALLS[platform.machine()]

@@ -35,12 +35,12 @@ from bluesky_qs.worker.trace import OURS, sentence, traceback_text
 
 #: Seconds between the limit of a dry run and the killing of a child that has not ended.
 GRACE = 0.5
-#: Seconds for a plan when the time for all of them is over.
+#: Minimum number of seconds for a plan, even if the time for all plans is over.
 _SHORTEST = 0.02
-#: A limit is called by its round number if a plan had this part of it: the preparations take a little.
+#: The report names the full limit if a plan had at least this fraction of it: preparations take some time.
 _ALMOST = 0.8
 _UNKNOWN = object()
-#: Attributes of a positioner that are signals with its position.
+#: Attributes of a positioner that hold signals with its position.
 _READBACKS = ("readback", "user_readback", "setpoint", "user_setpoint")
 
 
@@ -73,12 +73,12 @@ def live(descriptor: int, worker: int, world: World) -> NoReturn:
                 isolation.end_with(shadow)
                 _walk(Channel(descriptor, CHILD, request=channel.request), request, world, output)
             channel.send({"ended": isolation.wait_for(child, request["timeout"] + GRACE)})
-    except BaseException:  # noqa: BLE001 - nothing of the worker's may run in this process
+    except BaseException:  # noqa: BLE001 - this process must never continue with the worker's code
         os._exit(1)
 
 
 def _walk(channel: Channel, request: dict[str, Any], world: World, output: isolation.Output) -> NoReturn:
-    """Make the dry runs of a request, send their reports, and end this process."""
+    """Make the dry runs of a request, send the reports, and end this process."""
     try:
         channel.send({"child": os.getpid()})
         isolation.limit_memory()
@@ -93,7 +93,7 @@ def _walk(channel: Channel, request: dict[str, Any], world: World, output: isola
 
 
 class _DryRun:
-    """Dry runs of plans, one after the other, in a process of its own. It ends after a plan that was cut off."""
+    """Dry runs of plans, one after the other, in a separate process, which ends after a plan that was cut off."""
 
     def __init__(self, channel: Channel, request: dict[str, Any], world: World, output: isolation.Output) -> None:
         self._channel = channel
@@ -164,7 +164,7 @@ class _DryRun:
         return (self._environment.namespace[name] for name in self._roots.values())
 
     def _messages(self, item: dict[str, Any]) -> Any:
-        """Make the plan, as the worker and the RunEngine do. It calls user code."""
+        """Create the plan as the worker and the RunEngine do, and yield its messages. This calls user code."""
         plan, _ = self._environment.plan(item)
         for wrap in self._engine.preprocessors:
             plan = wrap(plan)
@@ -202,7 +202,7 @@ class _DryRun:
 
     # --------------------------------------------------------------------------------------------------- devices
     def _look(self, obj: Any) -> Facts:
-        """The facts about a device. The worker reads it, because its connections do not work here."""
+        """Return the facts about a device. The worker reads the device, because its connections do not work here."""
         name = self._name(obj)
         if name is None:
             return Facts(str(getattr(obj, "name", "") or type(obj).__name__))
@@ -232,7 +232,7 @@ class _DryRun:
         return any(fnmatchcase(each, pattern) for pattern in self._excluded for each in above)
 
     def _name(self, obj: Any) -> str | None:
-        """The dotted name of a device in the namespace; None if it is not there."""
+        """Return the dotted name of a device in the namespace; None if the namespace does not contain it."""
         parts: list[str] = []
         while id(obj) not in self._roots:
             parent = getattr(obj, "parent", None)
@@ -246,14 +246,14 @@ class _DryRun:
         return ".".join([self._roots[id(obj)], *reversed(parts)])
 
     def _position(self, obj: Any) -> Any:
-        """The ``position`` of a device, for plan code that looks at it."""
+        """Return the ``position`` of a device for the plan's code."""
         known = self._walk.positions.known(obj)
         if known.walked is not UNSET:
             return known.walked
         return _UNKNOWN if known.follows_others or known.start is None else known.start
 
     def _value(self, signal_: Any) -> Any:
-        """The result of ``get()`` of a signal for plan code."""
+        """Return the result of ``get()`` of a signal for the plan's code."""
         positions = self._walk.positions
         parent = getattr(signal_, "parent", None)
         known = positions.known(signal_)

@@ -1,6 +1,6 @@
 """Measures how long the actions of a running plan take, for estimates of later plans.
 
-The RunEngine's thread only appends to a list; another thread looks at it several times a second.
+The RunEngine's thread only records entries. Another thread handles the entries several times a second.
 """
 
 import contextlib
@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Begun, Follower, Member, name_of, seconds_of
 
-#: Maximum of data that may wait for the other thread. If more data of a plan is lost, the plan is not used.
+#: Maximum number of entries that wait for the other thread. A plan with more entries is not measured.
 _MOST_WAITING = 50_000
-#: Different actions, and different messages, of one plan whose times are kept.
+#: Maximum number of different actions, and of different messages, whose times are kept for one plan.
 _MOST_KEPT = 1000
-#: Devices whose positions and settings are remembered from plan to plan.
+#: Maximum number of devices whose positions and settings are remembered from plan to plan.
 _MOST_DEVICES = 1000
 
 _Key = tuple[str, str]
@@ -30,14 +30,14 @@ class Memory:
         self.settings: dict[str, dict[str, Any]] = {}
 
     def trim(self) -> None:
-        """Forget all if there are too many devices."""
+        """Clear the memory if there are too many devices."""
         for each in (self.positions, self.settings):
             if len(each) > _MOST_DEVICES:
                 each.clear()
 
 
 class _Entry(NamedTuple):
-    """Something that has happened. The kind decides what ``what`` is."""
+    """One entry: its time, its kind, and data that depend on the kind."""
 
     when: float
     kind: str
@@ -45,7 +45,7 @@ class _Entry(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    """The wait that is under way: its actions with their status objects, and since when."""
+    """The current wait: its actions, their status objects, and its start."""
 
     begun: list[Begun]
     members: list[Member]
@@ -56,8 +56,8 @@ class _Waiting(NamedTuple):
 class PlanTiming:
     """The times of one plan.
 
-    `message`, `waiting`, `held` and `document` are called by the RunEngine's thread, and cost little. `digest` and
-    `found` are called by one other thread at a time.
+    The RunEngine's thread calls `message`, `waiting`, `held` and `document`, which take little time. One other thread
+    at a time calls `digest` and `found`.
     """
 
     def __init__(self, memory: Memory, now: Callable[[], float] = time.monotonic) -> None:
@@ -69,7 +69,7 @@ class PlanTiming:
         self._actions: dict[Member, Sample] = {}
         self._messages: dict[_Key, Sample] = {}
         self._begin = now()
-        #: The message that the RunEngine processes, and since when; None if a pause, for example, came between.
+        #: The message that the RunEngine is processing, and its start; None after an interruption, such as a pause.
         self._current: tuple[_Key, float] | None = (("begin", ""), self._begin)
         self._group: list[Begun] = []
         self._wait: _Waiting | None = None
@@ -78,11 +78,11 @@ class PlanTiming:
 
     # ------------------------------------------------------------------------------------ the RunEngine's thread
     def message(self, message: Any) -> None:
-        """The RunEngine is about to process a message."""
+        """Record that the RunEngine is about to process a message."""
         self._note("message", message)
 
     def waiting(self, statuses: Any) -> None:
-        """The plan waits for these status objects; None: no longer."""
+        """Record that the plan waits for these status objects; None: the wait is over."""
         if statuses is None:
             self._note("waited", None)
             return
@@ -90,24 +90,24 @@ class PlanTiming:
         self._note("waits", found)
         if len(found) > 1:
             for status in found:
-                with contextlib.suppress(Exception):  # user code; then the end of the whole wait counts
+                with contextlib.suppress(Exception):  # user code; without it, the wait's end counts
                     status.add_callback(self._ended)
 
     def held(self) -> None:
-        """The plan has been paused or suspended."""
+        """Record that the plan was paused or suspended."""
         self._note("held", None)
 
     def document(self, name: str, document: Mapping[str, Any]) -> None:
-        """A document of the plan."""
+        """Record a document of the plan."""
         if name in ("descriptor", "event"):
             self._note(name, document)
 
     def end(self) -> None:
-        """The plan has ended. The main thread may call this."""
+        """Record the end of the plan. The main thread may call this."""
         self._note("end", None)
 
     def _ended(self, status: Any = None) -> None:
-        """A status object is complete. Its own thread may call this."""
+        """Record that a status object is complete. Its own thread may call this."""
         self._note("ended", id(status))
 
     def _note(self, kind: str, what: Any) -> None:
@@ -118,7 +118,7 @@ class PlanTiming:
 
     # -------------------------------------------------------------------------------------------- another thread
     def digest(self) -> None:
-        """Handle the messages since the last call."""
+        """Handle the entries since the last call."""
         handlers = {
             "message": self._on_message,
             "waits": self._on_waits,
@@ -134,7 +134,7 @@ class PlanTiming:
             handlers[kind](when, what)
 
     def found(self) -> dict[str, Any] | None:
-        """The work of the plan and the times of its actions; None if too much is missing."""
+        """Return the work of the plan and the times of its actions; None if entries were lost."""
         self.digest()
         self._memory.trim()
         if self._lost:
@@ -163,7 +163,7 @@ class PlanTiming:
         self._over(when)
 
     def _over(self, when: float) -> None:
-        """The message before is over: its time counts."""
+        """Add the time of the current message, which is over."""
         if self._current is not None:
             key, since = self._current
             _add(self._messages, key, when - since)
@@ -209,9 +209,9 @@ class PlanTiming:
 
 
 def _paired(group: list[Begun], statuses: list[Any]) -> list[tuple[Begun, Any]]:
-    """The actions of a group with their status objects, as far as these say to which device they belong.
+    """Return the actions of a group with their status objects; None for those whose device is unknown.
 
-    The others count as ended when the whole group has ended.
+    Actions without a status object end with the whole group.
     """
     if len(group) == len(statuses) == 1:
         return [(group[0], statuses[0])]

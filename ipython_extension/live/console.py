@@ -15,7 +15,7 @@ _OF_THE_DOOR = re.compile(r"^\[[A-Z] [^\]\n]* bluesky_qs\.door\.audit\][^\n]*\n?
 
 
 class ConsoleTail:
-    """Console output of the service from now on, if the service keeps it.
+    """New console output of the service, if the service keeps its output.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ _BAR_STYLE = (
     "animation:qs-gone 4s step-end forwards}"
     "@keyframes qs-gone{to{visibility:hidden;height:0}}</style>"
 )
-#: The bar and its text stay on one line. In a narrow window the plan is shortened, not what follows it.
+#: The bar and its text stay on one line. In a narrow window the plan is shortened, but not the text after it.
 _BAR_LINE = "display:none;white-space:pre;overflow:hidden"
 _SHORTENED, _WHOLE = "flex:0 1 auto;min-width:4em;overflow:hidden;text-overflow:ellipsis", "flex:none"
 

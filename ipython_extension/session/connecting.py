@@ -99,7 +99,7 @@ def sign_out(client: REManagerAPI, user: str) -> str:
         in_use = [name for name, key in kept.items() if key == client.auth_key]
         user = next(iter(in_use or kept), "")
         if not in_use and len(kept) > 1:
-            raise ConfigError(f"{kept_keys.names(kept)} keep a key for {uri}. Say whose to forget: --user NAME")
+            raise ConfigError(f"{kept_keys.names(kept)} keep a key for {uri}. Name one of them: --user NAME")
     if user not in kept:
         return f"No key is kept for {uri}."
     key = kept[user]
@@ -121,7 +121,7 @@ def only_server() -> str | None:
     servers = kept_keys.servers()
     if len(servers) > 1:
         raise ConfigError(
-            f"Keys are kept for {', '.join(servers)}. Say for which one: %qs connect {servers[0]} --sign-out"
+            f"Keys are kept for {', '.join(servers)}. Name the server: %qs connect {servers[0]} --sign-out"
         )
     return servers[0] if servers else None
 
@@ -215,7 +215,7 @@ def _with_own_key(client: REManagerAPI, user: str) -> list[str]:
         return ["Signed in for this session only, because this server gives you no API key."]
     is_ended = _session_ended(client)
     client.set_authorization_key(api_key=made["secret"])
-    user = login_of(client.api_scopes().get("user") or "") or user  # bluesky-httpserver does not say it
+    user = login_of(client.api_scopes().get("user") or "") or user  # bluesky-httpserver does not send it
     replaced = kept_keys.keys_for(client.settings.address).get(user)
     sentences = [_kept(client, user)]
     if replaced and _revoked(client, replaced):

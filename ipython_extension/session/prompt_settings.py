@@ -50,7 +50,7 @@ class PromptSettings(Protocol):
         ...
 
     def http_client(self, *, address: str | None = None, ca_file: str | None = None) -> REManagerAPI:
-        """A client of an HTTP server, with the key that there is for it."""
+        """A client of an HTTP server, with the key that is kept for the server."""
         ...
 
     def use(self, client: REManagerAPI) -> REManagerAPI:

@@ -19,7 +19,7 @@ _DESCRIPTION_WIDTH = 100
 #: Characters of a default; a longer one is shortened.
 _DEFAULT_WIDTH = 60
 _NO_FUNCTIONS = "The permissions of your user group allow no functions (allowed_functions)."
-_NOT_OPENED = "No functions that you may call are known. They are known once the environment is open (%qs open)."
+_NOT_OPENED = "No functions are known yet. Open the environment first (%qs open)."
 #: Columns of a function with its parameters.
 _CALL_WIDTH = 48
 _DEFAULTS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}

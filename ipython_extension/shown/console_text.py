@@ -26,7 +26,7 @@ class ConsoleText(View, str):
         self.folds = False
 
     def text(self, width: int) -> str:
-        # Of a plan, as below an error. A terminal wraps lines as it likes.
+        # Tracebacks of a plan are folded as they are below an error. The terminal wraps the lines.
         lines = (folded_in(self) if self.folds else self).rstrip("\n") or self.nothing
         return f"{self.heading(width)}\n{lines}" if self.heading else lines
 

@@ -212,7 +212,7 @@ class Line:
         """The Unix time of the next moment with this time of the day."""
         found = times.coming(token.text, time.time())
         if found is None:
-            raise self.fault(f"{token.text} is no time of the day, such as 08:00", token.start, len(token.text))
+            raise self.fault(f"{token.text} is not a time of the day, such as 08:00", token.start, len(token.text))
         return found
 
     def one_of(self, token: LineWord, choices: Mapping[str, Any]) -> Any:

@@ -32,7 +32,7 @@ _ENDED = {"stopped": "is finished (its result is `stopped`)", "aborted": "was ab
 _PAUSING = "the plan is pausing (then %qs resume or %qs abort)"
 _WILL_PAUSE = "the plan will pause at its next checkpoint"
 _STOPS_AT_ONCE = "The first item is a stop item, which stops the queue at once"
-#: A duration with its unit; the beginning of a uid has no such end.
+#: A number and a unit of time, which are not the beginning of a uid.
 _APART = re.compile(r"\d+(?:\.\d*)?(s|secs?|seconds?|m|min|mins|minutes?|h|hours?)", re.IGNORECASE)
 _SECONDS = re.compile(r"[\d.]+(s|m|min|h)")
 _RUNNING = ("starting_queue", "executing_queue")

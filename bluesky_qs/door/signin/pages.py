@@ -44,7 +44,7 @@ def code_page(action: str, *, user_code: str, hidden: Mapping[str, str], problem
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in hidden.items()
     )
     alert = f'<p role="alert"><strong>{escape(problem)}</strong></p>' if problem else ""
-    content = f"""{alert}<p>A program in a terminal asks to be signed in as you. Go on only if you started it
+    content = f"""{alert}<p>A program in a terminal asks to be signed in as you. Continue only if you started it
 yourself, and if it shows this code.</p>
 <form action="{escape(action)}" method="post">
 <p><label>Code <input name="user_code" value="{escape(user_code)}" placeholder="XXXX-XXXX" autocomplete="off" required

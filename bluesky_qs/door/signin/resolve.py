@@ -26,10 +26,10 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 2.0
 #: Seconds between two notes in the database of when keys were used.
 _NOTE_SECONDS = 60.0
-#: Streams that have not asked for so long have ended.
+#: Seconds after its last question until a stream counts as ended.
 _FORGET_SECONDS = 60.0
 _PRUNE_SECONDS = 3600.0
-#: A key with at most so many seconds left only opens a stream, as an access token does.
+#: A key with at most this number of seconds left only opens streams, like an access token. Streams may outlive it.
 _OPENING_SECONDS = 60.0
 _REMEMBERED = 10_000
 
@@ -173,7 +173,7 @@ class Resolver:
         return watch.holds and (watch.expires is None or watch.expires > now)
 
     async def looked(self) -> None:
-        """Wait until the database has been looked at once more, and streams know of it."""
+        """Wait until the database was checked again and the streams know the result."""
         async with self._looked:
             await self._looked.wait()
 

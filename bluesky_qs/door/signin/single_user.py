@@ -68,7 +68,7 @@ class SingleUserKey:
         return caller.scopes <= self._scopes
 
     def matches(self, key: str) -> bool:
-        """Whether it is the key. The time of the comparison reveals nothing about it."""
+        """Whether a text is the key. The time of the comparison does not depend on the text."""
         return hmac.compare_digest(key.encode(), self._key)
 
     async def user(self) -> Caller:

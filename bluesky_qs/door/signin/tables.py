@@ -68,7 +68,7 @@ PUT_KEY = """
     INSERT INTO api_keys (hash, first_eight, principal, scopes, expires, note, latest_activity)
     VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-#: Hashes are compared, so that the time of the comparison says nothing about a key.
+#: Hashes are compared, so that the time of the comparison reveals nothing about a key.
 KEY = "SELECT first_eight, principal, scopes, expires, note, latest_activity FROM api_keys WHERE hash = ?"
 KEY_NAMED = "SELECT first_eight, principal, scopes, expires, note, latest_activity FROM api_keys WHERE first_eight = ?"
 KEYS = "SELECT first_eight, principal, scopes, expires, note, latest_activity FROM api_keys WHERE principal = ?"

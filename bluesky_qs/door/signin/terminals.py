@@ -20,7 +20,7 @@ class WaitingTerminals:
         self._waiting: set[tuple[str, asyncio.Event]] = set()
 
     async def wait(self, device: str, seconds: float) -> None:
-        """Wait until the sign-in of this device has ended, at most so many seconds."""
+        """Wait until the sign-in of this device has ended, at most for this number of seconds."""
         if len(self._waiting) >= MOST_WAITING:
             return
         waiter = (device, asyncio.Event())

@@ -113,7 +113,7 @@ class Signer:
         Raises
         ------
         InvalidToken, ExpiredToken
-            The token does not count.
+            The token is not valid.
         """
         claims = _converted(self._claims(token), AccessClaims)
         _check(claims, "access", now)
@@ -125,7 +125,7 @@ class Signer:
         Raises
         ------
         InvalidToken, ExpiredToken
-            The token does not count.
+            The token is not valid.
         """
         claims = _converted(self._claims(token), RefreshClaims)
         _check(claims, "refresh", now)

@@ -135,7 +135,7 @@ class Console:
         params = msgspec.json.encode({"since": since, "limit": KEPT if since is None else PAGE})
         page = msgspec.json.decode(await self._ask("console_get", params), type=_Page)
         if not page.success:
-            raise ServiceDown(f"The service does not give its console output: {page.msg}")
+            raise ServiceDown(f"The service refused to send its console output: {page.msg}")
         return page
 
     def _place(self, message: ConsoleMessage) -> None:

@@ -156,7 +156,7 @@ def _resumed_after(connection: HTTPConnection) -> int | None:
     Raises
     ------
     BadRequest
-        It is not a number that an event can have.
+        The text is not the number of an event.
     """
     text = connection.headers.get("last-event-id") or connection.query_params.get("after")
     if not text:

@@ -124,7 +124,7 @@ class EventLog:
         params = msgspec.json.encode({"since": since, "limit": limit})
         page = msgspec.json.decode(await self._ask("events_get", params), type=EventPage)
         if not page.success:
-            raise ServiceDown(f"The service does not give its events: {page.msg}")
+            raise ServiceDown(f"The service refused to send its events: {page.msg}")
         return page
 
     def after(self, number: int) -> Frame | None:
@@ -133,7 +133,7 @@ class EventLog:
         return self._frames[index] if 0 <= index < len(self._frames) else None
 
     def _begin(self, page: EventPage) -> None:
-        """Go on after the events that the service has. They may still arrive, because publications take another way."""
+        """Continue after the latest event of the service, which may still arrive: publications use another socket."""
         self._frames.clear()
         latest = msgspec.json.decode(page.events[-1], type=_Event).time if page.events else 0.0
         self._numbering.begin(page.last, latest)

@@ -39,7 +39,7 @@ class Frame:
 
     @cached_property
     def websocket(self) -> dict[str, Any]:
-        """The message in the form for a websocket server. All readers share it, so it must not be changed."""
+        """The message as a websocket server expects it. All readers share this object, so do not change it."""
         return {"type": "websocket.send", "text": self.text, READY: self.ready}
 
     @cached_property

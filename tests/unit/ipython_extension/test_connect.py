@@ -127,7 +127,7 @@ def test_signing_out_without_a_connection_takes_the_only_server_with_a_key(qs, t
     qs(f"connect {users_door.url} --user ada")
     qs(f"connect {qs_manager.control}")
     kept_keys.keep("https://other.example", "ab" * 36)
-    with pytest.raises(errors.ConfigError, match=rf"Keys are kept for {users_door.url}, https://other\.example\. Say"):
+    with pytest.raises(errors.ConfigError, match=rf"Keys are kept for {users_door.url}, https://other\.example\. Name"):
         qs("connect --sign-out")
     kept_keys.forget("https://other.example")
     assert text(qs("connect --sign-out")) == f"Signed out: revoked the key for {users_door.url}."

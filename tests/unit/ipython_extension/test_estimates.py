@@ -108,7 +108,7 @@ def test_the_queue_at_the_prompt_asks_for_estimates(qs, opened):
 
 
 def test_a_wrong_time_is_pointed_at(qs, opened):
-    with pytest.raises(UsageError, match="soon is no time of the day, such as 08:00"):
+    with pytest.raises(UsageError, match="soon is not a time of the day, such as 08:00"):
         qs("queue --until soon")
 
 

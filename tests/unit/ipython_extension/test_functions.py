@@ -14,7 +14,7 @@ def test_functions_are_shown_as_they_are_called(qs, opened):
 
 
 def test_before_the_first_opening_no_function_is_known(qs):
-    assert "They are known once the environment is open (%qs open)" in pretty(qs("functions"))
+    assert "Open the environment first (%qs open)" in pretty(qs("functions"))
 
 
 def test_where_no_function_is_allowed_the_open_environment_is_not_blamed(qs, opened, update):

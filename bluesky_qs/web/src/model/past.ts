@@ -1,4 +1,4 @@
-/** The history, newest first: pages of it, and what has ended since. */
+/** The history, newest first: pages from the service, and items that have ended since then. */
 
 import { signal } from "@preact/signals";
 import type { HistoryItem, ServiceEvent, Source } from "../source/source";
@@ -31,7 +31,7 @@ export class Past {
     if (event.type === "item_ended") void this.newest();
   }
 
-  /** Read it again: something may have been missed. */
+  /** Read the newest page again, because events may have been missed. */
   again(): void {
     if (this.isRead.value) void this.read([]);
   }
@@ -52,7 +52,7 @@ export class Past {
     }
   }
 
-  /** Add what has ended, unless there is a gap to what is known. */
+  /** Add the items that have ended. If items between them and the known ones are missing, replace these. */
   private async newest(): Promise<void> {
     try {
       const page = await this.source.ask("history_get", { limit: PAGE });
@@ -66,7 +66,7 @@ export class Past {
   }
 }
 
-/** Both, newest first and each item once. A page of the service has the oldest first. */
+/** The items of both, newest first and each item once. A page of the service has the oldest first. */
 export function merged(known: readonly HistoryItem[], page: readonly HistoryItem[]): HistoryItem[] {
   const all = new Map([...known, ...page].map((item) => [item.item_uid, item]));
   return [...all.values()].sort((a, b) => (b.result?.time_stop ?? 0) - (a.result?.time_stop ?? 0));

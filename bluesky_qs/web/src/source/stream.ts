@@ -1,15 +1,15 @@
-/** One websocket of the door that is opened again whenever it ends. */
+/** One websocket of the door. It reconnects whenever the connection ends. */
 
-/** Milliseconds until the next attempt to connect: at first, and at most. */
+/** Milliseconds until the next attempt to connect: the first delay, and the longest. */
 const SOON = 250;
 const LATEST = 2000;
 /** Close codes of the door for credentials that are missing or wrong. */
 const NOT_SIGNED_IN = [4001, 4401];
 
 export interface StreamHandlers {
-  /** The address; it may have changed, because it says what was received last. */
+  /** The address. It may change, because it contains the number of the last event. */
   address: () => string;
-  /** The first message, which has the credentials; null for a browser with a cookie. */
+  /** The first message, with the credentials; null if the browser has a cookie. */
   credentials: () => Promise<object | null>;
   connected: () => void;
   message: (message: unknown) => void;
@@ -26,7 +26,7 @@ export class Stream {
     void this.connect();
   }
 
-  /** Connect again at once, because this connection may be broken without having said so. */
+  /** Reconnect immediately, because this connection may be broken although it seems open. */
   renew(): void {
     this.wait = SOON;
     this.drop();
@@ -50,7 +50,7 @@ export class Stream {
     try {
       first = await this.handlers.credentials();
     } catch {
-      this.later(); // the door cannot be reached; whoever asks it next learns why
+      this.later(); // the door cannot be reached; the next request reports the reason
       return;
     }
     if (this.isClosed || this.socket) return;

@@ -1,4 +1,4 @@
-/** What the service and its plans print. */
+/** The console output of the service and its plans. */
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
@@ -7,13 +7,13 @@ import { plain, spans } from "../words/ansi";
 import { plural } from "../words/times";
 import { useModel } from "./app";
 
-/** Distance from the end, in pixels, at which the view still follows. */
+/** The view follows new output if it is this close to the end, in pixels. */
 const NEAR = 40;
 
 export function ConsoleView() {
   const { console } = useModel();
   const search = useSignal("");
-  /** The lines as they were when it was paused; null while it follows. */
+  /** The lines at the time of the pause; null while the view follows new output. */
   const frozen = useSignal<readonly ConsoleLine[] | null>(null);
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => console.begin(), [console]);
@@ -35,7 +35,7 @@ export function ConsoleView() {
     const element = box.current;
     if (!element) return;
     const isAtEnd = element.scrollTop + element.clientHeight > element.scrollHeight - NEAR;
-    if (!isAtEnd) pause(); // whoever scrolls up reads; new lines must not move that away
+    if (!isAtEnd) pause(); // the user is reading older lines, and new ones must not move them
   };
   const newest = console.lines.value.at(-1)?.id ?? -1;
   const missed = frozen.value ? newest - (frozen.value.at(-1)?.id ?? -1) : 0;

@@ -1,4 +1,4 @@
-/** Readings against the moved device, or against the number of the point. */
+/** Plots of readings against the moved device, or against the number of the point. */
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
@@ -13,7 +13,7 @@ interface Props {
   run: Run;
   fields: string[];
   isLog: boolean;
-  /** Called with the place of the mouse: the point that is nearest to it, or null. */
+  /** Called with the point that is nearest to the mouse, or null. */
   onPoint: (point: Point | null) => void;
 }
 
@@ -21,7 +21,7 @@ export function Curves({ run, fields, isLog, onPoint }: Props) {
   const changes = run.changes.value;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const along = run.along.length === 1 || run.grid ? (run.grid?.fast ?? run.along[0]) : run.along[0];
+  const along = run.grid?.fast ?? run.along[0];
   const shape = [along, isLog, ...fields].join("|");
   useLayoutEffect(() => {
     const element = box.current;
@@ -59,7 +59,7 @@ function data(run: Run, along: string | undefined, fields: string[], isLog: bool
   ];
 }
 
-/** The points in the order of the axis, as uPlot wants them. */
+/** The points sorted along the axis, as uPlot requires. */
 function sorted(run: Run, along: string | undefined): (Point & { x: number })[] {
   const placed = run.points.map((point) => ({ ...point, x: along ? point.data[along] : point.number }));
   return placed

@@ -11,7 +11,7 @@ export function HistoryView() {
   return <HistoryPanel />;
 }
 
-/** With `most`, only so many plans are shown, and a link leads to all of them. */
+/** With `most`, the panel shows only this number of plans and a link to all of them. */
 export function HistoryPanel({ most }: { most?: number }) {
   const model = useModel();
   const { past } = model;

@@ -1,4 +1,4 @@
-/** Says when what is shown is old. */
+/** A warning while the page shows old data. */
 
 import { useModel } from "./app";
 

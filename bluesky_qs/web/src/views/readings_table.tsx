@@ -1,10 +1,10 @@
-/** The live table: the latest readings of a run, the newest below. */
+/** The live table: the latest readings of a run, newest at the bottom. */
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Field, Run } from "../model/runs";
 import { useModel } from "./app";
 
-/** Rows to show; older ones are in the plot. */
+/** Maximum number of rows. The plot shows older points. */
 const ROWS = 100;
 
 export function ReadingsTable({ run }: { run: Run }) {

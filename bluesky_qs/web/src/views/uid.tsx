@@ -1,4 +1,4 @@
-/** A uid is for programs: nobody reads it, but it can be copied. */
+/** A button that copies a uid, because only programs read uids. */
 
 import { useSignal } from "@preact/signals";
 
@@ -10,7 +10,7 @@ export function Uid({ uid }: { uid: string }) {
       await navigator.clipboard.writeText(uid);
       said.value = "Copied";
     } catch {
-      said.value = uid; // the browser allows no copying without TLS: it can be selected
+      said.value = uid; // browsers do not allow this without TLS: show the uid, so that users can select it
     }
   };
   return (

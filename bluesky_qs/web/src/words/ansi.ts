@@ -1,4 +1,4 @@
-/** Console output with its colors. Everything else that a terminal would obey is left out. */
+/** Console output with its colors. Other control sequences are removed. */
 
 export interface Span {
   text: string;
@@ -6,12 +6,12 @@ export interface Span {
   style: string;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that terminals obey
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are control characters of terminals
 const SEQUENCE = /\x1b\[([0-9;]*)m|\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: of a text, only tabs are kept
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/g;
 
-/** One line as spans. A carriage return begins the line anew, as for a progress bar. */
+/** One line as spans. A carriage return starts the line again, as in a progress bar. */
 export function spans(line: string): Span[] {
   const shown = line.replace(/\r+$/, "");
   const text = shown.slice(shown.lastIndexOf("\r") + 1);
@@ -31,7 +31,7 @@ export function spans(line: string): Span[] {
   return found;
 }
 
-/** The text of a line alone, for a search. */
+/** The text of a line without colors, for a search. */
 export function plain(line: string): string {
   return spans(line)
     .map((span) => span.text)

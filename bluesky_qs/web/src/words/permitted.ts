@@ -1,9 +1,9 @@
-/** Whether somebody may see what the page shows. */
+/** Checks whether a user may see the page. */
 
-/** The scopes without which the page has nothing to show. */
+/** The scopes that the page requires. */
 const NEEDED = ["read:status", "read:monitor", "read:queue"];
 
-/** Why somebody may not see the queue; empty if they may. */
+/** The reason why a user may not see the queue; empty if the user may. */
 export function refusal({ roles, scopes }: { roles: string[]; scopes: string[] }): string {
   const missing = NEEDED.filter((scope) => !scopes.includes(scope));
   if (missing.length === 0) return "";

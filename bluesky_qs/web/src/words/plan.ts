@@ -2,7 +2,7 @@
 
 import type { Item } from "../source/source";
 
-/** The keys of an item that its text needs. */
+/** The keys of an item that its text depends on. */
 export type Call = { readonly [K in "item_type" | "name" | "args" | "kwargs"]?: Item[K] | undefined };
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -39,7 +39,7 @@ export function valueText(value: unknown, known: ReadonlySet<string> = NOTHING):
   return `{${pairs.join(", ")}}`;
 }
 
-/** Metadata as one object; of several the earlier ones win, as in the run. */
+/** Metadata as one object. Earlier objects take precedence over later ones, as in the run. */
 export function mergedMetadata(meta: Item["meta"]): Record<string, unknown> {
   const parts = Array.isArray(meta) ? meta : [meta ?? {}];
   return Object.assign({}, ...[...parts].reverse());

@@ -46,7 +46,7 @@ export function countSentence(items: readonly HistoryItem[]): string {
 
 const SHARED = "UNAUTHENTICATED_SINGLE_USER";
 
-/** A user as people read it: beside a shared key the name of the client, else the display name if there is one. */
+/** A user for people: the name of the client with a shared key, otherwise the display name if there is one. */
 export function shownUser(user: string | undefined): string {
   if (!user) return "";
   if (user === SHARED) return "the shared key";
