@@ -16,6 +16,7 @@ from tests.process.worker.dry_running import call, dry_run, dry_runs, plan
 
 STARTUP = """
 import os
+import re
 import signal
 import socket
 import subprocess
