@@ -139,7 +139,7 @@ def g_plans(b, im, rep):
         gap = [(y - x) * 1e3 for x, y in zip(r[1::2], r[2::2], strict=False)]
         b.rec(im, "plan.real_gap_p50", pct(gap, 50), "ms")
         b.rec(im, "plan.real_gap_p99", pct(gap, 99), "ms")
-        # latency of one plan on an idle service: queue_start until the history has it
+        # latency of one plan on an idle service: from queue_start until the plan is in the history
         v = []
         for _ in range(8):
             add(s.c, plan("p_null"))

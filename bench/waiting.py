@@ -187,7 +187,7 @@ def show_reasons(lines, seen):
             delays.append(first - begin)
             in_time += delays[-1] <= (CODE if kind == "user_code" else RIGHT)
             parts.append(share(seen, kind, max(first, begin + RIGHT), end))
-            # A suspended plan goes on a moment before it repeats its messages and notes the end.
+            # A suspended plan resumes a moment before it repeats its messages and records the end.
             ends.append(max(next((when - end for when, what in seen if when >= end - 0.1 and what != kind), 0.0), 0.0))
         if not delays:
             print(f"{name:<12} {0:>4}/{total}")

@@ -81,9 +81,9 @@ def _lines(methods: list[Method[..., object]], prefix: str) -> Iterator[str]:
 
 
 def content_uid(method: Method[..., object]) -> str | None:
-    """The key of the answer that the status shows too: while it stays the same, so does the answer.
+    """Return the key of the reply that is also in the status: as long as its value is the same, so is the reply.
 
-    Only methods that change nothing have one; what the others answer must never be taken from an earlier answer.
+    Only methods that change nothing have such a key. Replies of all others must never be reused.
     """
     if method.lock is not Lock.NONE or "lock_key" in method.parameters:
         return None

@@ -57,7 +57,7 @@ def _start(values: dict[str, Any]) -> int:
     if loaded.settings.worker.use_ipython_kernel and find_spec("ipykernel") is None:
         raise StartupError("IPython kernel mode needs the package ipykernel: pip install 'bluesky-qs[kernel]'")
 
-    # With a door, SIGHUP means that files are to be read again. They are read when the service has started.
+    # With a door, SIGHUP requests that files are read again. They are read when the service has started.
     with nullcontext() if loaded.settings.http.addr is None else early_hangup_handled():
         settings, key = _with_door(loaded.settings)
 

@@ -39,7 +39,7 @@ class Extensions:
         self._names = frozenset(status.get("extensions") or ())
 
     def missing(self, method: Method[..., Any], params: Mapping[str, Any]) -> list[str]:
-        """The parameters of a request that the service does not accept, as far as is known."""
+        """The parameters of a request that the service is known not to accept."""
         return [name for name in params if name in method.extensions and name not in (self._names or ())]
 
     @property

@@ -318,7 +318,7 @@ def _listed(settings: HTTPSettings) -> SignInSteps:
 
 
 def _sent_to_ours(settings: HTTPSettings, call: Call) -> SignInSteps:
-    """Send a call to a path that some servers lack. The error says so if the server is not a Queue Server."""
+    """Send a call to a path that some servers lack. The error explains if the server is not a Queue Server."""
     try:
         return (yield call)
     except http_failures.HTTPClientError as error:

@@ -37,7 +37,7 @@ class Reloading:
         self._turn = asyncio.Lock()
 
     async def __call__(self) -> None:
-        """Reload. If there is a mistake, the old settings stay, and the log says so."""
+        """Reload. If there is a mistake, the old settings stay, and the log shows the mistake."""
         async with self._turn:
             try:
                 await self._reload()

@@ -38,7 +38,7 @@ _FOUND, _MOST_FOUND = 1000, 10_000
 _PATIENCE, _RETRY = 1.5, 60.0
 #: Seconds that a search waits for a temporary index, which is small and empty at first.
 _PATIENCE_AT_FIRST = 30.0
-#: The index is built again if it has more removed items than this, and more than it has items of the history.
+#: The index is built again if it has more removed items than this, and more removed items than current ones.
 _MOST_GONE = 10_000
 #: The number of the oldest item in a new index, because row numbers of SQLite begin with 1.
 _OLDEST = 1

@@ -1,4 +1,4 @@
-"""Knows what the plans of bluesky accept in ``*args`` and ``num``, which their signatures do not tell."""
+"""Knows what the plans of bluesky accept in ``*args`` and ``num``, which their signatures do not show."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -16,7 +16,7 @@ from bluesky_qs.errors import StoreError
 
 Command = Sequence[Any]
 
-#: A command may take this much longer than its time limit: one second for so many bytes.
+#: Bytes for which a command may take one second longer than its time limit.
 _BYTES_A_SECOND = 5_000_000
 
 

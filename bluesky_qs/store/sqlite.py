@@ -353,7 +353,7 @@ class _File:
         return log_file.exists() and log_file.stat().st_size > 0
 
     def _connect_again(self) -> None:
-        """Open a file for writing that could only be read so far."""
+        """Open the file again for writing, if it was only readable before."""
         only_reading = self._connection
         try:
             self._connect()

@@ -129,7 +129,7 @@ class HistoryReader:
         return await self._run(self._size, numbers)
 
     async def close(self) -> None:
-        """Close the connection, after what is being read. The next call opens it again."""
+        """Close the connection when the current read is done. The next call opens it again."""
         await self._run(self._close)
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:

@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 STOP_TIMEOUT = 3.5
 #: The same after a second request to stop, when nobody waits for the plan.
 HURRY_TIMEOUT = 2.0
-#: Waking up so many seconds late means that nothing could run, including the manager.
+#: If the supervisor wakes up this number of seconds late, nothing could run, including the manager.
 _OVERSLEPT = 1.0
 _TRACEBACK_TIME = 0.2
 #: Seconds to wait until the last output of an item is in its log, before the log is read.

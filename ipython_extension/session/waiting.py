@@ -77,7 +77,7 @@ class ProgressWait:
         self._output.put(sentences(text))
 
     def say(self, progress: str | Bar) -> None:
-        """Show progress; while the service does not answer, show that."""
+        """Show progress, or that the service does not answer."""
         if silence := self.silence:
             progress = f"No answer from the service for {length_of_time(silence)}"
         self._output.say(progress)

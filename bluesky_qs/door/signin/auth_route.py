@@ -28,7 +28,7 @@ class AuthRoute(Route):
     verb
         GET, POST or DELETE.
     needs
-        The scope, or what it needs instead.
+        The scope, or the requirement that replaces it.
     body, answers
         Types of the body and the answer, for the documentation.
     function

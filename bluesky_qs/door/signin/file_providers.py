@@ -12,7 +12,7 @@ from bluesky_qs.door.signin.registry import kind_of
 from bluesky_qs.door.signin.users_file import User, UsersFile, UsersFileError, checked_path, default_users_file
 from bluesky_qs.errors import ConfigError
 
-#: A hash takes 64 MB and a processor for a tenth of a second, so only so many are made at a time.
+#: A hash takes 64 MB and a processor for a tenth of a second, so only this number is made at a time.
 _AT_A_TIME = 2
 
 

@@ -19,7 +19,7 @@ _LONGEST_FIELD = 1024
 
 
 class InvalidBody(HTTPRefusal):
-    """The body of a request is not what the route needs."""
+    """The body of a request has the wrong format or content."""
 
     status = 422
 

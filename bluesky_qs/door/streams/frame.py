@@ -70,5 +70,5 @@ def gap(first: int) -> Frame:
 
 
 def dropped(count: int) -> Frame:
-    """The reader was too slow and has missed so many messages."""
+    """The reader was too slow and has missed this number of messages."""
     return Frame(json.dumps({"type": "dropped", "count": count}), kind="dropped")

@@ -1,4 +1,4 @@
-/** Who did what lately, from the events that name somebody. */
+/** The latest actions of users, from events with a user. */
 
 import { signal } from "@preact/signals";
 import type { ServiceEvent, Source } from "../source/source";
@@ -6,7 +6,7 @@ import { deed } from "../words/deeds";
 
 /** Deeds to keep. */
 const KEPT = 20;
-/** Events to look at for them when the page is opened. */
+/** Number of events to read when the page opens. */
 const LOOKED_AT = 100;
 
 export interface Deed {
@@ -34,6 +34,6 @@ export class Activity {
 
   private async begin(): Promise<void> {
     const reply = await this.source.ask("events_get", { limit: LOOKED_AT }).catch(() => null);
-    for (const event of reply?.events ?? []) this.take(event); // or only what happens from now on is shown
+    for (const event of reply?.events ?? []) this.take(event); // otherwise show only later actions
   }
 }

@@ -1,23 +1,23 @@
-/** A published stream, and what it has published before: both in order, also after the connection was lost. */
+/** A stream with its earlier messages, in order, even after the connection was lost. */
 
 import { signal } from "@preact/signals";
 import type { Source, Stop, Topic, Topics } from "../source/source";
 
 interface Parts<T extends Topic> {
   topic: T;
-  /** Ask for the latest messages, oldest first. */
+  /** Request the latest messages, oldest first. */
   read: () => Promise<readonly Topics[T][]>;
-  /** Whether a message was not taken yet. Those that were read and those that were published overlap. */
+  /** Whether a message is new, because requested and published messages overlap. */
   isNew?: (message: Topics[T]) => boolean;
   take: (message: Topics[T]) => void;
 }
 
 export class CatchUp<T extends Topic> {
-  /** Why the earlier messages cannot be read. */
+  /** The reason why earlier messages cannot be read; empty if they can. */
   readonly problem = signal("");
 
   private stop: Stop | null = null;
-  /** What is published while earlier messages are being read; null if none are. */
+  /** Messages that arrive while earlier ones are being read; null otherwise. */
   private early: Topics[T][] | null = [];
   private reading = 0;
 
@@ -51,7 +51,7 @@ export class CatchUp<T extends Topic> {
     } catch (error) {
       this.problem.value = error instanceof Error ? error.message : String(error);
     }
-    if (number !== this.reading) return; // connected once more: the later answer has everything
+    if (number !== this.reading) return; // the page has reconnected meanwhile, and the later reply has all messages
     const early = this.early ?? [];
     this.early = null;
     this.takeNew(earlier);

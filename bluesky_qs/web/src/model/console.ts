@@ -1,4 +1,4 @@
-/** What the service and its plans print: the latest lines, and those that come. */
+/** The console output of the service and its plans: the latest lines, and new ones. */
 
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { ConsoleText, Source } from "../source/source";
@@ -9,7 +9,7 @@ const KEPT = 2000;
 const PAGE = 1000;
 
 export interface ConsoleLine {
-  /** Its number; numbers grow. */
+  /** Its number, which increases from line to line. */
   id: number;
   text: string;
 }
@@ -19,7 +19,7 @@ export class Console {
 
   private readonly stream: CatchUp<"console">;
   private next = 0;
-  /** The end of the output that has no line break yet. */
+  /** The last line, as long as it has no line break. */
   private open = "";
   private lastTime = 0;
   private pending: ConsoleLine[] = [];
@@ -34,7 +34,7 @@ export class Console {
     });
   }
 
-  /** Why the earlier output cannot be read. */
+  /** The reason why the earlier output cannot be read; empty if it can. */
   get problem(): ReadonlySignal<string> {
     return this.stream.problem;
   }

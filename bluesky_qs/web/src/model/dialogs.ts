@@ -1,4 +1,4 @@
-/** Questions of the page to whoever uses it: whether to do something dangerous, and who they are. */
+/** The dialogs of the page: confirmations of dangerous actions, and the name of the user. */
 
 import { signal } from "@preact/signals";
 
@@ -7,7 +7,7 @@ export interface Confirmation {
   title: string;
   /** What will happen. */
   text: string;
-  /** The word of the button that does it: “Abort”. */
+  /** The text of the button: “Abort”. */
   action: string;
 }
 
@@ -17,10 +17,10 @@ export interface OpenConfirmation extends Confirmation {
 
 export class Dialogs {
   readonly confirmation = signal<OpenConfirmation | null>(null);
-  /** Takes the name of somebody with a shared key; null if they close the dialog. */
+  /** Called with the name of a user with a shared key; null if the user closes the dialog. */
   readonly naming = signal<((name: string | null) => void) | null>(null);
 
-  /** Ask whether to do something dangerous. Another question that is open is answered with no. */
+  /** Ask for a confirmation. If another question is open, its answer is no. */
   confirm(question: Confirmation): Promise<boolean> {
     this.confirmation.value?.answer(false);
     return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** Ends a plan as the prompt does: a plan that runs is paused first. */
+/** Ends a plan as the prompt does: it pauses a running plan first. */
 
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Status } from "../source/source";
@@ -13,7 +13,7 @@ export type EndMethod = "re_stop" | "re_abort" | "re_halt";
 const DOING: Record<EndMethod, string> = { re_stop: "finished", re_abort: "aborted", re_halt: "halted" };
 
 export class Ending {
-  /** What will be done as soon as the plan is paused. */
+  /** The action that follows when the plan is paused. */
   readonly pending = signal<EndMethod | null>(null);
 
   constructor(
@@ -22,7 +22,7 @@ export class Ending {
     private readonly notices: Notices,
   ) {}
 
-  /** End the plan. Says so if it does not pause, or has ended before. */
+  /** End the plan. Reports if the plan does not pause, or ends before that. */
   async end(method: EndMethod): Promise<void> {
     const status = this.status.value;
     if (status === null || this.pending.value) return;

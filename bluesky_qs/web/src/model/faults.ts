@@ -1,13 +1,13 @@
-/** Which queued plans could not run now, and why: what the service says if they are added now. */
+/** Queued plans that cannot run now, with the reasons: the service checks them as if they were added now. */
 
 import { signal } from "@preact/signals";
 import type { Item, Source, Status } from "../source/source";
 
-/** Items to check, from the front of the queue. */
+/** Maximum number of items to check, from the front of the queue. */
 const MOST = 200;
-/** Characters of one request: it is a GET, whose address has a limit. */
+/** Maximum length of a request, because the length of an address is limited. */
 const LONGEST = 12_000;
-/** Milliseconds that changes may take to settle. */
+/** Milliseconds without a change after which the check starts. */
 const SETTLING = 300;
 const LEAD = "Plan validation failed: ";
 
@@ -17,13 +17,13 @@ export class Faults {
 
   private version = "";
   private items: readonly Item[] = [];
-  /** What has been checked, and the reason or an empty text. An item that is edited is another object. */
+  /** The reasons of checked items; empty for good ones. An edited item is another object. */
   private checked = new WeakMap<Item, string>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly source: Source) {}
 
-  /** The queue or the lists of plans and devices may have changed. */
+  /** Check again if the queue or the lists of plans and devices have changed. */
   look(items: readonly Item[], status: Status | null, areListsKnown: boolean): void {
     if (status === null || !areListsKnown) return;
     const version = `${status.plans_allowed_uid} ${status.devices_allowed_uid}`;
@@ -57,12 +57,12 @@ export class Faults {
   }
 }
 
-/** The keys that are checked. */
+/** The keys of an item that the service checks. */
 function bare({ item_type, name, args, kwargs, meta }: Item): Record<string, unknown> {
   return Object.fromEntries(Object.entries({ item_type, name, args, kwargs, meta }).filter(([, value]) => value));
 }
 
-/** The items in parts that a request has room for. One that is larger than that is left out. */
+/** The items in parts that fit into a request. Larger items are left out. */
 function parts(items: readonly Item[]): Item[][] {
   const found: Item[][] = [];
   let room = 0;

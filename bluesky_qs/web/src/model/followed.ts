@@ -1,18 +1,18 @@
-/** What the status says the version of: it is read again when the version changes. */
+/** Data whose version is in the status. They are read again when the version changes. */
 
 import { signal } from "@preact/signals";
 
-/** Milliseconds until the next try, if there is no answer. */
+/** Milliseconds until the next attempt if there is no answer. */
 const RETRY = 2000;
 
 export class Followed<T> {
-  /** Null until it has been read, and if it may not be read. */
+  /** Null before the first reading, and if the user may not read them. */
   readonly value = signal<T | null>(null);
   private version: string | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private isClosed = false;
 
-  /** `read` asks the service. */
+  /** `read` requests them from the service. */
   constructor(private readonly read: () => Promise<T>) {}
 
   look(version: string): void {

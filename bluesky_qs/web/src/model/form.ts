@@ -7,7 +7,7 @@ import { type Call, valueText } from "../words/plan";
 
 export type Plan = Schemas["PlanDescription"];
 
-/** How a parameter gets its value: by position only, by position or name, by name only, or all that is left over. */
+/** How a parameter gets its value: by position only, by position or name, by name only, or all remaining values. */
 export type Binding = "position" | "either" | "name" | "others" | "other names";
 
 export interface Field {
@@ -26,7 +26,7 @@ export interface Field {
   isUnknown: boolean;
 }
 
-/** What is in a field: nothing, a value, or text that is no value yet. */
+/** The content of a field: nothing, a value, or text that is not a value yet. */
 export interface Entry {
   text: string;
   value: Value | undefined;
@@ -95,7 +95,7 @@ function isPlace(field: Field): boolean {
   return field.binding === "position" || field.binding === "either";
 }
 
-/** The entries of an item: what it gives, by the name of the field. */
+/** The entries of an item, by the name of the field. */
 export function entriesOf(fields: readonly Field[], item: Call, known: ReadonlySet<string>): Entries {
   const places = fields.filter(isPlace);
   const args = (item.args ?? []) as Value[];
@@ -129,7 +129,7 @@ function textFor(field: Field, value: Value, known: ReadonlySet<string>): string
   return isList ? (value as Value[]).map((each) => valueText(each, known)).join(", ") : valueText(value, known);
 }
 
-/** How a field is filled in. A value that its own editor cannot show is typed. */
+/** How a field is filled in. A value that the editor of the field cannot show is shown as text. */
 export function editorOf(field: Field, value: Value | undefined): Editor {
   const { kind } = field.shape;
   const editor = field.binding === "others" || field.binding === "other names" ? "typed" : ownEditor(field);
@@ -153,13 +153,13 @@ function ownEditor(field: Field): Editor {
   return kind.type === "any" ? "typed" : kind.type;
 }
 
-/** Whether all values of a kind are names to choose from. */
+/** Whether the user selects all values of this kind from a list of names. */
 function areNames(kind: Kind): boolean {
   if (kind.type === "choice") return kind.choices.every((each) => typeof each === "string");
   return kind.type === "device" || kind.type === "plan";
 }
 
-/** What typed text means in a field. Empty text gives nothing. */
+/** The value of typed text in a field. Empty text is no value. */
 export function entryOf(field: Field, text: string): Entry {
   const typed = text.trim();
   if (typed === "") return { ...EMPTY, text };

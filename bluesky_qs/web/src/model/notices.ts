@@ -1,11 +1,11 @@
-/** What the page has to say beside what it shows: refusals, and what has been done. */
+/** Messages to the user: refusals and successful actions. */
 
 import { signal } from "@preact/signals";
 
-/** Milliseconds for which a notice is there that is no problem: longer if it has a button. */
+/** Milliseconds for which a notice about a success is shown: longer if it has a button. */
 const SHORT = 8000;
 const LONG = 30_000;
-/** Notices at once; the oldest ones go. */
+/** Maximum number of notices. The oldest ones are removed. */
 const MOST = 5;
 
 export interface Notice {
@@ -17,7 +17,7 @@ export interface Notice {
 
 export interface NoticeButton {
   label: string;
-  /** The notice goes when it is pressed. */
+  /** A click also removes the notice. */
   press: () => void;
 }
 
@@ -26,12 +26,12 @@ export class Notices {
   private next = 1;
   private readonly timers = new Map<number, ReturnType<typeof setTimeout>>();
 
-  /** A problem stays until somebody dismisses it, or says the same again. */
+  /** A problem is shown until the user closes it. The same problem replaces it. */
   problem(text: string, button?: NoticeButton): number {
     return this.add("problem", text, button);
   }
 
-  /** Something was done; the notice goes by itself. Its button may undo it. */
+  /** Report a successful action. The notice disappears; its button may undo the action. */
   done(text: string, button?: NoticeButton): number {
     const id = this.add("done", text, button);
     const timer = setTimeout(() => this.dismiss(id), button ? LONG : SHORT);

@@ -1,4 +1,4 @@
-/** The runs of the running plan, from its documents: what moves, what is read, and the points so far.
+/** The runs of the running plan, from its documents: moved devices, read fields, and the points so far.
  *
  * The fields are chosen as at the prompt (`bluesky_qs/documents.py`, `ipython_extension/live/plot.py`). Any part of a
  * document may have any shape; a part with an unexpected shape counts as missing.
@@ -11,15 +11,15 @@ import { CatchUp } from "./catch_up";
 type Doc = Record<string, unknown>;
 
 const ASIDE = ["baseline", "interruptions"];
-/** Points of a run to keep: of a grid, and of others, of which older ones are thinned out. */
+/** Maximum number of points of a run: of a grid, and of other runs, which lose every other older point. */
 const MOST_OF_GRID = 20_000;
 const MOST = 4_000;
-/** The latest points, which are all kept. */
+/** Number of the latest points, which are never dropped. */
 const LATEST = 200;
-/** Curves that are chosen at first. */
+/** Number of curves that are selected at first. */
 const CURVES = 4;
 const PAGE = 5000;
-/** Milliseconds between two pictures. */
+/** Milliseconds between two updates. */
 const PERIOD = 100;
 
 export interface Field {
@@ -35,7 +35,7 @@ export interface Point {
 }
 
 export class Run {
-  /** Grows whenever something has come: who shows the run reads it, because the rest are no signals. */
+  /** Increases with each change. Views of the run read it, because its other fields are not signals. */
   readonly changes = signal(0);
   readonly points: Point[] = [];
   fields: Field[] = [];
@@ -74,7 +74,7 @@ export class Run {
     return { slow, fast, rows, columns };
   }
 
-  /** What is plotted at first. */
+  /** The fields that are plotted at first. */
   get chosen(): string[] {
     return this.read.slice(0, CURVES);
   }
@@ -96,7 +96,7 @@ export class Run {
     if (this.read.length === 0 && this.along.length === 0) this.read = this.numbers;
   }
 
-  /** Whether something has come since the last call. */
+  /** Whether the run has changed since the last call. */
   isChanged(): boolean {
     const now = `${this.added} ${this.isOpen} ${this.fields.length}`;
     const isNew = now !== this.shown;
@@ -118,7 +118,7 @@ export class Run {
 }
 
 export class Runs {
-  /** The runs of the item, oldest first; another array whenever something has come. */
+  /** The runs of the item, oldest first: a new array after each change. */
   readonly runs = signal<readonly Run[]>([]);
 
   private readonly stream: CatchUp<"documents">;
@@ -136,7 +136,7 @@ export class Runs {
     });
   }
 
-  /** Why the earlier documents cannot be read. */
+  /** The reason why the earlier documents cannot be read; empty if they can. */
   get problem(): ReadonlySignal<string> {
     return this.stream.problem;
   }
@@ -189,7 +189,7 @@ export class Runs {
     }
   }
 
-  /** Events of a stream are numbered, so that those that come twice are found without keeping their uids. */
+  /** Events of a stream are numbered, so repeated ones are found without keeping their uids. */
   private placeEvent(event: Doc): void {
     const place = this.descriptors.get(text(event.descriptor));
     if (!place || place.stream !== place.run.stream) return;

@@ -1,4 +1,4 @@
-/** The scope of each method that changes something: what a sign-in needs to use it. A test compares them with the
+/** The scope that each method requires, for methods that change something. A test compares them with the
  * description of the door. */
 
 export const SCOPES = {

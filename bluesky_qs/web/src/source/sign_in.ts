@@ -1,4 +1,4 @@
-/** Who uses the page: a key or a session, kept in the browser, and renewed before it expires. */
+/** The sign-in: a key or a session, which the browser keeps and which is renewed before it expires. */
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Schemas } from "./source";
@@ -12,10 +12,10 @@ type Kept = { key: string } | { access: string; refresh: string; expires: number
 const EARLY = 60;
 /** The user of a key that several people share. */
 const SHARED = "UNAUTHENTICATED_SINGLE_USER";
-/** Characters of a name that the door takes. */
+/** Maximum length of a name at the door. */
 const LONGEST_NAME = 64;
 
-/** The sign-in ended, or was refused; the message is a sentence for people. */
+/** The sign-in has ended or was refused. The message is a sentence for users. */
 export class NotSignedIn extends Error {}
 /** The door does not answer. */
 export class Unreachable extends Error {}
@@ -24,7 +24,7 @@ export class SignIn {
   private readonly meSignal = signal<Me | null>(null);
   private readonly noticeSignal = signal("");
   private readonly nameSignal: Signal<string | null>;
-  /** Whether the key is one that several people share. */
+  /** Whether several people share the key. */
   readonly sharesKey: ReadonlySignal<boolean> = computed(() => this.meSignal.value?.user === SHARED);
   private kept: Kept | null;
   private renewal: Promise<void> | null = null;
@@ -35,17 +35,17 @@ export class SignIn {
     this.nameSignal = signal(localStorage.getItem(this.namePlace));
   }
 
-  /** Who is signed in; null as long as nobody is. */
+  /** The user who is signed in; null without a sign-in. */
   get me(): ReadonlySignal<Me | null> {
     return this.meSignal;
   }
 
-  /** Why nobody is signed in any more. */
+  /** The reason why the sign-in has ended; empty if it has not. */
   get notice(): ReadonlySignal<string> {
     return this.noticeSignal;
   }
 
-  /** The name of whoever uses a shared key; null until they have said it, empty if they want none. */
+  /** The name of a user with a shared key; null before the page has asked for it, empty if the user gives none. */
   get name(): ReadonlySignal<string | null> {
     return this.nameSignal;
   }
@@ -56,7 +56,7 @@ export class SignIn {
     this.nameSignal.value = printable;
   }
 
-  /** Use what the browser has kept, or its cookie. Returns whether somebody is signed in. */
+  /** Use the key or session that the browser has kept, or its cookie. Return whether the sign-in succeeded. */
   async resume(): Promise<boolean> {
     const had = this.kept !== null;
     this.kept ??= { cookie: true };
@@ -84,7 +84,7 @@ export class SignIn {
     await this.begin(session(answer), stay, "You may not use this service.");
   }
 
-  /** Where a browser goes to sign in at an identity provider. It comes back with a token in the fragment. */
+  /** The address for a sign-in at an identity provider. The browser returns with a token in the fragment. */
   externalAddress(provider: string): string {
     const next = encodeURIComponent(location.pathname);
     return `${this.base}/auth/provider/${encodeURIComponent(provider)}/authorize?next=${next}`;
@@ -197,11 +197,11 @@ export class SignIn {
     try {
       return text === null ? null : (JSON.parse(text) as Kept);
     } catch {
-      return null; // somebody else's, or damaged: sign in again
+      return null; // from another program, or damaged: the user signs in again
     }
   }
 
-  /** A key or a token in the fragment of the address, which is taken out of it at once. */
+  /** Return a key or a token from the fragment of the address, and remove it from the address. */
   private fromAddress(): Kept | null {
     const given = new URLSearchParams(location.hash.replace(/^#/, ""));
     const key = given.get("api_key");
@@ -223,7 +223,7 @@ function session(answer: unknown): Kept {
   };
 }
 
-/** What a request with a cookie needs if it changes something. */
+/** The header that a request with a cookie needs if it changes something. */
 function csrf(): Record<string, string> {
   const token = /(?:^|; )bluesky_httpserver_csrf=([^;]*)/.exec(document.cookie)?.[1];
   return token ? { "X-CSRF": token } : {};

@@ -1,4 +1,4 @@
-/** The page: whoever is not signed in signs in; then the header, the state of the connection, and one view. */
+/** The page: the sign-in, or the header, a warning about the connection, and one view. */
 
 import { signal, useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { createContext } from "preact";
@@ -18,7 +18,7 @@ import { SignInView } from "./sign_in";
 
 const ModelContext = createContext<Model | null>(null);
 
-/** The model of the service that is shown. */
+/** The model of the service that the page shows. */
 export function useModel(): Model {
   const model = useContext(ModelContext);
   if (model === null) throw new Error("A view is outside of the page");
@@ -84,7 +84,7 @@ export function App({ signIn, newSource }: { signIn: SignIn; newSource: () => So
   );
 }
 
-/** What somebody sees who may not see the queue: the reason, and the way out. */
+/** The page of a user who may not see the queue: the reason, and a button to sign out. */
 function NotPermitted({ signIn, reason }: { signIn: SignIn; reason: string }) {
   return (
     <>
@@ -162,7 +162,7 @@ function LiveDot() {
   );
 }
 
-/** The title of the tab says the state, so that it can be seen from another tab. */
+/** The title of the tab shows the state, so that users see it from another tab. */
 function useTitle(): void {
   const model = useModel();
   useSignalEffect(() => {

@@ -1,4 +1,4 @@
-/** The buttons: what is possible now and permitted to whoever is signed in. Dangerous ones ask once. */
+/** The buttons for actions that are possible now and that the user is permitted to use. Dangerous ones ask once. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
@@ -122,7 +122,7 @@ function Switches({ status }: { status: Status }) {
       />
       <Switch
         label="Ignore failures"
-        text="The queue goes on after a plan that fails."
+        text="The queue keeps running after a plan fails."
         isOn={ignore_failures}
         set={(on) => mode({ ignore_failures: on })}
       />
@@ -137,7 +137,7 @@ interface SwitchProps {
   set: (isOn: boolean) => void;
 }
 
-/** A checkbox that shows what the service says, and not what was asked for. */
+/** A checkbox that shows the state of the service, not the state that was requested. */
 function Switch({ label, text, isOn, set }: SwitchProps) {
   const id = useId();
   const input = useRef<HTMLInputElement>(null);

@@ -1,4 +1,4 @@
-/** Dialogs: a window over the page that Escape closes, after which the focus is where it was. */
+/** Dialogs: windows over the page. Escape closes them, and the focus returns to its former place. */
 
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
@@ -9,7 +9,7 @@ export const HOME = "home";
 
 interface Props {
   title: string;
-  /** Called for Escape, and for “Cancel”; whoever shows the dialog then shows it no more. */
+  /** Called for Escape and “Cancel”, so that the caller removes the dialog. */
   onClose: () => void;
   isAlert?: boolean;
   children: ComponentChildren;
@@ -50,7 +50,7 @@ export function focusAgain(element: Element | null): void {
   });
 }
 
-/** The dialogs that the model asks for. */
+/** The dialogs that the model opens. */
 export function Dialogs() {
   const { confirmation, naming } = useModel().dialogs;
   const question = confirmation.value;
@@ -74,7 +74,7 @@ export function Dialogs() {
   );
 }
 
-/** Asks whoever uses a shared key for a name. */
+/** Asks a user with a shared key for a name. */
 function NameDialog({ take }: { take: (name: string | null) => void }) {
   const id = useId();
   const submit = (event: SubmitEvent) => {

@@ -1,4 +1,4 @@
-/** What the running plan measures: curves, an image of a grid, and the table of the readings. */
+/** The readings of the running plan: curves, an image of a grid, and a table. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
@@ -112,7 +112,7 @@ function RunPanel({ run, problem }: { run: Run; problem: string }) {
 
 interface FieldProps {
   field: string;
-  /** The number of its curve; -1 if it has none. */
+  /** The index of its curve; -1 without a curve. */
   curve: number;
   isShown: boolean;
   value: unknown;
@@ -120,7 +120,7 @@ interface FieldProps {
   choose: () => void;
 }
 
-/** Chooses a field, and shows its value: at the mouse, else the latest. */
+/** A button that selects a field and shows its value, at the mouse or otherwise the latest. */
 function FieldButton({ field, curve, isShown, value, described, choose }: FieldProps) {
   return (
     <button type="button" class="tab" aria-pressed={isShown} onClick={choose}>

@@ -1,4 +1,4 @@
-/** Lock the service for others, unlock it, and work while it is locked by somebody who has given their key. */
+/** Locks the service for others, unlocks it, and takes the key of a lock, so that its owner can share it. */
 
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
@@ -23,7 +23,11 @@ export function LockControls() {
     buttons.push(["lock", "Lock…", "Keep others from changing the queue or using the environment."]);
   if (mayLock && isLocked) buttons.push(["unlock", "Unlock…", "Remove the lock, with its key."]);
   if (isLocked)
-    buttons.push(["use", "Use the key…", "Work while it is locked, with the key of whoever has locked it."]);
+    buttons.push([
+      "use",
+      "Use the key…",
+      "Work while the service is locked: enter the key from the user who locked it.",
+    ]);
   if (buttons.length === 0) return null;
   return (
     <>

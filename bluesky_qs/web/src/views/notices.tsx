@@ -1,4 +1,4 @@
-/** Notices: refusals, which stay until they are dismissed, and what has been done, which goes by itself. */
+/** Notices: refusals stay until the user closes them; messages about successful actions disappear. */
 
 import type { Notice } from "../model/notices";
 import { useModel } from "./app";
@@ -13,7 +13,7 @@ export function NoticeArea() {
       {problems.map((notice) => (
         <OneNotice key={notice.id} notice={notice} />
       ))}
-      {/* It is always there, so that what comes into it is read out. */}
+      {/* It is always in the page, so that screen readers read new notices. */}
       <div role="status">
         {done.map((notice) => (
           <OneNotice key={notice.id} notice={notice} />

@@ -1,4 +1,4 @@
-/** What happens now, what it measures, and what comes next; on a wide screen also what was. */
+/** The state, the running plan, its readings and the queue; on a wide screen also the history. */
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
@@ -12,7 +12,7 @@ import { LivePanel } from "./live";
 import { QueuePanel } from "./queue";
 import { StatePanel } from "./state_panel";
 
-/** From here on, the history has a column of its own. */
+/** On screens of this width, the history has its own column. */
 const WIDE = "(min-width: 2200px)";
 
 export function NowView() {
@@ -48,7 +48,7 @@ function RunningPanel() {
   const item = model.queue.running.value;
   const last = useComputed(() => model.queue.items.value.length > 0);
   if (item === null) {
-    const hint = last.value ? "The first plan of the queue waits for a start." : "Nothing is running.";
+    const hint = last.value ? "The queue is not running." : "Nothing is running.";
     return (
       <section aria-labelledby="running-title">
         <h2 id="running-title">Running now</h2>
@@ -107,7 +107,7 @@ function Progress() {
         : "";
   return (
     <>
-      {/* Without a value, the bar says that nobody knows how much is done. */}
+      {/* Without a value, the bar shows that the progress is unknown. */}
       <progress class="bar" aria-label="Progress of the plan" max={100} value={percent ?? undefined} />
       <div class="under">
         <span>

@@ -1,4 +1,4 @@
-/** A question of user code (`input()`), which is answered here. */
+/** A prompt of user code (`input()`), and a form to answer it. */
 
 import { useId } from "preact/hooks";
 import type { Schemas } from "../source/source";

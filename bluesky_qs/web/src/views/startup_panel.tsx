@@ -1,11 +1,11 @@
-/** How the environment was opened: why it did not open, or what was left out, by file and line. */
+/** The report on the last opening of the environment: the error, or problems by file and line. */
 
 import type { Status } from "../source/source";
 import { contents, failure, place, remarks } from "../words/startup";
 import { plural } from "../words/times";
 import { useModel } from "./app";
 
-/** Why the environment did not open, as long as it is closed. */
+/** The reason why the environment did not open, shown until it opens. */
 export function StartupFailure({ status }: { status: Status }) {
   const report = useModel().startup.value.value;
   if (!report || status.worker_environment_exists || status.manager_state !== "idle") return null;
@@ -38,7 +38,7 @@ export function StartupFailure({ status }: { status: Status }) {
   );
 }
 
-/** What the open environment has, and what the startup code did not do as it should. */
+/** The numbers of plans and devices, and the problems of the startup code. */
 export function StartupRemarks({ status }: { status: Status }) {
   const report = useModel().startup.value.value;
   if (!report?.success || !status.worker_environment_exists) return null;

@@ -1,4 +1,4 @@
-/** The state of the service in one sentence, what can be done now, and what needs somebody: a question, a lock. */
+/** The state of the service in one sentence, the buttons for it, and prompts and locks that need a user. */
 
 import type { Status } from "../source/source";
 import { planText } from "../words/plan";
@@ -49,7 +49,7 @@ function Sentence({ status }: { status: Status }) {
   );
 }
 
-/** Who did what: the latest, and on a click what was before. */
+/** The latest actions of users. A click shows earlier ones. */
 function Latest() {
   const model = useModel();
   const { zone, now } = model.clock.value;

@@ -1,8 +1,8 @@
-/** What people can do, in the words of the prompt: the name of each action. */
+/** The names of the actions, as at the prompt. */
 
 import type { WritingMethod } from "../source/source";
 
-/** The command of the prompt that does the same, as a button says it. */
+/** The command of the prompt for the same action, as the text of a button. */
 export const NAMES: Record<WritingMethod, string> = {
   environment_close: "Close",
   environment_destroy: "Destroy",

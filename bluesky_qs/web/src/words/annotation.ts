@@ -1,4 +1,4 @@
-/** The types of parameters, as descriptions of plans have them in words: what a form offers for each. */
+/** Reads the types of parameters in the descriptions of plans, for the fields of a form. */
 
 import type { Schemas } from "../source/source";
 import { literal, type Value } from "./literal";
@@ -6,7 +6,7 @@ import { literal, type Value } from "./literal";
 export type Annotation = Schemas["AnnotationDescription"];
 export type Ability = "is_readable" | "is_movable" | "is_flyable";
 
-/** What a value can be. `any` is typed as text. */
+/** The kinds of values. The user types an `any` as text. */
 export type Kind =
   | { type: "any" }
   | { type: "choice"; choices: readonly Value[] }
@@ -28,7 +28,7 @@ const ANY: Kind = { type: "any" };
 const NONE = "none";
 type Part = Kind | typeof NONE;
 
-/** What fits a type; any value without one, or if the type is one that the form does not know. */
+/** Return the shape for a type. Without a type, or with one that the form does not know, any value is valid. */
 export function shapeOf(annotation: Annotation | undefined): Shape {
   if (!annotation?.type) return { kind: ANY, canBeNone: false };
   try {
@@ -161,7 +161,7 @@ class Reader {
     return [ANY];
   }
 
-  /** What is between brackets, of which the first is read already. */
+  /** The content of brackets; the opening one was read already. */
   private arguments<T>(read: () => T): T[] {
     const found: T[] = [];
     while (!this.takes("]")) {
@@ -177,7 +177,7 @@ class Reader {
     return value;
   }
 
-  /** Leave out everything to the closing bracket. */
+  /** Skip everything up to the closing bracket. */
   private skip(): void {
     for (let depth = 1; depth > 0; ) {
       const token = this.next();

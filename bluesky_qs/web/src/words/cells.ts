@@ -10,7 +10,7 @@ export function cellsOfHtml(html: string): string[][] | null {
   return [...table.rows].map((row) => [...row.cells].flatMap(cellsOf));
 }
 
-/** A cell that is merged from several stands for all of them, and says so. */
+/** A merged cell stands for several cells, and is marked. */
 function cellsOf(cell: HTMLTableCellElement): string[] {
   const exact = cell.getAttribute("sdval") || cell.getAttribute("x:num") || "";
   const text = exact || (cell.textContent ?? "").replace(/\s+/g, " ").trim();

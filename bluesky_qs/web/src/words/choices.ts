@@ -1,4 +1,4 @@
-/** Names of devices and plans to choose from, by kind and by what is typed. */
+/** Names of devices and plans to choose from, by kind and by the typed text. */
 
 import type { Schemas } from "../source/source";
 import type { Kind } from "./annotation";

@@ -1,4 +1,4 @@
-/** What the prompt offers on TAB while a plan is typed (`ipython_extension/words/completion.py`): names of plans,
+/** The completions of the prompt while a user types a plan (`ipython_extension/words/completion.py`): names of plans,
  * parameters, devices and values. A test compares both. */
 
 import type { Schemas } from "../source/source";
@@ -26,7 +26,7 @@ export interface Offers {
   offers: Offer[];
 }
 
-/** What can follow a text, at its end. */
+/** Return the completions at the end of a text. */
 export function offersFor(text: string, known: Known): Offers {
   const inside = callAtEnd(text);
   if (inside === null) return planNames(text, known);

@@ -1,10 +1,10 @@
-/** What people can do now with plans, the queue and the environment: the buttons, what each does, what it asks first. */
+/** The buttons for plans, the queue and the environment: which ones are possible now, their effects and their questions. */
 
 import { SCOPES, type WritingScope } from "../source/scopes";
 import type { Change, Status, WritingMethod } from "../source/source";
 import { NAMES } from "./actions";
 
-/** The methods of buttons, which need no more than their name, or one choice. */
+/** The methods of the buttons. They need no parameters, or one choice. */
 export type ButtonMethod = Extract<
   WritingMethod,
   | "environment_close"
@@ -25,13 +25,13 @@ export interface Control {
   method: ButtonMethod;
   params: Change<"re_pause">;
   label: string;
-  /** What it will do. */
+  /** The effect of the button. */
   text: string;
   /** What a person would do next, or what destroys. */
   weight: "primary" | "plain" | "danger";
-  /** The question that it asks first; empty if it asks none. */
+  /** The question before the action; empty without a question. */
   question: string;
-  /** Whether it is always in sight, or among the others that are one step away. */
+  /** Whether the button is always visible. The others are in a menu. */
   isFirst: boolean;
 }
 
@@ -58,7 +58,7 @@ const DESTROY: Draft = {
   weight: "danger",
 };
 const UPDATE: Draft = {
-  text: "Update the lists of plans and devices from what the worker has now.",
+  text: "Update the lists of plans and devices from the worker.",
 };
 const START: Draft = {
   text: "Start the queue: run its plans, one after the other.",
@@ -66,11 +66,11 @@ const START: Draft = {
   isFirst: true,
 };
 const STOP: Draft = {
-  text: "The running plan goes on to its end; then the queue stops.",
+  text: "The running plan runs to its end, then the queue stops.",
   isFirst: true,
 };
 const STOP_CANCEL: Draft = {
-  text: "The queue goes on after this plan.",
+  text: "The queue keeps running after this plan.",
   isFirst: true,
 };
 const PAUSE: Draft = {
@@ -82,10 +82,10 @@ const PAUSE: Draft = {
 const PAUSE_NOW: Draft = {
   label: "Pause now",
   params: { option: "immediate" },
-  text: "Pause the plan at once. After “Resume” it repeats what it has done since its last checkpoint.",
+  text: "Pause the plan at once. After “Resume”, the plan repeats everything since its last checkpoint.",
 };
 const RESUME: Draft = {
-  text: "The paused plan goes on.",
+  text: "Resume the paused plan.",
   weight: "primary",
   isFirst: true,
 };
@@ -105,14 +105,14 @@ const HALT: Draft = {
   weight: "danger",
 };
 
-/** What is possible now, in the order of the buttons. */
+/** The buttons that are possible now, in their order. */
 export function possibleControls(status: Status, may: (scope: WritingScope) => boolean): Control[] {
   return possible(status)
     .map(([method, draft]) => control(method, draft))
     .filter(({ method }) => may(SCOPES[method]));
 }
 
-/** Methods that end a plan, and pause it first if it runs. */
+/** Methods that end a plan. A running plan is paused first. */
 export const ENDS: readonly ButtonMethod[] = ["re_stop", "re_abort", "re_halt"];
 
 function possible(status: Status): [ButtonMethod, Draft][] {
@@ -193,7 +193,7 @@ const AREAS: [WritingScope, string][] = [
   ["write:lock", "lock the service"],
 ];
 
-/** Why controls are absent; empty if none is. */
+/** The reason why buttons are missing; empty if none is. */
 export function absence({ roles, scopes }: { roles: readonly string[]; scopes: ReadonlySet<string> }): string {
   const missing = AREAS.filter(([scope]) => !scopes.has(scope)).map(([, area]) => area);
   if (missing.length === 0) return "";

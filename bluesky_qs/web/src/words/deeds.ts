@@ -1,4 +1,4 @@
-/** What somebody has done, from an event that names them: “moved 2 items”. */
+/** Describes the action of a user, from its event: “moved 2 items”. */
 
 import type { ServiceEvent } from "../source/source";
 import { plural } from "./times";
@@ -28,7 +28,7 @@ const ENDINGS: Record<string, string> = {
   halted: "halted the plan",
 };
 
-/** The sentence without its subject; empty if the event says nothing about what somebody did. */
+/** The description without the user; empty if the event is not an action of a user. */
 export function deed(event: ServiceEvent): string {
   switch (event.type) {
     case "queue_changed":

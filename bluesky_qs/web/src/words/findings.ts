@@ -1,4 +1,4 @@
-/** What the service says about a plan before it is added, and names that nobody knows: as sentences for people. */
+/** Sentences about the service's check of a plan, and about unknown names. */
 
 import type { Schemas } from "../source/source";
 import { deviceAt, type Known } from "./completion";
@@ -14,7 +14,7 @@ export function findingText(finding: Finding): string {
   return `${value}${finding.reason}${didYouMean(finding.suggestions)}`;
 }
 
-/** The reason without what the service says before it. */
+/** The reason, without the beginning of the service's message. */
 export function withoutLead(message: string): string {
   return message.replace(LEAD, "");
 }
@@ -24,7 +24,7 @@ export function didYouMean(names: readonly string[]): string {
   return names.length > 0 ? ` (did you mean ${names.map((name) => valueText(name)).join(" or ")}?)` : "";
 }
 
-/** Why a name without quotes is no device and no plan, as at the prompt; empty if it is one, or if no names are known. */
+/** The reason why a name without quotes is not a device or plan, as at the prompt; empty if it is one, or if no names are known. */
 export function objection(name: string, known: Known): string {
   const { plans, devices } = known;
   const areKnown = Object.keys(plans).length + Object.keys(devices).length > 0;
@@ -35,7 +35,7 @@ export function objection(name: string, known: Known): string {
   return `There is no device or plan ${valueText(name)}${hint}. Put plain text in quotes: ${valueText(name)}`;
 }
 
-/** Whether the lists end above this name, so that nobody knows whether the device exists. */
+/** Whether the lists end above this name, so that the page cannot check whether the device exists. */
 function isBelow(name: string, { devices }: Known): boolean {
   const parts = name.split(".");
   return parts.slice(1).some((_, at) => {
@@ -44,7 +44,7 @@ function isBelow(name: string, { devices }: Known): boolean {
   });
 }
 
-/** The two names that are most alike, the best first; none if no name is close. */
+/** The two most similar names, the best first; none if no name is close. */
 export function nearest(name: string, names: readonly string[]): string[] {
   const word = name.toLowerCase();
   const ranked: [number, string][] = [];

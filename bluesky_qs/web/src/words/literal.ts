@@ -1,9 +1,9 @@
 /** Values as people type them: the literals of Python and of JSON, and names of devices without quotes. */
 
-/** What a message can carry. */
+/** The values that a message can contain. */
 export type Value = null | boolean | number | string | readonly Value[] | { readonly [key: string]: Value };
 
-/** Text that is no value; `at` is where it is wrong. */
+/** The text is not a value; `at` is the place of the error. */
 export class NotAValue extends Error {
   constructor(
     message: string,
@@ -32,13 +32,13 @@ export function readValues(text: string): Value[] {
   return values;
 }
 
-/** The value of a default, which descriptions have as the text of a Python value; undefined if it is no such text. */
+/** The value of a default, which descriptions give as Python text; undefined if the text is not a literal. */
 export function literal(text: unknown): Value | undefined {
   if (typeof text !== "string") return text as Value | undefined;
   try {
     return readValue(text);
   } catch {
-    return undefined; // the default is an object of the plan's own, which is only shown
+    return undefined; // the default is an object of the startup code, which the form can only show
   }
 }
 

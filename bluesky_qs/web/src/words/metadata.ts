@@ -1,4 +1,4 @@
-/** Metadata as people type it: a key, and a value that is text unless it is written as another value. */
+/** Metadata as users type it: keys and values. A value is text unless it is written as another literal. */
 
 import { NotAValue, readValue, type Value } from "./literal";
 import { mergedMetadata, valueText } from "./plan";
@@ -8,7 +8,7 @@ export interface MetaRow {
   text: string;
 }
 
-/** What typed metadata means: `180` is a number, `2026-114` and `Si 111` are text, and so is `'180'`. */
+/** The value of typed metadata: `180` is a number, `2026-114` and `Si 111` are text, and so is `'180'`. */
 export function metaValue(text: string): Value {
   const typed = text.trim();
   if (typed === "" || /^[-+]?0\d/.test(typed)) return typed; // 007 is a name
@@ -20,7 +20,7 @@ export function metaValue(text: string): Value {
   }
 }
 
-/** The text that means a value. */
+/** The text for a value. */
 export function metaText(value: Value): string {
   return typeof value === "string" && metaValue(value) === value ? value : valueText(value);
 }
@@ -37,7 +37,7 @@ export function metaOf(rows: readonly MetaRow[]): Record<string, Value> {
   return Object.fromEntries(filled.map(({ key, text }) => [key.trim(), metaValue(text)]));
 }
 
-/** What is wrong with rows; empty if nothing is. */
+/** The error in rows; empty without an error. */
 export function metaProblem(rows: readonly MetaRow[]): string {
   const keys = rows.filter(({ key, text }) => key.trim() || text.trim()).map(({ key }) => key.trim());
   if (keys.includes("")) return "Metadata needs a name for each value.";
@@ -45,7 +45,7 @@ export function metaProblem(rows: readonly MetaRow[]): string {
   return twice === undefined ? "" : `The metadata ${twice} is given twice.`;
 }
 
-/** The kind of a value that is no text, so that nobody is surprised. */
+/** The kind of a value that is not text, which the form shows to avoid surprises. */
 export function metaKind(text: string): string {
   const value = metaValue(text);
   if (typeof value === "string") return "";

@@ -38,7 +38,7 @@ const LEAD = /^.*Plan validation failed: /s;
 
 type LockInfo = Schemas["LockInfo"];
 
-/** Why the service refuses a request, and what to do. `lock` says who has locked it, if that is the reason. */
+/** Why the service refuses a request, and what to do. `lock` describes the lock, if that is the reason. */
 export function refusalSentence(method: WritingMethod, refused: Refused, clock: Clock, lock?: LockInfo): string {
   const line = refused.message.split(/\s+/).join(" ").trim();
   const locked = refused.code === "Locked" && lock ? lockSentence(lock, clock) : "";
@@ -55,7 +55,7 @@ export function lockSentence(info: LockInfo, clock: Clock): string {
   return fullSentence(`Locked (${names.join(" and ")}) by ${shownUser(info.user ?? "")} since ${since}${note}`);
 }
 
-/** No answer has come, and nobody knows whether it was done. */
+/** There was no answer, so the outcome is unknown. */
 export function unansweredSentence(method: WritingMethod, isRepeatable: boolean): string {
   const advice = isRepeatable
     ? "“Try again” does nothing twice."

@@ -1,12 +1,12 @@
-/** What a plan that is only half typed may become, so that a form can take over what is there. */
+/** Completes a plan that is only half typed, so that a form can show its values. */
 
 import { lastOpen } from "./tokens";
 
-/** Texts to try, each of which is a request. */
+/** Maximum number of texts to try. Each one is a request. */
 const MOST = 5;
 const CLOSING: Record<string, string> = { "(": ")", "[": "]", "{": "}" };
 
-/** Texts to try in place of one that is no plan, those that keep the most first. */
+/** Texts to try in place of one that is not a plan, the longest ones first. */
 export function repairs(text: string): string[] {
   const name = /^\s*[\p{L}_][\p{L}\p{N}_.]*/u.exec(text)?.[0].trim();
   if (name === undefined) return [];

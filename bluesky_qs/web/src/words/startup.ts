@@ -12,7 +12,7 @@ export function place(file: string | null | undefined, line: number | null | und
   return line ? `${file}, line ${line}` : file;
 }
 
-/** Why the environment did not open; empty if it opened, or was never opened. */
+/** The reason why the environment did not open; empty if it opened or was never opened. */
 export function failure(report: Report): string {
   if (report.success !== false) return "";
   return fullSentence(`The environment could not be opened: ${report.message || "no reason given"}`);
@@ -29,7 +29,7 @@ export interface Remark {
   text: string;
 }
 
-/** What was not as it should be, although the environment opened. */
+/** The problems of an environment that opened. */
 export function remarks(report: Report): Remark[] {
   const problems = (report.problems ?? []).map(({ message, file, line }) => ({
     place: place(file, line),

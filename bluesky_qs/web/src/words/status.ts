@@ -1,25 +1,25 @@
 /** The state in words: the sentences of the prompt (`ipython_extension/shown/status_text.py`), without its commands.
  *
- * `prompt.json` has sentences that the prompt's own code made; a test compares them.
+ * A test compares them with the sentences in `prompt.json`, which the code of the prompt has made.
  */
 
 import type { Status } from "../source/source";
 import { doneAt } from "./estimates";
 import { lengthOfTime, plural, type Zone } from "./times";
 
-/** What the color of a state says. */
+/** The kind of a state, which determines its color. */
 export type Mark = "" | "running" | "paused" | "failed";
 
-/** The clock by which a sentence speaks. */
+/** The clock for the times in a sentence. */
 export interface Clock {
   now: number;
   zone: Zone;
 }
 
-/** Seconds to go (ten years) that are a mistake in the metadata. */
+/** Maximum of seconds to go (ten years). More is a mistake in the metadata. */
 const TOO_LONG = 3e8;
 const OWN_WAITS = ["motor", "trigger", "sleep", "user_code"];
-/** Seconds after which a wait of the plan itself is worth a line. */
+/** Seconds after which a wait of the plan itself is shown. */
 const LASTS = 1;
 
 const STATES: Record<string, string> = {
@@ -33,13 +33,13 @@ const STATES: Record<string, string> = {
   executing_task: "Running a script or function",
 };
 
-/** The state of the service as a lead, which has a color, and the rest of the sentence. */
+/** The sentence about the state: its colored beginning (`lead`), and the rest. */
 export function stateSentence(status: Status, plan: string, clock: Clock): { lead: string; rest: string } {
   const tail = [...waitingItems(status), ...endOfQueue(status, clock), ...flags(status)]
     .map((part) => `; ${part}`)
     .join("");
   if (status.manager_state === "initializing" && status.running_item_uid) {
-    // What the store says about the progress of the plan is older than the restart.
+    // The progress in the store is older than the restart.
     return { lead: "The service is restarting", rest: `; before that, ${plan || "a plan"} was running${tail}.` };
   }
   const progress = progressText(status, clock);
@@ -69,9 +69,9 @@ export interface PlanProgress {
   events: number;
   total: number | null;
   elapsed: number | null;
-  /** Seconds to go; null if nobody can say. */
+  /** Seconds to go; null if unknown. */
   left: number | null;
-  /** The part that is done, from 0 to 1; null if nobody can say. */
+  /** The fraction that is done; null if unknown. */
   done: number | null;
 }
 
@@ -100,7 +100,7 @@ export function isSuspended(status: Status): boolean {
   return status.waiting_for?.kind === "suspender";
 }
 
-/** What the plan waits for, as a sentence; empty if it waits for nothing, or if the state says so already. */
+/** A sentence about the reason why the plan waits; empty if it does not wait, or if the state shows it. */
 export function waitingSentence(status: Status, now: number): string {
   const waiting = status.waiting_for;
   if (!waiting || waiting.kind === "input" || (waiting.kind === "pause" && status.pause_pending)) return "";

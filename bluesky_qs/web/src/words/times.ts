@@ -12,11 +12,11 @@ export function lengthOfTime(seconds: number): string {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** The beamline's clock: what it is ahead of UTC, in seconds. */
+/** The time zone of the beamline: its offset from UTC in seconds. */
 export class Zone {
   constructor(private readonly offset: number) {}
 
-  /** From the local time in a status, and the time of the same moment in seconds since 1970. */
+  /** Create the zone from the local time in a status, and the same time in seconds since 1970. */
   static of(local: string, epoch: number): Zone {
     const parts = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)/.exec(local);
     if (!parts) return new Zone(-new Date(epoch * 1000).getTimezoneOffset() * 60);

@@ -1,4 +1,4 @@
-/** The brackets, strings and words of a typed plan (`bluesky_qs/words/scanner.py`), as far as completion needs them. */
+/** The brackets, strings and words of a typed plan (`bluesky_qs/words/scanner.py`), for completion. */
 
 export interface Bracket {
   kind: "brackets";
