@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PACKAGES = ("bluesky_qs", "ipython_extension")
-#: Inverted clauses and abstract nouns, as far as a pattern finds them in a text that users see.
+#: A pattern for inverted clauses and abstract nouns in texts that users see.
 _STIFF = re.compile(
     r"\b(is|are) to be\b|\bmeans nothing\b|\bgoes? on\b|\bgo on\b|\bhas been told\b|\bis no \w+ of\b|\bcannot be had\b|"
     r"\bis away\b|\bof life\b|\bWhat (is|was|of)\b|\bwithout end\b|\bin vain\b|\bunless that is\b|\bno longer there\b",

@@ -1,4 +1,4 @@
-"""The startup code of the measurement of estimates: devices that take time, and 12 kinds of plans."""
+"""Startup code for the measurement of estimates: devices that take time, and 12 kinds of plans."""
 
 TIMED_DIR = '''
 import threading as _threading

@@ -211,7 +211,7 @@ def serve(door: Door, listening: socket.socket, *, read: Read, beat: int | None 
 
 
 def raise_file_limit() -> None:
-    """Raise the soft limit of open files as far as the system lets us: each connection is one."""
+    """Raise the soft limit of open files to what the system allows, because each connection is an open file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -32,7 +32,7 @@ SOCKET_PATH_LIMIT = 103
 
 
 class RuntimeDir:
-    """The folder, by its path. The supervisor creates, owns and removes it (`supervisor.rundir`)."""
+    """The folder with this path. The supervisor creates, owns and removes it (`supervisor.rundir`)."""
 
     def __init__(self, path: "str | os.PathLike[str]") -> None:
         self.path = Path(path)

@@ -47,7 +47,7 @@ class RedisLink:
 
     @property
     def connected(self) -> bool:
-        """Whether the connection is open, as far as we know."""
+        """Whether the connection seems open."""
         return self._connection is not None
 
     async def connect(self, within: float) -> None:

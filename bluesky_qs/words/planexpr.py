@@ -191,7 +191,7 @@ class _Reader:
         return item
 
     def place(self, path: Sequence[int | str]) -> tuple[int, int]:
-        """Return offset and length of the value at a path. Follow the path as far as its parts are in the text."""
+        """Return offset and length of the value at a path, or of its last part that the text contains."""
         call, _ = self._plan_call()
         if not path:
             return self._extent(call.func)

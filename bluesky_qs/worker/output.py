@@ -22,7 +22,7 @@ class ItemOutput:
 
     def __init__(self, marks: Marks | None) -> None:
         self._marks = marks
-        # User code may redirect standard output; marks go where it led at the start.
+        # User code may redirect standard output; marks always go to the original one.
         self._descriptor = -1 if self._marks is None else os.dup(_STDOUT)
         self._task = threading.local()
         self._lock = threading.Lock()

@@ -57,6 +57,6 @@ def done_at(end: float | None, *, at_least: bool) -> str:
 
 
 def runs_at(estimate: Mapping[str, Any], when: float) -> bool:
-    """Whether an item will run at this time, as far as that is known."""
+    """Whether an item will run at this time, according to the estimates."""
     start, seconds = estimate["start"], estimate["seconds"]
     return start is not None and seconds is not None and start <= when < start + seconds

@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
     @property
     def is_overtaken(self) -> bool:
-        """Whether one of the items was changed again, as far as the events list them."""
+        """Whether one of the items that the events list was changed again."""
         items = _items(self.event)
         return any(items & _items(each) for each in self.later)
 

@@ -31,7 +31,7 @@ _LATELY = 86400
 
 
 def overview(session: Session) -> StatusView:
-    """The view for ``%qs`` alone; with an HTTP server, as far as the user's scopes permit."""
+    """The view for ``%qs`` alone; with an HTTP server, only what the user's scopes permit."""
     status = session.status()
     try:
         return _whole_overview(session, status)

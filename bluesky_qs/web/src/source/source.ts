@@ -44,7 +44,7 @@ export interface ConsoleText {
   time: number;
   msg: string;
 }
-/** The methods of the service that change something, as far as the page uses them. */
+/** The methods of the page that change something. */
 export type WritingMethod = keyof typeof SCOPES;
 type Body<M extends WritingMethod> = NonNullable<operations[M]["requestBody"]>["content"]["application/json"];
 /** The parameters of a method that changes something, without those that the source adds. */
