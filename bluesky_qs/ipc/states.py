@@ -151,6 +151,11 @@ class WorkerState(msgspec.Struct, frozen=True):
     pause_requested: float | None = None
     pulses: bool = False
 
+    @property
+    def pauser(self) -> str | None:
+        """The user who requested the present pause; None if it is not known, or if there is none."""
+        return (self.waiting.user or None) if self.waiting and self.waiting.kind == "pause" else None
+
     def changed(
         self, changes: dict[str, Any], *, doing: EnvironmentState, is_reserved: bool, has_kernel: bool
     ) -> "WorkerState":

@@ -197,8 +197,8 @@ class Environment:
             raise WorkerLost("There is no RE Worker process")
         return self._link
 
-    def open(self) -> None:
-        """Start opening the environment; the worker reports the progress.
+    def open(self, user: str | None = None) -> None:
+        """Start opening the environment for this user; the worker reports the progress.
 
         Raises
         ------
@@ -207,17 +207,17 @@ class Environment:
         """
         if self.exists:
             raise WrongState("The last RE Worker process is still ending. Try again in a moment.")
-        self._lifecycle.fire(ManagerEvent.OPEN_REQUESTED)
+        self._lifecycle.fire(ManagerEvent.OPEN_REQUESTED, user)
         self._link_state.fire(LinkEvent.PROCESS_REQUESTED)
         self._failure = None
         self._killed_because = None
         self.report = _NO_REPORT
         self._spawn(self._open())
 
-    async def close(self) -> None:
-        """Request an orderly end of the worker; `ended` does the rest."""
+    async def close(self, user: str | None = None) -> None:
+        """Request an orderly end of the worker, for this user; `ended` does the rest."""
         self.link  # noqa: B018 - raises an error without an open environment, before the state changes
-        self._lifecycle.fire(ManagerEvent.CLOSE_REQUESTED)
+        self._lifecycle.fire(ManagerEvent.CLOSE_REQUESTED, user)
         try:
             await self.send(CloseEnvironment(), self._close_refused)
         except WorkerLost:
@@ -240,7 +240,7 @@ class Environment:
         """Kill the worker process. The results of its plan and tasks name the user who requested it."""
         self._destroyed_by = user
         opening = self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT
-        self._lifecycle.fire(ManagerEvent.DESTROY_REQUESTED)
+        self._lifecycle.fire(ManagerEvent.DESTROY_REQUESTED, user)
         logger.warning("Destroying the RE Worker environment: killing the worker process ...")
         if self._process is None:  # it is being started: `_open` kills it when it has started
             return

@@ -86,14 +86,14 @@ class Runner:
         self.switches = switches
 
     # ------------------------------------------------------------------------------------------------ requests of users
-    async def start(self, reply: Mapping[str, Any] | None = None) -> None:
-        """Start the queue. Do nothing if it is empty. Store the ``reply`` to the request with it."""
+    async def start(self, reply: Mapping[str, Any] | None = None, user: str | None = None) -> None:
+        """Start the queue for this user. Do nothing if it is empty. Store the ``reply`` to the request with it."""
         logger.info("Starting queue processing ...")
         if not len(self._queue):
             logger.info("Queue is empty.")
             await self._ledger.commit(reply=reply)
             return
-        self._lifecycle.fire(ManagerEvent.START_REQUESTED)
+        self._lifecycle.fire(ManagerEvent.START_REQUESTED, user)
         try:
             decision = await self._step(None, reply)
         except StoreError:
@@ -149,7 +149,7 @@ class Runner:
         run, pause = self.running, self._environment.state.pauses
         if run is not None:
             run.resumed_from_pause = pause
-            run.ender = user if option != "resume" else None
+            run.resumer, run.ender = (user, None) if option == "resume" else (None, user)
         try:
             await self._environment.send(ContinuePlan(option), lambda: self._resume_refused(run))
         except QSError:
@@ -234,12 +234,12 @@ class Runner:
                 return  # the RunEngine has not left this pause yet
             if run is not None:
                 run.paused(_pause_began(state))
-            self._lifecycle.fire(ManagerEvent.PLAN_PAUSED)
+            self._lifecycle.fire(ManagerEvent.PLAN_PAUSED, state.pauser)
 
     def _resumed(self) -> None:
         if self.running is not None:
             self.running.resumed()
-        self._lifecycle.fire(ManagerEvent.PLAN_RESUMED)
+        self._lifecycle.fire(ManagerEvent.PLAN_RESUMED, self.running.resumer if self.running else None)
 
     async def adopt(self, snapshot: WorkerSnapshot | None, ended: str) -> bool:
         """Continue with the running item of an earlier manager.

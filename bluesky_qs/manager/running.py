@@ -17,6 +17,8 @@ class CurrentItem:
         The user who requested that pause; empty if unknown.
     resumed_from_pause
         Number of the pause from which the item was resumed. The RunEngine may still report ``paused`` for it.
+    resumer
+        The user who resumed the item the last time; None if nobody did, or if the request had no user.
     ender
         The user who requested the end of the item; None if nobody did, or if the request had no user.
     time_paused
@@ -37,6 +39,7 @@ class CurrentItem:
         self.waiting_pause: PauseOption | None = None
         self.pauser = ""
         self.resumed_from_pause: int | None = None
+        self.resumer: str | None = None
         self.ender: str | None = None
         self.time_paused = 0.0
         self.paused_since: float | None = None

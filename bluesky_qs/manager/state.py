@@ -99,11 +99,21 @@ class Lifecycle(StateMachine[ManagerState, ManagerEvent]):
     ----------
     is_ending
         The service is stopping.
+    user
+        The user whose request led to the present state; None if it was not a request, or if the request had no user.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
         super().__init__(TRANSITIONS, ManagerState.INITIALIZING, changed)
         self.is_ending = False
+        self.user: str | None = None
+
+    def fire(self, event: ManagerEvent, user: str | None = None) -> None:
+        """Change the state according to the table, for this user if one requested it."""
+        before = self.state
+        super().fire(event)
+        if self.state is not before:
+            self.user = user
 
     def end(self) -> None:
         """Record that the service is stopping."""

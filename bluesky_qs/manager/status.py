@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from bluesky_qs._version import __version__
 from bluesky_qs.api import METHODS
 from bluesky_qs.api.types import Status
@@ -71,7 +73,7 @@ class StatusBoard:
             before, last = last, self._parts()
             for event, previous in zip(last, before, strict=True):
                 if _without_time(event) != _without_time(previous):
-                    happened(event)
+                    happened(self._attributed(event))
 
         self._ctx.changed.watch(look)
 
@@ -79,6 +81,11 @@ class StatusBoard:
         self._renew()
         facts = {**self._facts, "waiting_for": self._lasting(self._facts["waiting_for"])}
         return [event(**{key: facts[key] for key in event.__struct_fields__ if key in facts}) for event in _PARTS]
+
+    def _attributed(self, event: Event) -> Event:
+        """The event with the user whose request led to the present state of the manager, if it is about the state."""
+        user = self._ctx.lifecycle.user
+        return replace(event, user=user) if user and isinstance(event, EnvironmentChanged) else event
 
     def _lasting(self, wait: WaitingFor | None) -> WaitingFor | None:
         """Return the wait; None if it is of a brief kind and has just begun, and then check again later."""

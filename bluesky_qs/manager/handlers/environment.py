@@ -13,20 +13,20 @@ from bluesky_qs.wire.codec import Encoded
 
 
 @handles(api.environment.environment_open)
-def environment_open(ctx: Context) -> Reply:
+def environment_open(ctx: Context, *, user: str | None = None) -> Reply:
     if ctx.environment.is_open:
         raise WrongState("RE Worker environment already exists.")
     require_idle(ctx)
-    ctx.environment.open()
+    ctx.environment.open(user)
     return {}
 
 
 @handles(api.environment.environment_close)
-async def environment_close(ctx: Context) -> Reply:
+async def environment_close(ctx: Context, *, user: str | None = None) -> Reply:
     if ctx.lifecycle.state is not ManagerState.CLOSING_ENVIRONMENT:
         require_environment(ctx, hint="")
     await require_idle_kernel(ctx)
-    await ctx.environment.close()
+    await ctx.environment.close(user)
     return {}
 
 

@@ -292,12 +292,12 @@ async def queue_mode_set(ctx: Context, mode: dict[str, Any] | Literal["default"]
 
 
 @handles(api.queue.queue_start, stores_reply=True)
-async def queue_start(ctx: Context) -> Reply:
+async def queue_start(ctx: Context, *, user: str | None = None) -> Reply:
     require_environment(ctx)
     await require_idle_kernel(ctx)
     require_run_engine(ctx)
     require_engine(ctx)
-    await ctx.runner.start(reply={})
+    await ctx.runner.start(reply={}, user=user)
     return {}
 
 

@@ -70,6 +70,35 @@ async def test_the_result_and_the_event_name_the_user_who_aborted_the_plan(opene
     assert [event["user"] for event in events if event["type"] == "item_ended"] == ["ada"]
 
 
+async def test_events_name_the_user_who_opened_started_paused_resumed_and_closed(manager):
+    await manager.do("environment_open", user="ada")
+    await manager.until(lambda status: status["worker_environment_exists"])
+    manager.worker.on_plan("count", Wait())
+    await manager.add("count", ["det1"])
+    await manager.do("queue_start", user="grace")
+    await manager.until(lambda _: manager.worker.is_waiting)
+    await manager.do("re_pause", option="immediate", user="ada")
+    await paused(manager)
+    await manager.do("re_resume", user="grace")
+    await manager.until(lambda _: manager.worker.is_waiting)
+    manager.worker.proceed()
+    await manager.until_idle()
+    await manager.do("environment_close", user="ada")
+    await manager.until(lambda status: not status["worker_environment_exists"])
+    events = (await manager.do("events_get"))["events"]
+    named = [(each["manager_state"], each.get("user")) for each in events if each["type"] == "environment_changed"]
+    by_users = [each for each in named if each[1]]
+    assert by_users == [
+        ("creating_environment", "ada"),
+        ("starting_queue", "grace"),
+        ("paused", "ada"),
+        ("executing_queue", "grace"),
+        ("closing_environment", "ada"),
+    ]
+    # What nobody requested names nobody.
+    assert {("idle", None), ("executing_queue", None)} <= set(named)
+
+
 async def test_a_plan_that_was_resumed_and_completes_was_ended_by_nobody(opened, running, results):
     await running()
     await opened.do("re_pause", option="immediate", user="grace")

@@ -97,7 +97,7 @@ test("a refusal is a notice with what to do, unless a form shows it", async () =
 
 test("a refusal by a lock has its owner and note", async () => {
   source.changes.queue_clear = () => {
-    throw new Refused("Error: Invalid lock key: \nRE Manager is locked by grace at 11/30/2026 12:00:00", "Locked");
+    throw new Refused("Error: Invalid lock key: \nRE Manager is locked by grace at 11/30/2026 12:00:00");
   };
   source.answers.lock_info = () => ({
     lock_info: { environment: true, queue: true, user: "grace", note: "aligning", time: 1000, time_str: "" },

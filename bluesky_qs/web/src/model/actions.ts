@@ -12,7 +12,7 @@ import {
   Unanswered,
   type WritingMethod,
 } from "../source/source";
-import { refusalSentence, unansweredSentence } from "../words/refusals";
+import { isLocked, refusalSentence, unansweredSentence } from "../words/refusals";
 import type { Clock } from "../words/status";
 import type { Dialogs } from "./dialogs";
 import type { Notices } from "./notices";
@@ -20,6 +20,9 @@ import type { Notices } from "./notices";
 /** Milliseconds between two attempts if no answer comes, and after which there are no more. */
 const RETRY = 500;
 const LATEST = 10_000;
+
+/** Ask for the lock without checking a key. The door wants a parameter. */
+export const LOCK_ONLY = { lock_key: null };
 
 export interface RunOptions {
   /** Takes a refusal that is shown elsewhere, such as in a form; then there is no notice. */
@@ -121,7 +124,7 @@ export class Actions {
     } else if (options.refused) {
       options.refused(error);
     } else {
-      const lock = error.code === "Locked" ? await source.ask("lock_info", {}).catch(() => null) : null;
+      const lock = isLocked(error) ? await source.ask("lock_info", LOCK_ONLY).catch(() => null) : null;
       notices.problem(refusalSentence(method, error, clock.value, lock?.lock_info));
     }
   }

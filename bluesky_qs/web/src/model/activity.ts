@@ -1,7 +1,7 @@
 /** The latest actions of users, from events with a user. */
 
 import { signal } from "@preact/signals";
-import type { ServiceEvent, Source } from "../source/source";
+import type { Schemas, ServiceEvent, Source } from "../source/source";
 import { deed } from "../words/deeds";
 
 /** Deeds to keep. */
@@ -20,13 +20,15 @@ export interface Deed {
 export class Activity {
   /** The latest first. */
   readonly deeds = signal<readonly Deed[]>([]);
+  private mode: Schemas["QueueMode"] | null = null;
 
   constructor(private readonly source: Source) {
     void this.begin();
   }
 
   take(event: ServiceEvent): void {
-    const text = event.user ? deed(event) : "";
+    const text = event.user ? deed(event, this.mode) : "";
+    if (event.type === "mode_changed") this.mode = event.mode;
     if (!text || !event.user || this.deeds.value.some((each) => each.seq === event.seq)) return;
     const found = { seq: event.seq, time: event.time, user: event.user, text };
     this.deeds.value = [...this.deeds.value, found].sort((a, b) => b.seq - a.seq).slice(0, KEPT);

@@ -4,7 +4,7 @@ import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
 import type { Clock } from "../words/status";
 import { Zone } from "../words/times";
-import { Actions } from "./actions";
+import { Actions, LOCK_ONLY } from "./actions";
 import { Activity } from "./activity";
 import { Console } from "./console";
 import { Dialogs } from "./dialogs";
@@ -57,7 +57,7 @@ export class Model {
     this.actions = new Actions({ source, status, clock, notices, dialogs });
     this.ending = new Ending(status, this.actions, notices);
     this.activity = new Activity(source);
-    this.lock = new Followed(async () => (await source.ask("lock_info", {})).lock_info);
+    this.lock = new Followed(async () => (await source.ask("lock_info", LOCK_ONLY)).lock_info);
     this.startup = new Followed(async () => (await source.ask("environment_report", {})).report);
     this.faults = new Faults(source);
     this.past = new Past(source);

@@ -139,11 +139,12 @@ function Header({ signIn }: { signIn: SignIn }) {
 }
 
 function SignedIn({ signIn, children }: { signIn: SignIn; children?: preact.ComponentChildren }) {
-  const user = signIn.me.value?.user ?? "";
+  const name = signIn.name.value;
+  const shared = name ? `${name} (shared key)` : "shared key";
   return (
     <span class="me">
       {children}
-      <span class="who">{user === "UNAUTHENTICATED_SINGLE_USER" ? "shared key" : user}</span>
+      <span class="who">{signIn.sharesKey.value ? shared : signIn.me.value?.user}</span>
       <button type="button" class="quiet" onClick={() => void signIn.signOut()}>
         Sign out
       </button>

@@ -54,8 +54,7 @@ function More({ controls, status }: { controls: Control[]; status: Status }) {
         <ul class="described">
           {controls.map((control) => (
             <li key={keyOf(control)}>
-              <ControlButton control={control} />
-              <span class="meta">{control.text}</span>
+              <ControlButton control={control} isDescribed />
             </li>
           ))}
         </ul>
@@ -68,7 +67,8 @@ function More({ controls, status }: { controls: Control[]; status: Status }) {
   );
 }
 
-function ControlButton({ control }: { control: Control }) {
+/** A button; if it `isDescribed`, the sentence about it is beside it, and otherwise only a tooltip. */
+function ControlButton({ control, isDescribed = false }: { control: Control; isDescribed?: boolean }) {
   const model = useModel();
   const id = useId();
   const { method, weight } = control;
@@ -86,7 +86,7 @@ function ControlButton({ control }: { control: Control }) {
       <button
         type="button"
         class={weight === "plain" ? "" : weight}
-        title={control.text}
+        title={isDescribed ? undefined : control.text}
         aria-describedby={id}
         aria-busy={isBusy}
         aria-disabled={isBusy}
@@ -94,7 +94,7 @@ function ControlButton({ control }: { control: Control }) {
       >
         {control.label}
       </button>
-      <span id={id} hidden>
+      <span id={id} class="meta" hidden={!isDescribed}>
         {control.text}
       </span>
     </>

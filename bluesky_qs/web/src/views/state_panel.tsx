@@ -22,11 +22,11 @@ export function StatePanel() {
         <>
           <Sentence status={status} />
           <Controls status={status} />
-          <Latest />
           {status.input_pending && <Question key={status.input_pending.input_uid} question={status.input_pending} />}
           <LockLine />
           <AutostartOff reason={status.queue_autostart_off_reason} />
           <StartupFailure status={status} />
+          <Latest />
         </>
       )}
     </section>
@@ -80,7 +80,7 @@ function LockLine() {
   if (!sentence) return null;
   return (
     <p class="warn">
-      <span aria-hidden="true">⚿ </span>
+      <span aria-hidden="true">⚠ </span>
       {sentence}
     </p>
   );

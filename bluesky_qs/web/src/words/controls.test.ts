@@ -117,6 +117,10 @@ test.each<[object, string]>([
   [{ type: "queue_stop_pending_changed", enabled: true }, "asked the queue to stop after the plan"],
   [{ type: "lock_changed", environment: true, queue: true }, "locked the environment and the queue"],
   [{ type: "autostart_changed", enabled: false }, "switched autostart off"],
+  [
+    { type: "mode_changed", mode: { loop: true, ignore_failures: false } },
+    "switched loop mode on and ignoring failures off",
+  ],
 ])("%o: %s", (event, expected) => {
   expect(deed(event as ServiceEvent)).toBe(expected);
 });
@@ -137,4 +141,10 @@ test("the startup report names files and lines", () => {
     { place: "a.py, line 3", text: "fly is left out: it has no annotations" },
     { place: "b.py", text: "det is redefined; before, it was from a.py" },
   ]);
+});
+
+test("of a mode, what has changed is told", () => {
+  const event = { type: "mode_changed", mode: { loop: true, ignore_failures: false } } as ServiceEvent;
+  expect(deed(event, { loop: false, ignore_failures: false })).toBe("switched loop mode on");
+  expect(deed(event, { loop: true, ignore_failures: false })).toBe("");
 });

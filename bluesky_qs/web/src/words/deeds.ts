@@ -1,9 +1,10 @@
 /** Describes the action of a user, from its event: “moved 2 items”. */
 
-import type { ServiceEvent } from "../source/source";
+import type { Schemas, ServiceEvent } from "../source/source";
 import { plural } from "./times";
 
 type QueueChanged = Extract<ServiceEvent, { type: "queue_changed" }>;
+type Mode = Schemas["QueueMode"];
 type EnvironmentChanged = Extract<ServiceEvent, { type: "environment_changed" }>;
 
 const CHANGES = {
@@ -28,8 +29,11 @@ const ENDINGS: Record<string, string> = {
   halted: "halted the plan",
 };
 
-/** The description without the user; empty if the event is not an action of a user. */
-export function deed(event: ServiceEvent): string {
+/** The description without the user; empty if the event is not an action of a user.
+ *
+ * `modeBefore` is the mode of the queue before the event, if it is known.
+ */
+export function deed(event: ServiceEvent, modeBefore: Mode | null = null): string {
   switch (event.type) {
     case "queue_changed":
       return ofQueue(event);
@@ -38,7 +42,7 @@ export function deed(event: ServiceEvent): string {
     case "item_ended":
       return ENDINGS[event.exit_status] ?? "";
     case "mode_changed":
-      return `switched loop mode ${onOff(event.mode.loop)} and ignoring failures ${onOff(event.mode.ignore_failures)}`;
+      return ofMode(event.mode, modeBefore);
     case "autostart_changed":
       return `switched autostart ${onOff(event.enabled)}`;
     case "queue_stop_pending_changed":
@@ -67,6 +71,14 @@ function ofQueue(event: QueueChanged): string {
 function ofLock({ environment, queue }: { environment: boolean; queue: boolean }): string {
   const parts = [environment && "the environment", queue && "the queue"].filter(Boolean);
   return parts.length > 0 ? `locked ${parts.join(" and ")}` : "unlocked";
+}
+
+function ofMode(mode: Mode, before: Mode | null): string {
+  const parts = [
+    mode.loop !== before?.loop && `loop mode ${onOff(mode.loop)}`,
+    mode.ignore_failures !== before?.ignore_failures && `ignoring failures ${onOff(mode.ignore_failures)}`,
+  ].filter(Boolean);
+  return parts.length > 0 ? `switched ${parts.join(" and ")}` : "";
 }
 
 function onOff(is: boolean): string {

@@ -38,10 +38,15 @@ const LEAD = /^.*Plan validation failed: /s;
 
 type LockInfo = Schemas["LockInfo"];
 
+/** Whether a lock is the reason. Some replies have no code. */
+export function isLocked(refused: Refused): boolean {
+  return refused.code === "Locked" || refused.message.includes("Invalid lock key");
+}
+
 /** Why the service refuses a request, and what to do. `lock` describes the lock, if that is the reason. */
 export function refusalSentence(method: WritingMethod, refused: Refused, clock: Clock, lock?: LockInfo): string {
   const line = refused.message.split(/\s+/).join(" ").trim();
-  const locked = refused.code === "Locked" && lock ? lockSentence(lock, clock) : "";
+  const locked = lock && isLocked(refused) ? lockSentence(lock, clock) : "";
   if (locked) return `${locked} ${keyAdvice(method, lock as LockInfo)}`;
   return ofState(line, method) ?? fullSentence(`${NAMES[method]}: not done. ${line.replace(LEAD, "")}`);
 }
