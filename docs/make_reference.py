@@ -250,7 +250,7 @@ No request is sent until you type a command. To load it in every session, write
 
 - **Plans** are written as in `RE(…)`: `%qs add count([det1, det2], num=10)`. Names are plans and devices of the
   service; they need not exist in this session. `$name` and `{expression}` insert the value of a variable of *this*
-  session, or of arithmetic on variables. Inside of quotes they stay as they are, and a note says so. The text is
+  session, or of arithmetic on variables. Inside of quotes they stay as they are, and a note explains it. The text is
   parsed, never run.
 - **Items** are named by their position in the *last* table, or by the first characters of their uid. A position means
   the item that you saw there, wherever it is now. A message that names a position in the queue has the same effect as a

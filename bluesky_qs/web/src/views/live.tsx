@@ -27,7 +27,7 @@ export function LivePanel() {
   return <RunPanel key={String(run.start.uid)} run={run} problem={problem} />;
 }
 
-/** Earlier readings are missing, and why. */
+/** A note that earlier readings are missing, with the reason. */
 function Unread({ problem }: { problem: string }) {
   return <p class="bad">✕ The earlier readings could not be read: {problem}</p>;
 }
