@@ -315,16 +315,25 @@ class Waited(StatusView):
 class ItemView(View, dict[str, Any]):
     """One item, displayed with its position and its result.
 
-    With a ``lead``, it is one line: the lead, the plan, and its metadata unless something else shows it.
+    With a ``lead``, it is one line: the lead, the plan, and its metadata unless something else shows it. ``takes`` says
+    how long it will take.
     """
 
     def __init__(
-        self, item: Item, known: Container[str], lead: str = "", *, where: str = "", has_metadata: bool = True
+        self,
+        item: Item,
+        known: Container[str],
+        lead: str = "",
+        *,
+        where: str = "",
+        takes: str = "",
+        has_metadata: bool = True,
     ) -> None:
         super().__init__(item)
         self.known = known
         self.lead = lead
         self.where = where
+        self.takes = takes
         self.has_metadata = has_metadata
 
     def text(self, width: int) -> str:
@@ -352,6 +361,7 @@ class ItemView(View, dict[str, Any]):
         lines = [
             plan,
             *([f"  state    {self.where}"] if self.where else []),
+            *([f"  takes    {self.takes}"] if self.takes else []),
             f"  uid      {self.get('item_uid')}",
             f"  user     {shown_user(str(self.get('user')))} ({self.get('user_group')})",
         ]

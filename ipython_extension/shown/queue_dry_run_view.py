@@ -7,6 +7,7 @@ from typing import Any
 
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
+from ipython_extension.shown import times_text
 from ipython_extension.shown.display import View
 from ipython_extension.shown.dry_run_view import OLD, place_of
 from ipython_extension.shown.tables import Row, Table, moment, plural
@@ -68,6 +69,7 @@ class QueueDryRunView(View, dict[str, Any]):
         states = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
         total = self["total"]
         takes = f"; {plural(total['points'], 'point')} in {plural(total['runs'], 'run')}" if total["runs"] else ""
+        takes += f"; about {times_text.roughly(total['seconds'])}" if total["seconds"] else ""
         return f"{plural(len(reports), 'plan')}: {states}{takes}."
 
     def _table(self) -> Table:

@@ -39,6 +39,14 @@ def item_text(estimate: Mapping[str, Any]) -> str:
     return ", ".join(part for part in (known, f"at {clock(start)}{later}" if known and start else "") if part)
 
 
+def item_sentence(estimate: Mapping[str, Any]) -> str:
+    """As `item_text`; if the time is not known, the reason too: ``not known: det2 has not been triggered yet``."""
+    known = item_text(estimate)
+    if estimate["seconds"] is not None or not estimate["reason"]:
+        return known
+    return f"{known}; the rest is not known: {estimate['reason']}" if known else f"not known: {estimate['reason']}"
+
+
 def queue_text(queue: Mapping[str, Any], *, is_running: bool, is_loop: bool) -> str:
     """``done at about 03:10``, or while nothing runs ``about 2 h 05 min if started now``; empty if it is not known."""
     known = takes(queue)

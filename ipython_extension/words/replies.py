@@ -8,7 +8,7 @@ from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
-from ipython_extension.shown import reply_views
+from ipython_extension.shown import reply_views, times_text
 from ipython_extension.shown.display import Changed, ItemView, QueueView, ReplyView, StatusView, View
 from ipython_extension.shown.history_view import HistoryView
 from ipython_extension.shown.queue_dry_run_view import QueueDryRunView
@@ -78,7 +78,17 @@ def whole(session: Session, item: Item) -> ItemView:
         where = "paused" if session.status()["manager_state"] == "paused" else "running"
     if not where and has_failed(item) and (back := find_requeued([item], queue).get(item["item_uid"])):
         where = back.place
-    return ItemView(item, session.known(), where=where)
+    takes = _takes(session, item) if item["item_uid"] in uids else ""
+    return ItemView(item, session.known(), where=where, takes=takes)
+
+
+def _takes(session: Session, item: Item) -> str:
+    """How long a queued item takes, and when it starts, or why that is not known."""
+    try:
+        found = session.rm.estimates_get([item["item_uid"]])["estimates"]
+    except RequestFailedError:  # it has left the queue, or the service makes no estimates
+        return ""
+    return times_text.item_sentence(found[item["item_uid"]])
 
 
 def lock_owner(session: Session, status: Mapping[str, Any]) -> str:

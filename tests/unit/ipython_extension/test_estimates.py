@@ -5,7 +5,7 @@ import time
 import pytest
 from IPython.core.error import UsageError
 
-from bluesky_qs.foresight.work import Work
+from bluesky_qs.foresight.work import Member, Work
 from bluesky_qs.testing import Measure
 from ipython_extension.shown import times_text
 from ipython_extension.shown.display import QueueView
@@ -105,6 +105,24 @@ def test_the_queue_at_the_prompt_asks_for_estimates(qs, opened):
     opened.wait_until(lambda status: status["estimates_uid"] != before)
     assert "about 10 min" in qs("queue").text(100)
     assert "runs at" in qs("queue --until 23:59").text(100) or "is done before" in qs("queue --until 23:59").text(100)
+
+
+def test_an_item_says_how_long_it_takes_or_why_that_is_not_known(qs, opened):
+    work = Work()
+    work.slept = 600.0
+    opened.worker.dry_run = {"work": work.to_json()}
+    opened.worker.on_plan("count", Measure())
+    before = opened.do("status")["estimates_uid"]
+    opened.add("count", ["det1"])
+    opened.wait_until(lambda status: status["estimates_uid"] != before)
+    assert "  takes    about 10 min, at " in qs("item 0").text(100)
+    work.waits[Member("trigger", "det2", None, 0),] = 1
+    opened.worker.dry_run = {"work": work.to_json()}
+    before = opened.do("status")["estimates_uid"]
+    uid = opened.add("count", ["det2"], pos="front")["item_uid"]
+    opened.wait_until(lambda status: status["estimates_uid"] != before)
+    reason = "the rest is not known: det2 has not been triggered in a plan yet"
+    assert f"; {reason}" in qs(f"item {uid[:8]}").text(100)
 
 
 def test_a_wrong_time_is_pointed_at(qs, opened):
