@@ -64,23 +64,27 @@ class _Measured:
         return self.low <= self.took <= self.high
 
 
+def _estimates(service, before):
+    """The estimates of all items; ``before`` is their uid before the items were added."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        found = service.c.ok("estimates_get")
+        is_new = found["estimates_uid"] != before
+        if is_new and all(each["reason"] != _NOT_YET for each in found["estimates"].values()):
+            return found
+        if time.monotonic() > until:
+            raise RuntimeError("the estimates are not made")
+        time.sleep(0.05)
+
+
 def _run(service, items):
     """Run these plans as one queue; return the estimated and the measured times, and the queue's estimate."""
-    names = list(items)
+    names, before = list(items), service.c.status()["estimates_uid"]
     uids = [
         each["item_uid"]
         for each in service.c.ok("queue_item_add_batch", {"items": list(items.values()), **USER})["items"]
     ]
-    until = time.monotonic() + _PATIENCE
-    while True:
-        found = service.c.ok("estimates_get")
-        if all(each["reason"] != _NOT_YET for each in found["estimates"].values()):
-            break
-        if time.monotonic() > until:
-            raise RuntimeError("the estimates are not made")
-        time.sleep(0.05)
-    time.sleep(0.5)  # the estimates may be of the round before
-    found = service.c.ok("estimates_get")
+    found = _estimates(service, before)
     began = time.time()
     run_queue(service.c, 300)
     history = {each["item_uid"]: each["result"] for each in service.c.ok("history_get", {"limit": len(uids)})["items"]}

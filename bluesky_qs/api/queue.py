@@ -351,7 +351,7 @@ def queue_dry_run(
     With ``uids``, only these items are reported; the items before them are walked too. A plan is cut off after 10 s,
     and the whole dry run after ``timeout`` seconds; plans that were not reached have reports that are not
     ``complete``. Only the first 1000 items are walked. ``run_in_background``: the reply comes immediately, and the
-    reports are the return value of the task. A manager that ends loses the task.
+    reports are the return value of the task. The task fails if the manager is restarted before that.
     """
     raise NotImplementedError
 

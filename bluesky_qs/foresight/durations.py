@@ -68,7 +68,7 @@ class Durations:
 
     def expected(self, amount: Amount, settings: Settings) -> Found:
         """The duration to expect; why it is not known otherwise."""
-        key = (amount, tuple(sorted(settings.items(), key=str)))
+        key = amount, frozenset(settings.items())
         if key not in self._fits:
             if len(self._fits) > 10 * MOST_GROUPS:
                 self._fits.clear()

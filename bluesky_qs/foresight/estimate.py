@@ -148,7 +148,8 @@ def action_seconds(learned: Learned, member: Member, settings: Settings) -> floa
 
 def _expected(learned: Learned, member: Member, settings: Settings) -> Duration | Unknown:
     unfit: Unknown | None = None
-    for command in dict.fromkeys((member.command, member.command.split()[0])):
+    own = member.command
+    for command in (own, own.split()[0]) if " " in own else (own,):
         durations = learned.actions.get((command, member.device))
         if durations is None:
             continue

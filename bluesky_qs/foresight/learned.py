@@ -146,14 +146,13 @@ class Learned:
         return found
 
     # -------------------------------------------------------------------------------------------------- for the walk
-    def for_walks(self, settings: Mapping[str, Settings]) -> str:
-        """The times of actions that were used last, and these settings, as JSON text for `of_walk`."""
-        recent = list(self.actions.items())[-_MOST_FOR_WALKS:]
-        return json.dumps({"actions": [[key, each.to_json()] for key, each in recent], "settings": settings})
+    def for_walks(self) -> str:
+        """The times of the actions that were used last, as JSON text; a part of the text for `of_walk`."""
+        return json.dumps([[key, each.to_json()] for key, each in list(self.actions.items())[-_MOST_FOR_WALKS:]])
 
     @classmethod
     def of_walk(cls, text: str | bytes) -> "Learned":
-        """What `for_walks` has written."""
+        """Learned times from JSON text: ``actions`` as `for_walks` has written them, and ``settings`` of devices."""
         data, learned = json.loads(text), cls()
         for key, groups in data.get("actions", ()):
             learned.actions[tuple(key)] = Durations.from_json(groups)

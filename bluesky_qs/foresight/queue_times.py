@@ -62,33 +62,31 @@ def timeline(
     stops_after_running
         Whether the queue stops when the running plan has ended.
     """
-    total = _Sum()
+    total = Sum()
     if running is not None:
         total.add(running, 0.0)
     starts: dict[str, Start] = {}
-    is_over = stops_after_running
-    for step in steps:
-        if is_over:
-            break
-        if step.estimate is None:
-            is_over = True
-            continue
-        starts[step.uid] = Start(total.seconds + (gap if total.number else 0.0), total.at_least)
-        total.add(step.estimate, gap if total.number else 0.0)
+    if not stops_after_running:
+        for step in steps:
+            if step.estimate is None:
+                break
+            starts[step.uid] = Start(total.seconds + (gap if total.number else 0.0), total.at_least)
+            total.add(step.estimate, gap if total.number else 0.0)
     return total.timeline(starts)
 
 
-class _Sum:
+class Sum:
     """A sum of estimates. Half of each uncertainty is taken as common to all, the rest as independent."""
 
     def __init__(self) -> None:
         self.number = self.known = 0
         self.seconds = 0.0
         self.at_least = False
-        self._low = [0.0, 0.0]
-        self._high = [0.0, 0.0]
+        self.low = [0.0, 0.0]
+        self.high = [0.0, 0.0]
 
     def add(self, estimate: Estimate, gap: float) -> None:
+        """Add a plan; ``gap`` is the time before it."""
         self.number += 1
         if estimate.seconds is None:
             self.at_least = True
@@ -97,15 +95,29 @@ class _Sum:
             return
         self.known += 1
         self.seconds += estimate.seconds + gap
-        for sums, bound in ((self._low, estimate.low), (self._high, estimate.high)):
+        for sums, bound in ((self.low, estimate.low), (self.high, estimate.high)):
             apart = abs((estimate.seconds if bound is None else bound) - estimate.seconds)
             sums[0] += apart
             sums[1] += apart**2
 
+    def after(self, running: Estimate | None, gap: float) -> "Sum":
+        """The sum of these plans and of one that runs before them; ``gap`` is the time between them."""
+        total = Sum()
+        if running is not None:
+            total.add(running, gap if self.number else 0.0)
+        total.number += self.number
+        total.known += self.known
+        total.seconds += self.seconds
+        total.at_least = total.at_least or self.at_least
+        for sums, others in ((total.low, self.low), (total.high, self.high)):
+            sums[:] = [one + other for one, other in zip(sums, others, strict=True)]
+        return total
+
     def timeline(self, starts: dict[str, Start]) -> Timeline:
+        """The times of the plans, which start at these times."""
         if self.number and not self.known:
             return Timeline(None, None, None, at_least=True, starts=starts)
-        low, high = ((plain + math.sqrt(squares)) / 2 for plain, squares in (self._low, self._high))
+        low, high = ((plain + math.sqrt(squares)) / 2 for plain, squares in (self.low, self.high))
         return Timeline(
             self.seconds,
             max(self.seconds - low, 0.0),

@@ -147,9 +147,12 @@ class Walk:
         self._tokens: set[int] = set()
         self._flying: set[str] = set()
 
-    def next(self) -> None:
-        """Prepare for the next plan of the queue, which begins with the devices as the last one has left them."""
-        self.carried = self.carried.after(self.report(), self.positions.walked())
+    def next(self, report: Mapping[str, Any] | None = None) -> None:
+        """Prepare for the next plan of the queue, which begins with the devices as the last one has left them.
+
+        ``report`` is that of the last one, if it was made before.
+        """
+        self.carried = self.carried.after(report or self.report(), self.positions.walked())
         for device, settings in self._follower.work.ends.items():
             self._settings[device] = {**self._settings.get(device, {}), **settings}
         self._begin()

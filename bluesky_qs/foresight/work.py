@@ -4,7 +4,7 @@ The walk and the worker sum up a plan in the same way, so that times observed in
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bluesky_qs.foresight.plain import finite
@@ -85,25 +85,6 @@ class Work:
                 used.setdefault(member.device, self.settings[member.settings])
         return used
 
-    def overlaid(self, before: Mapping[str, Settings]) -> "Work":
-        """Return the same work, completed with the settings of devices before the plan."""
-        work = Work()
-        work.counts, work.slept, work.starts = self.counts, self.slept, self.starts
-        work.ends = {device: {**before.get(device, {}), **settings} for device, settings in self.ends.items()}
-        places: dict[tuple[str, int], int] = {}
-        for members, number in self.waits.items():
-            work.waits[tuple(work._placed(each, self, before, places) for each in members)] = number
-        return work
-
-    def _placed(
-        self, member: Member, other: "Work", before: Mapping[str, Settings], places: dict[tuple[str, int], int]
-    ) -> Member:
-        key = member.device, member.settings
-        if key not in places:
-            self.settings.append({**before.get(member.device, {}), **other.settings[member.settings]})
-            places[key] = len(self.settings) - 1
-        return member._replace(settings=places[key])
-
     def to_json(self) -> dict[str, Any]:
         """Return the work as an object for JSON."""
         return {
@@ -116,14 +97,37 @@ class Work:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Work":
-        """Load the object of `to_json`."""
+    def from_json(cls, data: Mapping[str, Any], before: Mapping[str, Settings] | None = None) -> "Work":
+        """Load the object of `to_json`; with ``before``, completed with the settings of devices before the plan."""
         work = cls()
         work.counts = {(command, device): number for command, device, number in data["counts"]}
-        work.waits = {tuple(Member(*each) for each in members): number for number, members in data["waits"]}
-        work.slept, work.starts, work.settings = data["slept"], dict(data["starts"]), list(data["settings"])
-        work.ends = dict(data["ends"])
+        work.slept, work.starts = data["slept"], dict(data["starts"])
+        if before is None:
+            work.settings, work.ends = list(data["settings"]), dict(data["ends"])
+            work.waits = {tuple(Member(*each) for each in members): number for number, members in data["waits"]}
+        else:
+            work.ends = {device: {**before.get(device, {}), **ends} for device, ends in data["ends"].items()}
+            placed = _Placed(work, data["settings"], before)
+            work.waits = {tuple(map(placed.member, members)): number for number, members in data["waits"]}
         return work
+
+
+class _Placed:
+    """Gives the members of a plan's waits the settings that their devices have in the queue."""
+
+    def __init__(self, work: Work, settings: Sequence[Settings], before: Mapping[str, Settings]) -> None:
+        self._work = work
+        self._settings = settings
+        self._before = before
+        self._places: dict[tuple[str, int], int] = {}
+
+    def member(self, data: Sequence[Any]) -> Member:
+        command, device, amount, version = data
+        place = self._places.get((device, version))
+        if place is None:
+            place = self._places[device, version] = len(self._work.settings)
+            self._work.settings.append({**self._before.get(device, {}), **self._settings[version]})
+        return Member(command, device, amount, place)
 
 
 class Begun:

@@ -78,6 +78,8 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
         As in `EnvironmentOpened`; empty until the environment has opened.
     finished_tasks
         The latest completed tasks, oldest first, acknowledged or not: clients may still ask for their results.
+    dry_run_tasks
+        Uids of the latest dry runs that were tasks, with their start. Their reports are lost with their manager.
     """
 
     state: WorkerState
@@ -87,6 +89,7 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
     connection: bytes = b"{}"
     report: bytes = b"{}"
     finished_tasks: list[TaskEnded] = []
+    dry_run_tasks: dict[str, float] = {}
 
 
 class Attach(Command[WorkerSnapshot], frozen=True, tag=True):
@@ -211,6 +214,8 @@ class DryRun(Command[None], frozen=True, tag=True):
         Where devices are before the first plan (`foresight.carried`, JSON). An empty object: where they are now.
     times
         How long actions of devices take (`foresight.learned`, JSON), for plans that look at the clock.
+    is_task
+        Whether ``uid`` is that of a task.
     """
 
     uid: str
@@ -221,6 +226,7 @@ class DryRun(Command[None], frozen=True, tag=True):
     excluded: list[str]
     carried: bytes = b"{}"
     times: bytes = b"{}"
+    is_task: bool = False
 
 
 class ReplyInput(Command[None], frozen=True, tag=True):

@@ -153,12 +153,15 @@ class DryRunEnded(msgspec.Struct, frozen=True, tag=True):
         Where devices are after the last plan, as in `DryRun`.
     refusal
         Why there are no reports; empty if there are.
+    reached
+        Number of items that were walked as far as their own limits allow. The time was over before the others.
     """
 
     uid: str
     reports: list[bytes]
     carried: bytes
     refusal: str
+    reached: int
 
 
 class Pulse(msgspec.Struct, frozen=True, tag=True):

@@ -166,8 +166,6 @@ class RunningManager:
         await ctx.ledger.drain()
         await take_up(ctx, inventory)
         ctx.changed.watch(lambda: self._autostart(ctx))
-        if self._settings.worker.dry_run_on_add:
-            ctx.changed.watch(ctx.findings.look)
         ctx.changed.watch(ctx.foresight.look)
         ctx.changed.watch(ctx.end_of_queue.look)
         ctx.foresight.look()

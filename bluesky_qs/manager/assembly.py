@@ -46,6 +46,7 @@ from bluesky_qs.manager.queue_findings import QueueFindings
 from bluesky_qs.manager.readings import Readings
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
+from bluesky_qs.manager.stored_times import StoredTimes
 from bluesky_qs.manager.subscriptions import WorkerGone
 from bluesky_qs.manager.switches import Switches
 from bluesky_qs.manager.tasks import TaskRecords
@@ -77,7 +78,7 @@ def assemble(
     ledger = Ledger(outside.store, events, changed, undo=undo, answers=answers)
     lists = ListBook(location, changed, update=settings.operation.update_existing_plans_and_devices)
     environment = _environment(common, settings, outside, location, lists)
-    foresight = _foresight(common, settings, outside, queue=queue, lists=lists, environment=environment)
+    foresight, findings = _foresight(common, settings, outside, queue, ledger, lists=lists, environment=environment)
     expected, switches = foresight.seconds_of, _switches(common, snapshot, inventory)
     runner = _runner(common, queue, ledger, lists, environment, switches=switches, expected=expected)
     ctx = Context(
@@ -100,7 +101,7 @@ def assemble(
         environment=environment,
         **_foreseen(common, settings, queue, runner, foresight),
         pulse=PulseBook(outside.clock, changed, publisher.progress),
-        findings=_findings(common, queue, ledger, lists, environment=environment, dry_runs=foresight.dry_runs),
+        findings=findings,
         supervisor=outside.supervisor,
         order=asyncio.Lock(),
         spawn=spawn,
@@ -149,20 +150,26 @@ def _foresight(
     common: _Common,
     settings: Settings,
     outside: Outside,
-    *,
     queue: PlanQueue,
+    ledger: Ledger,
+    *,
     lists: ListBook,
     environment: Environment,
-) -> Foresight:
-    times = Times(queue, LearnedTimes(outside.store.state_folder), common.changed)
-    return Foresight(
+) -> tuple[Foresight, QueueFindings]:
+    rows = outside.store.learned_times
+    kept = LearnedTimes(outside.store.state_folder) if rows is None else StoredTimes(rows)
+    times = Times(queue, kept, common.changed)
+    findings = QueueFindings(queue, lambda event: ledger.submit(EventEdit(event)), common.changed)
+    foresight = Foresight(
         queue=queue,
         times=times,
         lists=lists,
         environment=environment,
         dry_runs=DryRuns(environment, settings.worker.device_read_exclude, times.for_walks),
         changed=common.changed,
+        walked=findings.update if settings.worker.dry_run_on_add else lambda _: None,
     )
+    return foresight, findings
 
 
 def _foreseen(
@@ -193,21 +200,6 @@ def _environment(
         opening=lambda: opening(settings, location, lists.permissions_json),
         clock=common.clock,
         spawn=common.spawn,
-        changed=common.changed,
-    )
-
-
-def _findings(
-    common: _Common, queue: PlanQueue, ledger: Ledger, lists: ListBook, *, environment: Environment, dry_runs: DryRuns
-) -> QueueFindings:
-    return QueueFindings(
-        queue,
-        environment,
-        common.lifecycle,
-        dry_runs,
-        permissions=lambda: lists.permissions_json,
-        spawn=common.spawn,
-        happened=lambda event: ledger.submit(EventEdit(event)),
         changed=common.changed,
     )
 

@@ -15,17 +15,15 @@ from bluesky_qs.wire.codec import json_text
 
 #: Seconds to wait for the worker beyond the limit of the dry run. Clients wait for two seconds.
 _PATIENCE = 1.8
-
-
 #: Seconds for each plan of a queue.
 FOR_EACH = 10.0
 
 
 class Walked(NamedTuple):
-    """The reports of some plans (JSON), and where devices are after the last one (JSON, as in `DryRun`)."""
+    """The reports of some plans (JSON), and the number of plans that were reached. The other reports say why not."""
 
     reports: Sequence[bytes]
-    carried: bytes
+    reached: int
 
 
 class DryRuns:
@@ -49,6 +47,12 @@ class DryRuns:
         self._environment = environment
         self._excluded = list(excluded)
         self._waiting: dict[str, asyncio.Future[DryRunEnded]] = {}
+        self._free = asyncio.Event()
+        self._free.set()
+
+    async def until_free(self) -> None:
+        """Wait until nobody waits for a dry run."""
+        await self._free.wait()
 
     async def walk(
         self,
@@ -58,10 +62,12 @@ class DryRuns:
         *,
         carried: bytes = b"{}",
         settings: AllSettings | None = None,
+        task_uid: str = "",
     ) -> Walked:
         """Walk the plans of checked items, one after the other, for at most this time.
 
-        Each plan is cut off after `FOR_EACH` seconds, unless there is only one.
+        Each plan is cut off after `FOR_EACH` seconds, unless there is only one. ``task_uid`` is that of the task, if
+        the dry run is one.
 
         Raises
         ------
@@ -70,11 +76,13 @@ class DryRuns:
         WorkerError
             The worker does not reply in time, or has ended.
         """
-        uid = str(uuid4())
+        uid = task_uid or str(uuid4())
         reply = self._waiting[uid] = asyncio.get_running_loop().create_future()
-        for_each = seconds if len(items) == 1 else FOR_EACH
-        times = self._times(settings)
-        command = DryRun(uid, json_text(list(items)), permissions, seconds, for_each, self._excluded, carried, times)
+        self._free.clear()
+        for_each, text, times = seconds if len(items) == 1 else FOR_EACH, json_text(list(items)), self._times(settings)
+        command = DryRun(
+            uid, text, permissions, seconds, for_each, self._excluded, carried, times, is_task=bool(task_uid)
+        )
         try:
             async with asyncio.timeout(seconds + _PATIENCE):
                 await self._environment.query(command)
@@ -84,9 +92,11 @@ class DryRuns:
             raise WorkerError(msg) from None
         finally:
             del self._waiting[uid]
+            if not self._waiting:
+                self._free.set()
         if ended.refusal:
             raise Refused(ended.refusal)
-        return Walked(ended.reports, ended.carried)
+        return Walked(ended.reports, ended.reached)
 
     def arrived(self, report: DryRunEnded) -> None:
         """Handle the worker's reply."""

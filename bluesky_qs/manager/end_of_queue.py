@@ -6,15 +6,18 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from bluesky_qs.foresight.estimate import Estimate
-from bluesky_qs.foresight.queue_times import Step, Timeline, has_moved, remaining, timeline
+from bluesky_qs.foresight.queue_times import Step, Sum, Timeline, has_moved, remaining, timeline
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.foresight import Foresight
 from bluesky_qs.manager.runner import Runner
+from bluesky_qs.manager.slices import Slices
 from bluesky_qs.plan_queue.queue import PlanQueue
 
 #: Seconds between two looks while a plan runs.
 _LOOK = 1.0
+#: With more items than this, the start of a plan does not wait for the new end; the next look shows it.
+_LONG = 100
 
 
 class _Shown(NamedTuple):
@@ -52,6 +55,10 @@ class EndOfQueue:
         self._changed = changed
         self._shown = _Shown(None, None, at_least=False)
         self._seen: Any = None
+        #: Whether the end is still to be shown.
+        self._is_late = False
+        #: The sum of the queued items, and what it was made of.
+        self._sum: tuple[Any, Sum] = None, Sum()
         self.uid = str(uuid4())
 
     @property
@@ -65,30 +72,56 @@ class EndOfQueue:
         return self._shown.at_least
 
     def look(self) -> None:
-        """Show another end if it has moved."""
+        """Show another end if it has moved; of a long queue, a little later."""
         # Not the queue's uid: a round of estimates follows its change, and until then the new items are not known.
-        stops, is_loop = self._runner.switches.stop_pending, self._queue.mode.loop
-        seen = self._foresight.version, self._queue.running_uid, stops, is_loop
+        seen = self._foresight.version, self._queue.running_uid, self._stops, self._queue.mode.loop
         if seen != self._seen:
             self._seen = seen
-            self._show()
+            if len(self._queue) > _LONG:
+                self._is_late = True
+            else:
+                self._show(self.times())
 
     async def live(self) -> None:
         """Look at the running plan once a second, until canceled."""
         while True:
             await asyncio.sleep(_LOOK)
-            if self._queue.running_uid is not None:
-                self._show()
+            if self._is_late or self._queue.running_uid is not None:
+                self._is_late = False
+                queued = await self._queued()
+                self._show(queued.after(self._running(), self._foresight.times.gap).timeline({}))
+
+    async def _queued(self) -> Sum:
+        """The sum of the queued items."""
+        key = self._foresight.version, self._queue.queue_uid, self._stops_after_running
+        if self._sum[0] != key:
+            total, slices = Sum(), Slices()
+            for uid in () if self._stops_after_running else self._queue.uids():
+                if (estimate := self._estimate(uid)) is None:
+                    break
+                total.add(estimate, self._foresight.times.gap if total.number else 0.0)
+                await slices.give_way()
+            self._sum = key, total
+        return self._sum[1]
 
     def times(self) -> Timeline:
-        """The times of the queue from now."""
+        """The times of the queue from now, with the start of each item."""
         steps = [Step(uid, self._estimate(uid)) for uid in self._queue.uids()]
-        is_loop = self._queue.mode.loop
-        running = self.running_whole() if is_loop else self.running_rest()
-        stops = self._runner.switches.stop_pending and running is not None
-        return timeline(
-            steps, running=running, gap=self._foresight.times.gap, stops_after_running=stops and not is_loop
-        )
+        stops = self._stops_after_running
+        return timeline(steps, running=self._running(), gap=self._foresight.times.gap, stops_after_running=stops)
+
+    def _running(self) -> Estimate | None:
+        """What remains of the running plan; in a loop, all of it."""
+        return self.running_whole() if self._queue.mode.loop else self.running_rest()
+
+    @property
+    def _stops(self) -> bool:
+        return self._runner.switches.stop_pending
+
+    @property
+    def _stops_after_running(self) -> bool:
+        """Whether the queue stops after the plan that runs."""
+        return self._stops and self._queue.running_uid is not None and not self._queue.mode.loop
 
     def running_rest(self) -> Estimate | None:
         """The rest of the running plan; None if none is running."""
@@ -124,8 +157,8 @@ class EndOfQueue:
     def _estimate(self, uid: str) -> Estimate | None:
         return None if self._foresight.stops(uid) else self._foresight.expected(uid).estimate
 
-    def _show(self) -> None:
-        found, now = self.times(), self._clock.time()
+    def _show(self, found: Timeline) -> None:
+        now = self._clock.time()
         runs = self._queue.running_uid is not None and not self._queue.mode.loop
         end = now + found.seconds if runs and found.seconds is not None else None
         before = self._shown

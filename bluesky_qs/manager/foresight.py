@@ -1,36 +1,39 @@
 """Estimates of the queued plans, made in the background so that no request waits for them."""
 
 import asyncio
-import json
-import time
+import logging
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bluesky_qs.errors import QSError
 from bluesky_qs.foresight.estimate import Estimate, of_plan, unknown
+from bluesky_qs.foresight.learned import Learned
 from bluesky_qs.ipc.reports import EnvironmentOpened, PlanEnded, TaskEnded
 from bluesky_qs.manager.dry_runs import DryRuns
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.lists import ListBook
+from bluesky_qs.manager.queue_walks import MOST_WALKED, Found, QueueWalks
+from bluesky_qs.manager.slices import Slices
 from bluesky_qs.manager.subscriptions import WorkerGone
 from bluesky_qs.manager.times import Times
-from bluesky_qs.manager.walk_cache import Planned, Positions, WalkCache
-from bluesky_qs.manager.walked import AllSettings, Walked, estimate, split
+from bluesky_qs.manager.walk_cache import Planned
+from bluesky_qs.manager.walked import AllSettings, Walked, estimate
 from bluesky_qs.plan_queue.queue import PlanQueue
-from bluesky_qs.wire.codec import json_text
 
-#: Items at the front of the queue that are walked, items in one request to the worker, items of one turn of the loop.
-MOST_WALKED, _PER_WALK, _PER_TURN = 1000, 10, 10
+logger = logging.getLogger(__name__)
+
 #: Seconds for which the queue must be left alone, and the longest time to wait for that.
 _QUIET, _LONGEST_QUIET = 0.3, 3.0
 #: After a round that took more processor time than this many seconds, the next one waits for this multiple of it, but
 #: not longer than so many seconds.
-_BUSY, _REST, _LONGEST_REST = 0.1, 5.0, 30.0
-#: Seconds for each plan of a walk.
-_FOR_EACH = 10.0
+_BUSY, _REST, _LONGEST_REST = 0.1, 10.0, 30.0
 _CLOSED = "The environment is closed, and the plan has not run with these parameters"
 _NOT_YET = "The plan has not been looked at yet"
 _NOT_PLAN = "Only plans have a time"
+_BEYOND = f"Only the first {MOST_WALKED} items of the queue are looked at, or fewer if their plans are long"
+
+#: The walks of queued plans by uid, each with its item (JSON text).
+WalkedItems = Mapping[str, tuple[bytes, Walked]]
 
 
 class Expected(NamedTuple):
@@ -51,6 +54,11 @@ class _Running(NamedTuple):
 class Foresight:
     """Knows how long each queued plan takes, and the one that runs.
 
+    Parameters
+    ----------
+    walked
+        Called after each round with the walks of the queued plans.
+
     Attributes
     ----------
     times, dry_runs, environment
@@ -68,6 +76,7 @@ class Foresight:
         environment: Environment,
         dry_runs: DryRuns,
         changed: Callable[[], None],
+        walked: Callable[[WalkedItems], object] = lambda _: None,
     ) -> None:
         self._queue = queue
         self.times = times
@@ -75,17 +84,20 @@ class Foresight:
         self.environment = environment
         self.dry_runs = dry_runs
         self._changed = changed
-        self._cache = WalkCache()
-        self._present: dict[str, Any] = {}
+        self._walked = walked
+        self._queue_walks = QueueWalks(dry_runs, lambda: lists.permissions_json)
         self._planned: dict[str, tuple[bytes, Planned]] = {}
         self._expected: dict[str, Expected] = {}
         #: The item that started last.
         self._running: _Running | None = None
         self._walks: dict[str, Walked] = {}
         self._wanted = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        #: Number of times that code has run.
+        self._code = 0
         self._seen: Any = None
-        #: Why plans cannot be walked now; empty if they can.
-        self._refusal = ""
+        #: What the present estimates were made of.
+        self._made_of: Any = None
         self.version = 0
 
     # ---------------------------------------------------------------------------------------------------- questions
@@ -118,21 +130,17 @@ class Foresight:
         """Note where the plan has left the devices."""
         self._follow_running()
         running = self._running
-        if running is None or running.uid != report.item_uid:
-            self._devices_changed()
-        elif report.exit_status == "completed" and running.walked is not None and not running.walked.reason:
-            self._present.update(running.walked.ends)
+        walked = running.walked if running is not None and running.uid == report.item_uid else None
+        is_known = walked is not None and not walked.reason and report.exit_status == "completed"
+        self._queue_walks.moved(walked.ends if walked is not None and is_known else None)
+
+    def code_ran(self, report: EnvironmentOpened | TaskEnded | WorkerGone) -> None:
+        """Make new walks, because code may have changed plans and moved devices."""
+        self._code += 1
+        if isinstance(report, TaskEnded):
+            self._queue_walks.outdate()
         else:
-            self._devices_changed()
-
-    def code_ran(self, _report: EnvironmentOpened | TaskEnded | WorkerGone) -> None:
-        """Forget the walks, because code may have changed plans and moved devices."""
-        self._cache.clear()
-        self._devices_changed()
-
-    def _devices_changed(self) -> None:
-        self._cache.clear()
-        self._present.clear()
+            self._queue_walks.forget()
 
     def _follow_running(self) -> None:
         uid = self._queue.running_uid
@@ -140,7 +148,13 @@ class Foresight:
             self._running = _Running(uid, self._expected.get(uid), self._walks.get(uid))
 
     def _what_matters(self) -> Any:
-        return self._queue.queue_uid, self.environment.is_open, self.times.version, self._lists.plans_allowed_uid
+        return (
+            self._queue.queue_uid,
+            self.environment.is_open,
+            self.times.version,
+            self._lists.plans_allowed_uid,
+            self._code,
+        )
 
     # -------------------------------------------------------------------------------------------------- background
     async def live(self) -> None:
@@ -148,11 +162,12 @@ class Foresight:
         while True:
             await self._wanted.wait()
             await self._wait_until_quiet()
-            began = time.thread_time()
-            await self._round()
-            self.version += 1
-            self._changed()
-            if (busy := time.thread_time() - began) > _BUSY:
+            slices = Slices()
+            try:
+                await self._round(slices)
+            except Exception:  # names and settings of devices come from user code; the queue goes on without estimates
+                logger.exception("The time of the queue cannot be estimated")
+            if (busy := slices.seconds) > _BUSY:
                 await asyncio.sleep(min(busy * _REST, _LONGEST_REST))
 
     async def _wait_until_quiet(self) -> None:
@@ -163,47 +178,45 @@ class Foresight:
             await asyncio.sleep(_QUIET)
         self._wanted.clear()
 
-    async def _round(self) -> None:
-        """Estimate all items."""
-        self._refusal = "" if self.environment.is_open else _CLOSED
+    async def _round(self, slices: Slices) -> None:
+        """Walk the plans that have to be walked, and estimate all items if anything has changed."""
         items = self._queue.items_json()
-        planned = await self._planned_of(items)
-        walks = await self._walk_all(items, planned)
-        await self._estimate_all(planned, walks)
+        planned = await self._planned_of(items, slices)
+        found = Found({}, 0, is_whole=True)
+        if self.environment.is_open:
+            found = await self._queue_walks.walk(
+                items, planned, carried=self._ends_of_running(), settings=self.times.learned.settings, slices=slices
+            )
+        refusal = self._queue_walks.refusal if self.environment.is_open else _CLOSED
+        made_of = items, self.times.version, {uid: id(walked) for uid, walked in found.walks.items()}, refusal
+        if made_of != self._made_of:
+            await self._estimate_all(planned, found, refusal, slices)
+            self._made_of = made_of
+            self._walked({uid: (self._planned[uid][0], walked) for uid, walked in found.walks.items()})
+            self.version += 1
+            self._changed()
+        self._come_again(found)
 
-    async def _planned_of(self, items: Sequence[bytes]) -> list[Planned]:
+    def _come_again(self, found: Found) -> None:
+        """Begin another round later, if walks are missing or outdated."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        delay = self._queue_walks.later() if self.environment.is_open else None
+        if not found.is_whole:
+            self._wanted.set()
+        elif delay is not None:
+            self._timer = asyncio.get_running_loop().call_later(delay, self._wanted.set)
+
+    async def _planned_of(self, items: Sequence[bytes], slices: Slices) -> list[Planned]:
         by_data = dict(self._planned.values())
         planned: dict[str, tuple[bytes, Planned]] = {}
-        found: list[Planned] = []
-        for place, data in enumerate(items):
+        for data in items:
             each = by_data.get(data) or Planned.of(data)
             planned[each.uid] = data, each
-            found.append(each)
-            if place % _PER_TURN == 0:
-                await asyncio.sleep(0)
+            await slices.give_way()
         self._planned = planned
-        return found
-
-    async def _walk_all(self, items: Sequence[bytes], planned: Sequence[Planned]) -> dict[str, Walked]:
-        """The walks of the first items, in order: each begins where the one before it ends."""
-        carried: dict[str, Any] = self._ends_of_running()
-        settings: AllSettings = self.times.learned.settings
-        walks: dict[str, Walked] = {}
-        place, last = 0, min(len(items), MOST_WALKED)
-        while place < last and not self._refusal:
-            each = planned[place]
-            walked = self._cache.find(each, Positions(carried, self._present)) if each.is_plan else None
-            if each.is_plan and walked is None:
-                await self._walk(items[place:last], planned[place:last], carried, settings)
-                walked = self._cache.find(each, Positions(carried, self._present))
-            if walked is not None:
-                walks[each.uid] = walked
-                carried.update(walked.ends)
-                settings = walked.settings_after(settings)
-            place += 1
-            if place % _PER_TURN == 0:
-                await asyncio.sleep(0)
-        return walks
+        return [each for _, each in planned.values()]
 
     def _ends_of_running(self) -> dict[str, Any]:
         running = self._running
@@ -211,55 +224,61 @@ class Foresight:
             return {}
         return dict(running.walked.ends)
 
-    async def _walk(
-        self, items: Sequence[bytes], planned: Sequence[Planned], carried: Mapping[str, Any], settings: AllSettings
-    ) -> None:
-        """Walk the next plans, and keep their walks."""
-        number = next((at for at, each in enumerate(planned[:_PER_WALK]) if not each.is_plan), _PER_WALK)
-        plans = [json.loads(data) for data in items[:number]]
-        start = json_text({"positions": dict(carried), "doubtful": [], "is_cut": False})
-        try:
-            seconds = _FOR_EACH * len(plans)
-            permissions = self._lists.permissions_json
-            found = await self.dry_runs.walk(plans, permissions, seconds, carried=start, settings=settings)
-        except QSError as error:
-            self._refusal = error.message
-            return
-        for each, report in zip(planned, found.reports, strict=False):
-            self._cache.add(each, split(report)[1])
-
-    async def _estimate_all(self, planned: Sequence[Planned], walks: Mapping[str, Walked]) -> None:
-        learned = self.times.learned
-        before: AllSettings = learned.settings
+    async def _estimate_all(self, planned: Sequence[Planned], found: Found, refusal: str, slices: Slices) -> None:
+        reason = refusal or (_BEYOND if found.is_whole else _NOT_YET)
+        estimates = _Estimates(self.times.learned)
         expected: dict[str, Expected] = {}
-        alike: dict[str, list[Estimate]] = {}
-        #: Estimates by walk and settings. These are kept, so that their ids are not used again.
-        made: dict[tuple[int, int], tuple[Estimate, AllSettings]] = {}
         for place, each in enumerate(planned):
-            walked = walks.get(each.uid)
+            walked = found.walks.get(each.uid)
             if not each.is_plan:
                 known = unknown(_NOT_PLAN)
             elif walked is not None:
-                key = id(walked), id(before)
-                if key not in made:
-                    made[key] = estimate(learned, each.name, each.parameters, walked, before), before
-                known, _ = made[key]
-                before = walked.settings_after(before)
-                alike.setdefault(each.name, []).append(known)
+                known = estimates.walked(each, walked)
             else:
-                reason = self._refusal or "Only the first 1000 items of the queue are looked at"
-                known = of_plan(learned, each.name, each.parameters, work=None, reason=reason)
-                if known.seconds is None and place >= MOST_WALKED:
-                    known = _like(alike.get(each.name, ())) or known
+                known = estimates.other(each, reason, scaled=found.is_whole and place >= found.reached)
             expected[each.uid] = Expected(known, None if walked is None or walked.reason else walked.points)
-            if place % _PER_TURN == 0:
-                await asyncio.sleep(0)
-        self._expected, self._walks = expected, dict(walks)
+            await slices.give_way()
+        self._expected, self._walks = expected, dict(found.walks)
 
 
-def _like(others: Sequence[Estimate]) -> Estimate | None:
+class _Estimates:
+    """The estimates of the plans of a queue, in order."""
+
+    def __init__(self, learned: Learned) -> None:
+        self._learned = learned
+        #: Settings of devices before the next plan.
+        self._before: AllSettings = learned.settings
+        #: By walk and settings. These are kept, so that their ids are not used again.
+        self._made: dict[tuple[int, int], tuple[Estimate, Walked, AllSettings]] = {}
+        #: Estimates by the name of the plan, and what they have in common.
+        self._alike: dict[str, list[Estimate]] = {}
+        self._means: dict[str, Estimate | None] = {}
+
+    def walked(self, each: Planned, walked: Walked) -> Estimate:
+        """The estimate of the next plan, which was walked."""
+        before = self._before
+        key = id(walked), id(before)
+        if key not in self._made:
+            known = estimate(self._learned, each.name, each.parameters, walked, before)
+            self._made[key] = known, walked, before
+        known = self._made[key][0]
+        self._before = walked.settings_after(before)
+        self._alike.setdefault(each.name, []).append(known)
+        return known
+
+    def other(self, each: Planned, reason: str, *, scaled: bool) -> Estimate:
+        """The estimate of a plan that was not walked, for this reason. With ``scaled``, the plans before it count."""
+        known = of_plan(self._learned, each.name, each.parameters, work=None, reason=reason)
+        if known.seconds is not None or not scaled:
+            return known
+        if each.name not in self._means:
+            self._means[each.name] = _mean(self._alike.get(each.name, ()))
+        return self._means[each.name] or known
+
+
+def _mean(others: Sequence[Estimate]) -> Estimate | None:
     """The mean of the estimates of other items with the same plan; None if one of them is not known."""
     seconds = [each.seconds for each in others if each.seconds is not None]
     if not seconds or len(seconds) < len(others):
         return None
-    return Estimate(sum(seconds) / len(seconds), min(seconds), max(seconds), "similar")
+    return Estimate(statistics.fmean(seconds), min(seconds), max(seconds), "similar")

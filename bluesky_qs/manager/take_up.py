@@ -4,12 +4,15 @@ import logging
 
 from bluesky_qs.errors import WorkerLost
 from bluesky_qs.ipc.commands import SetPermissions, WorkerSnapshot
+from bluesky_qs.ipc.reports import TaskEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.ipc.supervision import Inventory
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerEvent
 
 logger = logging.getLogger(__name__)
+
+_DRY_RUN_LOST = "The reports of this dry run were lost, because the RE Manager was restarted. Start the dry run again."
 
 
 async def take_up(ctx: Context, inventory: Inventory) -> None:
@@ -34,6 +37,9 @@ async def _synchronize(ctx: Context, snapshot: WorkerSnapshot) -> None:
     """Copy the worker's tasks and lists, and send it the command that the last manager may have failed to send."""
     for report in snapshot.finished_tasks:
         ctx.tasks.found(report, age=ctx.clock.time() - report.time_stop)
+    for uid, started in snapshot.dry_run_tasks.items():
+        now = ctx.clock.time()
+        ctx.tasks.found(TaskEnded(uid, False, _DRY_RUN_LOST, "", b"null", started, now, snapshot.state), age=0.0)
     for uid, (started, background) in snapshot.running_tasks.items():
         ctx.tasks.started(uid, started, background=background)
     if snapshot.lists is None:

@@ -12,8 +12,10 @@ from bluesky_qs.foresight.work import Work
 from bluesky_qs.ipc.reports import PlanEnded, PlanTimes
 from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.learned_times import LearnedTimes
+from bluesky_qs.manager.stored_times import StoredTimes
 from bluesky_qs.manager.walked import AllSettings
 from bluesky_qs.plan_queue.queue import PlanQueue
+from bluesky_qs.wire.codec import json_text
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +47,11 @@ class Times:
         Grows when something was learned.
     """
 
-    def __init__(self, queue: PlanQueue, kept: LearnedTimes, changed: Changes) -> None:
+    def __init__(self, queue: PlanQueue, kept: LearnedTimes | StoredTimes, changed: Changes) -> None:
         self.learned = Learned()
         self.version = 0
-        self._for_walks: tuple[Any, bytes] | None = None
+        #: Times of actions for walks, with the version that they are of.
+        self._for_walks: tuple[int, bytes] = -1, b""
         self._gaps = Sample()
         self._last_stop = 0.0
         self._queue = queue
@@ -63,11 +66,11 @@ class Times:
 
     def for_walks(self, settings: AllSettings | None = None) -> bytes:
         """The learned times for a walk that begins with these settings of devices; None: the present ones."""
-        key = self.version, settings
-        if self._for_walks is None or self._for_walks[0] != key:
-            text = self.learned.for_walks(self.learned.settings if settings is None else settings).encode()
-            self._for_walks = key, text if len(text) <= _MOST_FOR_WALKS else b"{}"
-        return self._for_walks[1]
+        if self._for_walks[0] != self.version:
+            self._for_walks = self.version, self.learned.for_walks().encode()
+        used = json_text(self.learned.settings if settings is None else settings)
+        text = b'{"actions": ' + self._for_walks[1] + b', "settings": ' + used + b"}"
+        return text if len(text) <= _MOST_FOR_WALKS else b"{}"
 
     async def recall(self) -> None:
         """Continue with what earlier managers have learned."""

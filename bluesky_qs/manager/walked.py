@@ -11,33 +11,53 @@ from bluesky_qs.wire.codec import json_text
 
 #: Settings of devices by name.
 AllSettings = Mapping[str, Settings]
+#: Longest text of a problem.
+_LONGEST = 500
 
 
 class Walked(NamedTuple):
-    """The kept part of the dry run of a plan.
+    """The kept part of the dry run of a plan. It is small: there may be a thousand.
 
     Attributes
     ----------
-    work
-        None if the walk has found nothing.
+    data
+        The plan's work as JSON text; empty if the walk has found nothing.
+    size
+        The number of its different waits.
+    settings
+        Settings of devices that the plan has changed or used.
     points
         Number of points; the number that the plan has announced if the walk was cut off; None if it is unknown.
     reason
         Why the work is not the whole plan; empty if it is.
     starts, ends
         Positions of the devices that the plan moves, before and after it.
+    is_cut
+        Whether the walk has ended before the plan.
+    ok
+        Whether the plan would end well; None if that is not known.
+    problem
+        Why it would not, or why that is not known.
     """
 
-    work: Work | None
+    data: bytes
+    size: int
+    settings: AllSettings
     points: int | None
     reason: str
     starts: Mapping[str, Any]
     ends: Mapping[str, Any]
+    is_cut: bool
+    ok: bool | None
+    problem: str
+
+    def work(self, before: AllSettings) -> Work | None:
+        """The plan's work, if devices have these settings before it; None if the walk has found nothing."""
+        return Work.from_json(json.loads(self.data), before) if self.data else None
 
     def settings_after(self, before: AllSettings) -> AllSettings:
         """The settings of devices after the plan."""
-        ends = {} if self.work is None else self.work.ends
-        changed = {device: {**before.get(device, {}), **settings} for device, settings in ends.items()}
+        changed = {device: {**before.get(device, {}), **settings} for device, settings in self.settings.items()}
         is_same = all(before.get(device) == settings for device, settings in changed.items())
         return before if is_same else {**before, **changed}
 
@@ -45,18 +65,26 @@ class Walked(NamedTuple):
 def split(report: bytes) -> tuple[dict[str, Any], Walked]:
     """Split the worker's report (JSON) into the keys for clients and the data for estimates."""
     found: dict[str, Any] = json.loads(report)
-    data, announced, motors = found.pop("work", None), found.pop("announced", None), found["motors"]
+    work, announced, motors = found.pop("work", None), found.pop("announced", None), found["motors"]
     starts, ends = ({name: each[key] for name, each in motors.items()} for key in ("start", "end"))
-    work = None if data is None else Work.from_json(data)
     reason = _reason(found)
-    points = found["points"] if not reason else announced if found["reason"] else None
-    return found, Walked(work, points, reason, starts, ends)
+    return found, Walked(
+        data=json_text(work) if work else b"",
+        size=len(work["waits"]) if work else 0,
+        settings=work["ends"] if work else {},
+        points=found["points"] if not reason else announced if found["reason"] else None,
+        reason=reason,
+        starts=starts,
+        ends=ends,
+        is_cut=not found["complete"],
+        ok=found["ok"],
+        problem=_problem(found),
+    )
 
 
 def estimate(learned: Learned, plan: str, parameters: str, walked: Walked, before: AllSettings) -> Estimate:
     """The time of a plan that was walked, with these settings before it. The rest is as in `of_plan`."""
-    work = walked.work and walked.work.overlaid(before)
-    return of_plan(learned, plan, parameters, work=work, points=walked.points, reason=walked.reason)
+    return of_plan(learned, plan, parameters, work=walked.work(before), points=walked.points, reason=walked.reason)
 
 
 def with_estimates(learned: Learned, items: Sequence[Mapping[str, Any]], reports: Sequence[bytes]) -> list[bytes]:
@@ -67,8 +95,8 @@ def with_estimates(learned: Learned, items: Sequence[Mapping[str, Any]], reports
         found, walked = split(report)
         known = estimate(learned, item["name"], parameters_key(item), walked, before)
         parts = known.parts
-        if parts is None and walked.work is not None:
-            parts = sum_of(learned, walked.work.overlaid(before)).parts
+        if parts is None and (work := walked.work(before)) is not None:
+            parts = sum_of(learned, work).parts
         slept = found["estimate"]["parts"]["sleep"]
         fields = {
             **known.fields(),
@@ -77,6 +105,16 @@ def with_estimates(learned: Learned, items: Sequence[Mapping[str, Any]], reports
         shown.append(json_text({**found, "estimate": fields}))
         before = walked.settings_after(before)
     return shown
+
+
+def _problem(report: Mapping[str, Any]) -> str:
+    """The reason why the plan would fail, or why that is not known."""
+    reasons: Sequence[str] = [
+        *(error["msg"] for error in report["errors"]),
+        *([report["reason"]] if report["reason"] else []),
+        *(f"blocked: {each['call']}" for each in report["blocked"]),
+    ]
+    return next(iter(reasons), "")[:_LONGEST]
 
 
 def _reason(report: Mapping[str, Any]) -> str:

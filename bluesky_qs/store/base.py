@@ -27,6 +27,32 @@ def first_within(items: Iterable[NumberedItem], most_bytes: int) -> list[Numbere
     return found
 
 
+#: A row of derived data: kind, key and text.
+Row = tuple[str, str, str]
+
+
+class DerivedRows(Protocol):
+    """Keeps rows that can be lost, without losing anything else."""
+
+    async def load(self) -> list[Row]:
+        """Return the rows, in the order in which they were kept last.
+
+        Raises
+        ------
+        StoreError
+        """
+        ...
+
+    async def keep(self, changes: Sequence[tuple[str, str, str | None]]) -> None:
+        """Keep these rows. Drop those without a text.
+
+        Raises
+        ------
+        StoreError
+        """
+        ...
+
+
 class Store(Protocol):
     """Keeps queue, history and facts, even through crashes and power cuts."""
 
@@ -38,6 +64,11 @@ class Store(Protocol):
     @property
     def state_folder(self) -> Path | None:
         """The folder for files that are derived from the store; None if there is none. It need not exist."""
+        ...
+
+    @property
+    def learned_times(self) -> DerivedRows | None:
+        """Keeps learned times of plans; None if they are kept in the state folder."""
         ...
 
     async def open(self) -> None:

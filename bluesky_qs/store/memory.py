@@ -23,7 +23,7 @@ from bluesky_qs.plan_queue.changes import (
     TrimHistory,
     TrimUndo,
 )
-from bluesky_qs.store.base import Words
+from bluesky_qs.store.base import DerivedRows, Words
 from bluesky_qs.store.memory_history import MemoryHistory
 
 
@@ -130,6 +130,7 @@ class MemoryStore(ReadFromMemory):
 
     description = "memory"
     state_folder: Path | None = None
+    learned_times: DerivedRows | None = None
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
         self.refuse: str | None = None

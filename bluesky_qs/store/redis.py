@@ -9,13 +9,15 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import Change, SetFact
 from bluesky_qs.store.memory import Contents, ReadFromMemory
 from bluesky_qs.store.place import redis_state_folder
-from bluesky_qs.store.redis_layout import LOCK, Layout, Step
-from bluesky_qs.store.redis_link import RedisLink
+from bluesky_qs.store.redis_layout import LEARNED_TIMES, LOCK, Layout, Step
+from bluesky_qs.store.redis_link import Command, RedisLink
+from bluesky_qs.store.redis_rows import RedisRows
 from bluesky_qs.store.refusals import RefusalLog
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class RedisStore(ReadFromMemory):
         self._busy = asyncio.Lock()
         self._refusals = RefusalLog(self._link.name)
         self._watching: asyncio.Task[None] | None = None
+        self.learned_times = RedisRows(self._layout.key(LEARNED_TIMES), self._ask_aside)
 
     @property
     def description(self) -> str:
@@ -132,6 +135,15 @@ class RedisStore(ReadFromMemory):
                     self._refusals.refused(error)
                 raise StoreError(f"{error.message} The change was not made.") from error
         self._refusals.accepted()
+
+    async def _ask_aside(self, commands: Sequence[Command], within: float) -> list[Any]:
+        """Send commands that do not concern the queue, between two commits, and return the replies."""
+        async with self._busy:
+            try:
+                return await self._link.ask(commands, within)
+            except StoreError as error:
+                await self._lost(error)
+                raise
 
     async def _make(self, changes: Sequence[Change]) -> None:
         """Make changes. Raise `StoreError` if they failed or may have failed."""

@@ -33,6 +33,8 @@ from bluesky_qs.store.memory_history import MemoryHistory
 log = logging.getLogger(__name__)
 
 LOCK = "lock_info"
+#: A hash that nothing depends on; bluesky-queueserver ignores it.
+LEARNED_TIMES = "learned_times"
 #: The last three are ours; bluesky-queueserver ignores them.
 _QUEUE, _HISTORY, _EVENTS, _UNDO, _ANSWERS = "plan_queue", "plan_history", "events", "undo", "answers"
 _LISTS = (_QUEUE, _HISTORY, _EVENTS, _UNDO, _ANSWERS)

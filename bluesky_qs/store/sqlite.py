@@ -78,6 +78,10 @@ class SQLiteStore:
         return self._file.path.with_name(self._file.path.name + ".d")
 
     @property
+    def learned_times(self) -> None:
+        """They are kept in the state folder, so that the queue never waits for them."""
+
+    @property
     def is_new(self) -> bool:
         """Whether `open` created the file, so that it is still empty."""
         return self._file.made

@@ -31,7 +31,7 @@ from bluesky_qs.ipc.states import (
 from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.testing import steps
 from bluesky_qs.testing.link import InProcessServer
-from bluesky_qs.testing.measurement import Foresees, Measurement, dry_run, exit_status, read, value_of
+from bluesky_qs.testing.measurement import Foresees, Measurement, dry_run, dry_run_tasks, exit_status, read, value_of
 from bluesky_qs.wire.codec import json_text
 
 _ENDINGS = {
@@ -195,6 +195,7 @@ class ScriptedProcess:
             self._connection,
             self._report,
             finished_tasks=list(self._finished),
+            dry_run_tasks=dry_run_tasks(self._script.commands, self._script.now()),
         )
 
     def _begin_opening(self, command: commands.OpenEnvironment) -> None:

@@ -1,7 +1,7 @@
 """The runs of a scripted plan and their documents."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -38,7 +38,12 @@ def dry_run(command: DryRun, script: "Foresees") -> DryRunEnded:
     items = json.loads(command.items)
     reports = [json_text(nothing | (found if isinstance(found, dict) else found(item))) for item in items]
     carried = json_text(script.dry_run_carried(items[-1])) if items and script.dry_run_carried else command.carried
-    return DryRunEnded(command.uid, reports, carried, script.dry_run_refusal)
+    return DryRunEnded(command.uid, reports, carried, script.dry_run_refusal, len(reports))
+
+
+def dry_run_tasks(given: Sequence[Any], now: float) -> dict[str, float]:
+    """The dry runs among these commands that are tasks, as in the worker's snapshot."""
+    return {command.uid: now for command in given if isinstance(command, DryRun) and command.is_task}
 
 
 class Foresees(Protocol):

@@ -138,6 +138,8 @@ class DryRuns:
     # ---------------------------------------------------------------------------------------------- link thread
     def ask(self, command: DryRun) -> None:
         """Accept a dry run. `DryRunEnded` follows."""
+        if command.is_task:
+            self._reports.dry_run_started(command.uid)
         if not self._is_started:
             self._is_started = True
             threading.Thread(target=self._serve, name="dry runs", daemon=True).start()
@@ -156,19 +158,19 @@ class DryRuns:
         while True:
             command, deadline = self._requests.get()
             reports: list[bytes] = []
-            carried, refusal = command.carried, ""
+            carried, refusal, reached = command.carried, "", 0
             try:
-                walked, carried = self._made(command, deadline)
+                walked, carried, reached = self._made(command, deadline)
                 reports = [json_text(each) for each in walked]
             except Refused as reason:
                 refusal = str(reason)
             except Exception as error:  # the process boundary: the next dry run may succeed
                 log.exception("A dry run failed")
                 refusal = f"The dry run failed: {error}"
-            self._reports.push(DryRunEnded(command.uid, reports, carried, refusal))
+            self._reports.push(DryRunEnded(command.uid, reports, carried, refusal, reached))
 
-    def _made(self, command: DryRun, deadline: float) -> tuple[list[dict[str, Any]], bytes]:
-        """Return one report for each item, and the state of the devices after the last one."""
+    def _made(self, command: DryRun, deadline: float) -> tuple[list[dict[str, Any]], bytes, int]:
+        """Return a report for each item, the devices after the last one as JSON, and the number of walked items."""
         items, carried = json.loads(command.items), json.loads(command.carried)
         until = min(time.monotonic() + command.timeout, deadline - GRACE)
         reports: list[dict[str, Any]] = []
@@ -188,7 +190,10 @@ class DryRuns:
             reports += [{**each, "as_of": shadow.made} for each in walked.reports]
             carried = walked.carried
         missing = [{**cut_report(reason), "as_of": time.time()}] * (len(items) - len(reports))
-        return [*reports, *missing], json_text(carried)
+        reached = len(reports)
+        if reached > 1 and not reports[-1]["complete"] and time.monotonic() >= until:
+            reached -= 1  # those before it have used up its time
+        return [*reports, *missing], json_text(carried), reached
 
     def _walked(
         self, command: DryRun, items: list[Any], carried: dict[str, Any], until: float

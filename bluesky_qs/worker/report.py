@@ -36,6 +36,8 @@ DOCUMENTS_WAITING = 5000
 #: How many task results to keep for a restarted manager, and how many bytes of returned values.
 FINISHED_KEPT = 1000
 FINISHED_SIZE_KEPT = 16 * 1024 * 1024
+#: Dry runs that are remembered for a restarted manager.
+_DRY_RUNS_KEPT = 100
 #: Reports that are of no use to another manager.
 _NOT_KEPT = (DocumentReport, DevicesRead, DryRunEnded, InfoReport, PlanTimes)
 
@@ -57,6 +59,7 @@ class Reports:
         self._tasks: dict[str, tuple[float, bool]] = {}
         self._finished: deque[TaskEnded] = deque()
         self._finished_size = 0
+        self._dry_runs: dict[str, float] = {}
         self._waiting: deque[msgspec.Struct] = deque()
         self._progress: ProgressReport | None = None
         self._pulse: Pulse | None = None
@@ -173,6 +176,13 @@ class Reports:
             self._remember(done)
             self._put(done)
 
+    def dry_run_started(self, task_uid: str) -> None:
+        """Record that a dry run was accepted that is a task of the manager, for the case that this manager ends."""
+        with self._lock:
+            self._dry_runs[task_uid] = time.time()
+            if len(self._dry_runs) > _DRY_RUNS_KEPT:
+                del self._dry_runs[next(iter(self._dry_runs))]
+
     def snapshot(self) -> WorkerSnapshot:
         """Return everything that a manager needs when it attaches."""
         with self._lock:
@@ -185,6 +195,7 @@ class Reports:
                 self._connection,
                 self.opening,
                 finished_tasks=list(self._finished),
+                dry_run_tasks=dict(self._dry_runs),
             )
 
     def wake(self) -> None:

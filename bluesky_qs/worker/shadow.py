@@ -146,9 +146,10 @@ class _DryRun:
         signal.setitimer(signal.ITIMER_REAL, self._seconds)
         self._walk.run(self._messages(item))
         signal.setitimer(signal.ITIMER_REAL, 0)
-        if not self._send_report():
+        report = self._send_report()
+        if not report["complete"]:
             os._exit(0)
-        self._walk.next()
+        self._walk.next(report)
 
     def _guard(self) -> None:
         clock, devices = self._walk.clock, self._devices
@@ -172,12 +173,12 @@ class _DryRun:
         yield from plan
 
     # ---------------------------------------------------------------------------------------- ends of the dry run
-    def _send_report(self) -> bool:
-        """Send the report of this plan; return whether it is complete."""
+    def _send_report(self) -> dict[str, Any]:
+        """Send the report of this plan, and return it."""
         report = self._walk.report()
         carried = self._walk.carried.after(report, self._walk.positions.walked())
         self._channel.send({"report": {**report, "output": self._output.take()}, "carried": carried.as_json()})
-        return report["complete"]
+        return report
 
     def _cut(self, reason: str) -> NoReturn:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -335,3 +335,45 @@ async def test_everything_is_copied_from_one_store_to_another(redis_server, stor
     assert [json.loads(data)["name"] for data in past[0]] == ["p0"]
     assert (restored.running_uid, restored.mode) == (queue.running_uid, queue.mode)
     await target.close()
+
+
+LEARNED = "qs_default_learned_times"
+ROWS = [("action", "a", "[1]"), ("plan", "count", "[2]"), ("action", "b", "[3]")]
+
+
+async def test_learned_times_are_in_a_hash_in_the_order_of_their_use(redis_server, store, queue):
+    rows = store.learned_times
+    await rows.keep(ROWS)
+    await rows.keep([("action", "a", "[4]"), ("action", "b", None)])
+    other = RedisStore(redis_server.address, beside_service=True)
+    await other.open()
+    assert await other.learned_times.load() == [("plan", "count", "[2]"), ("action", "a", "[4]")]
+    await other.close()
+    assert redis_server.client.hlen(LEARNED) == 2
+    assert redis_server.texts("qs_default_plan_queue") == queue.items_json()
+
+
+async def test_learned_times_of_another_version_are_passed_over(redis_server, store):
+    redis_server.client.hset(LEARNED, mapping={"x": "y", "[1, 2]": "[1, 3]", '["plan", "count"]': '[7, "[]"]'})
+    assert await store.learned_times.load() == [("plan", "count", "[]")]
+    await store.learned_times.keep([("plan", "scan", "[]")])
+    assert [key for _, key, _ in await store.learned_times.load()] == ["count", "scan"]
+
+
+async def test_a_key_that_is_not_ours_costs_only_the_learned_times(redis_server, store, queue):
+    redis_server.client.set(LEARNED, "another thing")
+    with pytest.raises(StoreError, match="refuses HGETALL"):
+        await store.learned_times.load()
+    with pytest.raises(StoreError, match="refuses HSET"):
+        await store.learned_times.keep(ROWS)
+    await store.commit(queue.add({"name": "meanwhile"}).changes)
+    assert names(redis_server)[-1] == "meanwhile"
+
+
+async def test_learned_times_wait_for_no_redis_that_is_away(redis_server, store, queue):
+    redis_server.kill()
+    with pytest.raises(StoreError, match="is unreachable"):
+        await store.learned_times.keep(ROWS)
+    redis_server.start()
+    await store.commit(queue.add({"name": "meanwhile"}).changes)
+    assert names(redis_server) == ["p0", "p1", "p2", "p3", "p4", "meanwhile"]

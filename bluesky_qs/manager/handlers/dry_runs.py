@@ -91,13 +91,13 @@ def _items(ctx: Context, uids: list[str] | None) -> list[SentItem]:
 
 
 async def _walked(
-    ctx: Context, items: Sequence[SentItem], wanted: Collection[str], seconds: float
+    ctx: Context, items: Sequence[SentItem], wanted: Collection[str], seconds: float, task_uid: str = ""
 ) -> tuple[Encoded, DryRunTotal]:
-    """The reports of the wanted items, and what these take together."""
+    """The reports of the wanted items, and what these take together. ``task_uid`` is that of a background task."""
     plans = [item for item in items if item["item_type"] == "plan"]
     reports: Sequence[bytes] = ()
     if plans:
-        walked = await ctx.dry_runs.walk(plans, ctx.lists.permissions_json, seconds)
+        walked = await ctx.dry_runs.walk(plans, ctx.lists.permissions_json, seconds, task_uid=task_uid)
         reports = with_estimates(ctx.times.learned, plans, walked.reports)
     found = {item["item_uid"]: report for item, report in zip(plans, reports, strict=True)}
     shown = [item for item in items if item["item_uid"] in wanted]
@@ -149,7 +149,7 @@ async def _in_background(
     """Walk the items, and record the result of the task."""
     began, value, message = ctx.clock.time(), b"null", ""
     try:
-        reports, total = await _walked(ctx, items, wanted, seconds)
+        reports, total = await _walked(ctx, items, wanted, seconds, uid)
         value = b'{"reports": ' + reports.json + b', "total": ' + json_text(total) + b"}"
     except QSError as error:
         message = f"No dry run: {error.message}"

@@ -151,7 +151,7 @@ def test_settings_of_earlier_plans_count_until_the_plan_changes_them():
     work.settings.append({"exposure": 2.0})
     work.wait_for((Member("trigger", "det", None, 0),))
     work.wait_for((Member("trigger", "det", None, 1),))
-    found = work.overlaid({"det": {"exposure": 1.0, "gain": 3.0}})
+    found = Work.from_json(work.to_json(), {"det": {"exposure": 1.0, "gain": 3.0}})
     settings = [found.settings[members[0].settings] for members in found.waits]
     assert settings == [{"exposure": 1.0, "gain": 3.0}, {"exposure": 2.0, "gain": 3.0}]
 

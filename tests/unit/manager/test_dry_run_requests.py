@@ -157,6 +157,20 @@ async def test_in_the_background_the_reports_are_the_value_of_a_task(opened):
     assert result["return_value"]["total"]["points"] == 0
 
 
+async def test_a_task_that_is_lost_with_its_manager_fails_and_says_so(opened):
+    await add(opened, COUNT)
+    opened.worker.hang()
+    uid = (await opened.do("queue_dry_run", run_in_background=True, **GROUP))["task_uid"]
+    await opened.until(lambda _: opened.worker.unheard)
+    opened.worker.recover()
+    await opened.die()
+    await opened.replace()
+    assert (await opened.do("task_status", task_uid=uid))["status"] == "completed"
+    result = (await opened.do("task_result", task_uid=uid))["result"]
+    assert result["success"] is False
+    assert result["msg"].endswith("Start the dry run again.")
+
+
 async def test_a_task_fails_with_the_reason_of_the_worker(opened):
     await add(opened, COUNT)
     opened.worker.dry_run_refusal = "This system cannot copy the worker"

@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
+from bluesky_qs.errors import StoreError
 from bluesky_qs.foresight.learned import Learned, parameters_key
 from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Member, Work
@@ -11,6 +12,7 @@ from bluesky_qs.ipc.reports import PlanEnded, PlanTimes
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.learned_times import NAME, LearnedTimes
+from bluesky_qs.manager.stored_times import StoredTimes
 from bluesky_qs.manager.times import Times
 from bluesky_qs.plan_queue.queue import PlanQueue
 
@@ -52,8 +54,9 @@ def ran(times, queue, seconds, *, status="completed", paused=0.0, by_hand=False)
 
 
 @asynccontextmanager
-async def learning(folder):
-    times = Times(queue := PlanQueue(), LearnedTimes(folder), Changes())
+async def learning(kept):
+    kept = kept if isinstance(kept, StoredTimes) else LearnedTimes(kept)
+    times = Times(queue := PlanQueue(), kept, Changes())
     await times.recall()
     task = asyncio.create_task(times.live())
     await asyncio.sleep(0)
@@ -104,6 +107,45 @@ async def test_a_file_that_cannot_be_written_costs_only_one_warning(tmp_path, ca
         ran(times, queue, 1.0)
         assert len(times.learned.plans["count"].runs) == 2
     assert caplog.text.count("Learned times of plans are not kept at present") == 1
+
+
+class Rows:
+    """Derived rows in memory, which can be refused."""
+
+    def __init__(self):
+        self.kept = {}
+        self.refusal = ""
+
+    async def load(self):
+        self._refuse()
+        return [(kind, key, text) for (kind, key), text in self.kept.items()]
+
+    async def keep(self, changes):
+        self._refuse()
+        self.kept.update({(kind, key): text for kind, key, text in changes})
+
+    def _refuse(self):
+        if self.refusal:
+            raise StoreError(self.refusal)
+
+
+async def test_a_store_with_a_place_for_learned_times_keeps_them():
+    rows = Rows()
+    async with learning(StoredTimes(rows)) as (times, queue):
+        ran(times, queue, 1.0)
+    async with learning(StoredTimes(rows)) as (times, queue):
+        assert len(times.learned.plans["count"].runs) == 1
+
+
+async def test_a_store_that_refuses_learned_times_costs_only_one_warning(caplog):
+    rows = Rows()
+    rows.refusal = "Redis is away."
+    async with learning(StoredTimes(rows)) as (times, queue):
+        for _ in range(2):
+            ran(times, queue, 1.0)
+            await asyncio.sleep(0)
+        assert len(times.learned.plans["count"].runs) == 2
+    assert caplog.text.count("Learned times of plans are not kept at present: Redis is away.") == 1
 
 
 async def test_times_that_cannot_be_read_are_left_aside(caplog):
