@@ -7,6 +7,8 @@ import { CatchUp } from "./catch_up";
 /** Lines to keep. */
 const KEPT = 2000;
 const PAGE = 1000;
+/** Maximum length of a line that has no line break yet. */
+const LONGEST = 10_000;
 
 export interface ConsoleLine {
   /** Its number, which increases from line to line. */
@@ -50,7 +52,7 @@ export class Console {
   private take(message: ConsoleText): void {
     this.lastTime = message.time;
     const parts = (this.open + message.msg).split("\n");
-    this.open = parts.pop() ?? "";
+    this.open = rewritten(parts.pop() ?? "").slice(-LONGEST);
     for (const text of parts) this.pending.push({ id: this.next++, text });
     if (!this.isDue) {
       this.isDue = true;
@@ -63,4 +65,9 @@ export class Console {
     this.lines.value = [...this.lines.value, ...this.pending].slice(-KEPT);
     this.pending = [];
   }
+}
+
+/** The line without the parts that a carriage return has overwritten, because a progress bar writes thousands of them. */
+function rewritten(line: string): string {
+  return line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
 }

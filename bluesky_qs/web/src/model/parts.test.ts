@@ -143,6 +143,44 @@ test("a run with very many points keeps the first, the latest, and every few bet
   vi.useRealTimers();
 });
 
+test("a plan with very many runs keeps the latest ones; a shape that is no grid counts as missing", async () => {
+  vi.useFakeTimers();
+  const source = new FakeSource();
+  const runs = new Runs(source);
+  const document = (name: string, doc: object) => ({ time: 1, item_uid: "i", name, doc }) as Document;
+  source.answers.documents_get = () => ({ documents: [] });
+  runs.begin();
+  source.connected("documents");
+  await vi.advanceTimersByTimeAsync(1000);
+  for (let n = 1; n <= 500; n++) {
+    source.published("documents", document("start", { uid: `${n}`, motors: ["y", "x"], shape: [1e6, -n] }));
+    const keys = { x: { dtype: "number", shape: [] }, y: { dtype: "number", shape: [] } };
+    source.published("documents", document("descriptor", { uid: `d${n}`, run_start: `${n}`, data_keys: keys }));
+  }
+  await vi.advanceTimersByTimeAsync(1000);
+  const kept = runs.runs.value;
+  expect(kept.length).toBeLessThanOrEqual(20);
+  expect(kept.at(-1)?.start.uid).toBe("500");
+  expect(kept.at(-1)?.grid).toBe(null);
+  vi.useRealTimers();
+});
+
+test("a progress bar, which never ends its line, takes no more room", async () => {
+  vi.useFakeTimers();
+  const source = new FakeSource();
+  const output = new Console(source);
+  source.answers.console_get = () => ({ messages: [], last: 0 });
+  output.begin();
+  source.connected("console");
+  await vi.advanceTimersByTimeAsync(1000);
+  for (let n = 1; n <= 1000; n++) source.published("console", { time: n, msg: `\r${n} of 1000` });
+  source.published("console", { time: 1001, msg: "\r" });
+  source.published("console", { time: 1002, msg: "\ndone\n" });
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(output.lines.value.map((line) => line.text)).toEqual(["1000 of 1000\r", "done"]);
+  vi.useRealTimers();
+});
+
 test("pages of the history are joined, newest first", () => {
   const found = merged([ended("c", 30), ended("b", 20)], [ended("a", 10), ended("b", 20)]);
   expect(found.map((item) => item.item_uid)).toEqual(["c", "b", "a"]);

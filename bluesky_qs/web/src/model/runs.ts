@@ -14,6 +14,9 @@ const ASIDE = ["baseline", "interruptions"];
 /** Maximum number of points of a run: of a grid, and of other runs, which lose every other older point. */
 const MOST_OF_GRID = 20_000;
 const MOST = 4_000;
+/** Maximum number of runs to keep, and of cells of a grid that can be drawn. */
+const MOST_RUNS = 20;
+const MOST_CELLS = 1_000_000;
 /** Number of the latest points, which are never dropped. */
 const LATEST = 200;
 /** Number of curves that are selected at first. */
@@ -70,7 +73,7 @@ export class Run {
     const [rows, columns, ...more] = Array.isArray(this.start.shape) ? this.start.shape : [];
     const [slow, fast] = this.along;
     if (this.moved.length !== 2 || more.length > 0 || !slow || !fast) return null;
-    if (typeof rows !== "number" || typeof columns !== "number") return null;
+    if (!isCount(rows) || !isCount(columns) || rows * columns > MOST_CELLS) return null;
     return { slow, fast, rows, columns };
   }
 
@@ -181,12 +184,21 @@ export class Runs {
   private place(name: string, doc: Doc, uid: string): void {
     if (name === "start") {
       this.byUid.set(uid, new Run(doc));
+      const [oldest] = this.byUid.keys();
+      if (this.byUid.size > MOST_RUNS && oldest) this.drop(oldest);
     } else if (name === "descriptor") {
       this.placeDescriptor(doc, uid);
     } else if (name === "stop") {
       const run = this.byUid.get(text(doc.run_start));
       if (run) run.isOpen = false;
     }
+  }
+
+  private drop(uid: string): void {
+    for (const [descriptor, { run }] of this.descriptors) {
+      if (run === this.byUid.get(uid)) this.descriptors.delete(descriptor);
+    }
+    this.byUid.delete(uid);
   }
 
   /** Events of a stream are numbered, so repeated ones are found without keeping their uids. */
@@ -206,6 +218,10 @@ export class Runs {
     this.descriptors.set(uid, { run, stream, last: 0 });
     if (stream === run.stream) run.describe(doc);
   }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) > 0;
 }
 
 function field(name: string, key: Doc): Field {

@@ -85,3 +85,13 @@ test("paths and scopes are those of the door", () => {
   }
   for (const [method, path] of Object.entries(ROUTES)) expect(door.paths[path].get.operationId).toBe(method);
 });
+
+test("a source that was closed opens no more streams", async () => {
+  const opened = vi.fn();
+  vi.stubGlobal("WebSocket", opened);
+  source.close();
+  source.events(0, { event: () => {}, gap: () => {} });
+  source.listen("status", { message: () => {} });
+  await new Promise((resolve) => setTimeout(resolve)); // the credentials come first
+  expect(opened).not.toHaveBeenCalled();
+});

@@ -58,8 +58,9 @@ export class HttpSource implements Source {
   private serviceHeard = Number.NEGATIVE_INFINITY;
   private renewed = 0;
   private readonly opened = seconds();
-  /** Whether events have been asked for, whose heartbeats say that the door and the service are there. */
+  /** Whether the page follows the events, whose heartbeats show that the door and the service respond. */
   private isFollowing = false;
+  private isClosed = false;
   /** What the service's clock is ahead of this computer's. */
   private ahead = 0;
   readonly person: ReadonlySignal<Person> = computed(() => {
@@ -182,6 +183,7 @@ export class HttpSource implements Source {
   }
 
   close(): void {
+    this.isClosed = true;
     clearInterval(this.look);
     removeEventListener("online", this.renew);
     for (const stream of this.streams) stream.close();
@@ -189,6 +191,7 @@ export class HttpSource implements Source {
   }
 
   private open(handlers: { address: () => string; connected: () => void; message: (message: unknown) => void }): Stop {
+    if (this.isClosed) return () => {}; // the user signed out while a part of the page was still being read
     const credentials = () => this.signIn.firstMessage();
     const stream = new Stream({ ...handlers, credentials, refused: () => void this.checkSignIn() });
     this.streams.add(stream);
