@@ -6,6 +6,7 @@ import type { Clock } from "../words/status";
 import { Zone } from "../words/times";
 import { Actions, LOCK_ONLY } from "./actions";
 import { Activity } from "./activity";
+import { Alarms } from "./alarms";
 import { Console } from "./console";
 import { Dialogs } from "./dialogs";
 import { Ending } from "./ending";
@@ -35,6 +36,7 @@ export class Model {
   readonly actions: Actions;
   readonly ending: Ending;
   readonly activity: Activity;
+  readonly alarms: Alarms;
   /** Who has locked what; nothing if the sign-in may not read it. */
   readonly lock: Followed<Schemas["LockInfo"]>;
   /** How the environment was opened the last time. */
@@ -57,6 +59,7 @@ export class Model {
     this.actions = new Actions({ source, status, clock, notices, dialogs });
     this.ending = new Ending(status, this.actions, notices);
     this.activity = new Activity(source);
+    this.alarms = new Alarms(source, () => this.devices.value);
     this.lock = new Followed(async () => (await source.ask("lock_info", LOCK_ONLY)).lock_info);
     this.startup = new Followed(async () => (await source.ask("environment_report", {})).report);
     this.faults = new Faults(source);
@@ -121,6 +124,7 @@ export class Model {
   private take(event: ServiceEvent): void {
     this.past.take(event);
     this.activity.take(event);
+    this.alarms.take(event);
   }
 }
 
