@@ -1,21 +1,24 @@
 /** Everything that the views show of one service, as signals. */
 
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
-import type { Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
+import type { Item, Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
 import type { Clock } from "../words/status";
 import { Zone } from "../words/times";
 import { Actions, LOCK_ONLY } from "./actions";
 import { Activity } from "./activity";
 import { Alarms } from "./alarms";
+import { Composer } from "./composer";
 import { Console } from "./console";
 import { Dialogs } from "./dialogs";
 import { Ending } from "./ending";
 import { Faults } from "./faults";
 import { Followed } from "./followed";
+import { Lists } from "./lists";
 import { Notices } from "./notices";
 import { Past } from "./past";
 import { Queue } from "./queue";
 import { Runs } from "./runs";
+import { SheetImport } from "./sheet_import";
 
 /** Milliseconds between two looks at the clock, for the times that a view counts. */
 const TICK = 500;
@@ -24,8 +27,10 @@ export class Model {
   readonly status = signal<Status | null>(null);
   /** The clock of the beamline. */
   readonly clock: ReadonlySignal<Clock>;
+  /** Plans and devices. */
+  readonly lists: Lists;
   /** Names of devices, which are written without quotes. */
-  readonly devices = signal<ReadonlySet<string>>(new Set());
+  readonly devices: ReadonlySignal<ReadonlySet<string>>;
   readonly queue: Queue;
   readonly faults: Faults;
   readonly past: Past;
@@ -34,6 +39,9 @@ export class Model {
   readonly notices = new Notices();
   readonly dialogs = new Dialogs();
   readonly actions: Actions;
+  readonly composer: Composer;
+  /** The item of the queue beside which a new one can go. */
+  readonly beside = signal<Item | null>(null);
   readonly ending: Ending;
   readonly activity: Activity;
   readonly alarms: Alarms;
@@ -43,7 +51,6 @@ export class Model {
   readonly startup: Followed<Schemas["OpeningReport"]>;
 
   private readonly stops: Stop[] = [];
-  private devicesUid = "";
   /** Openings of the environment that this page has seen to end, and connections to the service. */
   private openings = 0;
   private isOpening = false;
@@ -56,6 +63,8 @@ export class Model {
       if (source.link.value.state === "live") clock.value = { ...clock.value, now: source.now() };
     }, TICK);
     const { status, notices, dialogs } = this;
+    this.lists = new Lists(source);
+    this.devices = this.lists.deviceNames;
     this.actions = new Actions({ source, status, clock, notices, dialogs });
     this.ending = new Ending(status, this.actions, notices);
     this.activity = new Activity(source);
@@ -67,7 +76,10 @@ export class Model {
     this.console = new Console(source);
     this.runs = new Runs(source);
     this.queue = new Queue(source, (event) => this.take(event));
+    const { actions, lists, queue, beside } = this;
+    this.composer = new Composer({ source, actions, queue, lists, status, clock, beside });
     this.stops = [
+      effect(() => this.composer.follow(this.queue.items.value)),
       () => clearInterval(ticking),
       effect(() => this.faults.look(this.queue.items.value, this.status.value, this.devices.value.size > 0)),
       source.listen("status", {
@@ -84,10 +96,16 @@ export class Model {
     return this.source.link;
   }
 
+  /** A table of plans to add. */
+  newTable(): SheetImport {
+    const { source, actions, composer } = this;
+    return new SheetImport({ source, actions, where: () => composer.where() });
+  }
+
   close(): void {
     for (const stop of this.stops) stop();
-    const { queue, console, runs, faults, notices, lock, startup } = this;
-    for (const part of [queue, console, runs, faults, notices, lock, startup]) part.close();
+    const { queue, console, runs, faults, notices, lock, startup, composer } = this;
+    for (const part of [queue, console, runs, faults, notices, lock, startup, composer]) part.close();
     this.source.close();
   }
 
@@ -103,10 +121,7 @@ export class Model {
     this.queue.compare(status);
     this.lock.look(status.lock_info_uid);
     this.lookAtStartup(status);
-    if (status.devices_allowed_uid !== this.devicesUid) {
-      this.devicesUid = status.devices_allowed_uid;
-      void this.readDevices();
-    }
+    this.lists.look(status);
   }
 
   private lookAtStartup(status: Status): void {
@@ -116,25 +131,9 @@ export class Model {
     if (!isOpening) this.startup.look(String(this.openings));
   }
 
-  private async readDevices(): Promise<void> {
-    const reply = await this.source.ask("devices_allowed", {}).catch(() => null); // or the names stay in quotes
-    if (reply) this.devices.value = new Set(deviceNames(reply.devices_allowed));
-  }
-
   private take(event: ServiceEvent): void {
     this.past.take(event);
     this.activity.take(event);
     this.alarms.take(event);
-  }
-}
-
-/** The names of devices and of their components: `motor`, `sim_stage.x`. */
-export function* deviceNames(
-  devices: Record<string, Schemas["DeviceDescription"]>,
-  prefix = "",
-): Generator<string, void> {
-  for (const [name, device] of Object.entries(devices)) {
-    yield prefix + name;
-    if (device.components) yield* deviceNames(device.components, `${prefix}${name}.`);
   }
 }

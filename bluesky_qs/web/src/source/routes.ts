@@ -8,11 +8,13 @@ export const ROUTES = {
   devices_allowed: "/api/devices/allowed",
   documents_get: "/api/documents",
   environment_report: "/api/environment/report",
+  estimates_get: "/api/estimates",
   events_get: "/api/events",
   history_get: "/api/history/get",
   item_check: "/api/item/check",
   item_status: "/api/item/status",
   lock_info: "/api/lock/info",
+  plans_allowed: "/api/plans/allowed",
   queue_get: "/api/queue/get",
   queue_item_get: "/api/queue/item/get",
   status: "/api/status",
@@ -48,6 +50,12 @@ export const CHANGES = {
   re_stop: "/api/re/stop",
   unlock: "/api/unlock",
 } satisfies Record<WritingMethod, keyof paths>;
+
+/** What the door reads itself, without the service. */
+export const PARSERS = {
+  plan: "/api/plan/parse",
+  spreadsheet: "/api/plan/parse/spreadsheet",
+} satisfies Record<string, keyof paths>;
 
 export const STREAMS: Record<Topic, string> = {
   console: "console_output/ws",

@@ -5,6 +5,7 @@ import { metadataPairs, planText } from "../words/plan";
 import { shownUser } from "../words/results";
 import { plural } from "../words/times";
 import { useModel } from "./app";
+import { Compose } from "./compose";
 import { Metadata } from "./now";
 import { Rows } from "./rows";
 import { Uid } from "./uid";
@@ -22,6 +23,7 @@ export function QueuePanel() {
         Queue{count}
         {bad > 0 && <span class="warn">⚠ {bad} cannot run now</span>}
       </h2>
+      <Compose />
       {model.queue.problem.value && <p class="bad">✕ The queue cannot be read: {model.queue.problem.value}</p>}
       {isRead && items.length === 0 && <p class="meta none">The queue is empty.</p>}
       {items.length > 0 && (
@@ -64,6 +66,18 @@ function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolea
         )}
         {reason && <span class="warn">⚠ Cannot run now: {reason}</span>}
         <Metadata pairs={metadataPairs(item.meta)} />
+        {isOpen && model.actions.may("write:queue:edit") && !isStop && (
+          <button
+            type="button"
+            class="quiet"
+            onClick={(event) => {
+              event.stopPropagation();
+              model.composer.edit(item);
+            }}
+          >
+            Edit…
+          </button>
+        )}
         {isOpen && <Uid uid={item.item_uid} />}
       </span>
       <span class="who">{shownUser(item.user)}</span>
