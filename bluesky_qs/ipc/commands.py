@@ -93,7 +93,24 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
 
 
 class Attach(Command[WorkerSnapshot], frozen=True, tag=True):
-    """Send reports to this manager from now on; reports that have not been acknowledged follow the reply."""
+    """Send reports to this manager from now on. Documents that are not stored, and then reports that have not been
+    acknowledged, follow the reply.
+
+    ``item_uid`` and ``number`` are those of the last document that is stored, as in `ForgetDocuments`.
+    """
+
+    item_uid: str = ""
+    number: int = 0
+
+
+class ForgetDocuments(Command[None], frozen=True, tag=True):
+    """The documents of this item are stored up to this number, and so are those of earlier items.
+
+    A manager that replaces this one does not need them.
+    """
+
+    item_uid: str
+    number: int
 
 
 class OpenEnvironment(Command[None], frozen=True, tag=True):
@@ -254,6 +271,7 @@ class CloseEnvironment(Command[None], frozen=True, tag=True):
 
 WorkerCommand = (
     Attach
+    | ForgetDocuments
     | OpenEnvironment
     | SetPermissions
     | RunPlan

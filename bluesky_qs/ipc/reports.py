@@ -122,10 +122,12 @@ class ProgressReport(msgspec.Struct, frozen=True, tag=True):
 
 
 class DocumentReport(msgspec.Struct, frozen=True, tag=True):
-    """A document of the running plan (JSON). Not acknowledged.
+    """A document of the running plan (JSON). It is kept until `commands.ForgetDocuments`.
 
     Values of an event that JSON does not support are null; ``not_finite`` has their texts (``nan``, ``inf``, ``-inf``)
-    by field. ``omitted`` names the fields of an event whose values were too large and are null, too.
+    by field. ``omitted`` names the fields of an event whose values were too large and are null, too. ``number`` is its
+    place among the documents of the plan, from 1; 0 if unknown. A number that is missing is that of an event that was
+    not sent.
     """
 
     item_uid: str
@@ -133,6 +135,7 @@ class DocumentReport(msgspec.Struct, frozen=True, tag=True):
     document: bytes
     not_finite: dict[str, str] = {}
     omitted: list[str] = []
+    number: int = 0
 
 
 class DevicesRead(msgspec.Struct, frozen=True, tag=True):

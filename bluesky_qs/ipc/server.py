@@ -3,7 +3,7 @@
 import itertools
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -38,6 +38,7 @@ class AnsweringEnd(ABC):
         self._peer: bytes | None = None
         self._sender: bytes = b""
         self._resend = False
+        self._first: Sequence[msgspec.Struct] = ()
         self._numbers = itertools.count(1)
         self._kept: deque[tuple[int, bytes]] = deque()
 
@@ -53,10 +54,14 @@ class AnsweringEnd(ABC):
             self._kept.append((number, frame))
         self._send(frame)
 
-    def adopt(self) -> None:
-        """Make the sender of the current command the peer. It gets the kept reports after the reply."""
+    def adopt(self, first: Sequence[msgspec.Struct] = ()) -> None:
+        """Make the sender of the current command the peer. After the reply, it gets ``first``, then the kept reports.
+
+        ``first`` are reports without numbers.
+        """
         self._peer = self._sender
         self._resend = True
+        self._first = first
 
     @property
     def unacknowledged(self) -> int:
@@ -78,6 +83,9 @@ class AnsweringEnd(ABC):
             self._push_waiting()
         self._transmit(peer, encode(reply))
         if self._resend:
+            first, self._first = self._first, ()
+            for report in first:
+                self._send(encode(Report(0, msgspec.Raw(encode(report)))))
             for _, kept in self._kept:
                 self._send(kept)
 

@@ -56,7 +56,7 @@ class Waiting(msgspec.Struct, frozen=True):
     since
         Epoch seconds.
     reason
-        The suspenders' explanation, in one line. For a pause, that of the suspension in which it began; else empty.
+        The suspenders' explanation, in one line. For a pause, that of the suspenders that have tripped now; else empty.
     devices
         Names of the suspenders' signals.
     user

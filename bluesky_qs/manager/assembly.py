@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from bluesky_qs.config.schema import Settings
+from bluesky_qs.ipc.commands import ForgetDocuments
 from bluesky_qs.ipc.reports import (
     DevicesRead,
     DocumentReport,
@@ -25,6 +27,7 @@ from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.document_keeper import DocumentKeeper
+from bluesky_qs.manager.document_receipts import DocumentReceipts
 from bluesky_qs.manager.documents import DocumentBook
 from bluesky_qs.manager.dry_runs import DryRuns
 from bluesky_qs.manager.end_of_queue import EndOfQueue
@@ -91,10 +94,7 @@ def assemble(
         undo=undo,
         answers=answers,
         ledger=ledger,
-        history=(history := HistoryBook(queue.history, outside.store)),
-        documents=_documents(settings, outside, publisher, _known(queue, history), spawn),
-        search=HistorySearch(queue.history, history, outside.store.state_folder),
-        logs=ItemLogs(outside.supervisor, queue, history, spawn, now),
+        **_kept(common, settings, outside, publisher, queue=queue, environment=environment),
         lock=LockBook(snapshot.facts.get("lock_info"), emergency_key=settings.operation.emergency_lock_key),
         lists=lists,
         tasks=_tasks(common, settings),
@@ -120,20 +120,52 @@ class _Common(NamedTuple):
     spawn: Callable[[Coroutine[Any, Any, None]], object]
 
 
+def _kept(
+    common: _Common,
+    settings: Settings,
+    outside: Outside,
+    publisher: Publisher,
+    *,
+    queue: PlanQueue,
+    environment: Environment,
+) -> dict[str, Any]:
+    """The parts with what is kept of plans that ran."""
+    history = HistoryBook(queue.history, outside.store)
+    known, folder = _known(queue, history), outside.store.state_folder
+    return {
+        "history": history,
+        "documents": _documents(common, settings, folder, publisher, known=known, environment=environment),
+        "search": HistorySearch(queue.history, history, folder),
+        "logs": ItemLogs(outside.supervisor, queue, history, common.spawn, outside.clock.time),
+    }
+
+
 _Known = Callable[[Collection[str]], Coroutine[Any, Any, Collection[str]]]
 
 
 def _documents(
+    common: _Common,
     settings: Settings,
-    outside: Outside,
+    folder: Path | None,
     publisher: Publisher,
+    *,
     known: _Known,
-    spawn: Callable[[Coroutine[Any, Any, None]], object],
+    environment: Environment,
 ) -> DocumentBook:
     operation, enabled = settings.operation, settings.network.zmq_publish_documents
-    items = operation.documents_limit if enabled else 0
-    keeper = DocumentKeeper(outside.store.state_folder, items=items, size=operation.documents_size * 1_000_000)
-    return DocumentBook(publisher.document, keeper, known, spawn, enabled=enabled)
+
+    async def forget(command: ForgetDocuments) -> None:
+        await environment.link.request(command)
+
+    receipts = DocumentReceipts(forget)
+    loop = asyncio.get_running_loop()
+    keeper = DocumentKeeper(
+        folder,
+        items=operation.documents_limit if enabled else 0,
+        size=operation.documents_size * 1_000_000,
+        written=lambda uid, place: loop.call_soon_threadsafe(receipts.note, uid, place),
+    )
+    return DocumentBook(publisher.document, keeper, known, common.spawn, receipts, enabled=enabled)
 
 
 def _known(queue: PlanQueue, history: HistoryBook) -> _Known:

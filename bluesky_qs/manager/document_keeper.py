@@ -38,9 +38,22 @@ class DocumentKeeper:
         Where the file is; None for a temporary one.
     items, size
         The maximum number of items and bytes. With 0 items nothing is kept.
+    written
+        Called in the keeper's thread with the item and the place of a document when it is written, and so are those
+        before it; or when they are counted as missing.
     """
 
-    def __init__(self, folder: Path | None, *, items: int, size: int) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        items: int,
+        size: int,
+        written: Callable[[str, int], object] = lambda _uid, _place: None,
+    ) -> None:
+        self._written = written
+        #: The document that was added last.
+        self._last: tuple[str, int] | None = None
         self._folder = folder
         self._limits = {"items": items, "size": size}
         self._file: DocumentsFile | None = None
@@ -79,6 +92,7 @@ class DocumentKeeper:
             return
         with self._lock:
             documents = self._waiting[item_uid]
+            self._last = item_uid, document.place
             if document.kind == "event" and self._waiting_bytes > _MOST_WAITING:
                 self._missing[item_uid] += 1
             else:
@@ -88,6 +102,11 @@ class DocumentKeeper:
                 return
             self._is_due = True
         self._thread.submit(self._write)
+
+    def miss(self, item_uid: str, count: int) -> None:
+        """Count events that have not arrived. The next document of the item is added at once."""
+        with self._lock:
+            self._missing[item_uid] += count
 
     def drop(self, uids: Iterable[str]) -> None:
         """Drop the documents of these items."""
@@ -140,6 +159,7 @@ class DocumentKeeper:
         with self._lock:
             documents, self._waiting = self._waiting, defaultdict(list)
             missing, self._missing = self._missing, Counter()
+            last, self._last = self._last, None
             self._waiting_bytes, self._is_due, self._in_writing = 0, False, set(documents)
         try:
             self._use(lambda file: file.add(documents, missing))
@@ -156,6 +176,8 @@ class DocumentKeeper:
         finally:
             with self._lock:
                 self._in_writing = set()
+        if last is not None:
+            self._written(*last)
 
     def _failed(self, error: Exception) -> None:
         if str(error) != self._failure:

@@ -13,6 +13,7 @@ from typing import Any
 from bluesky_qs.errors import Refused, StoreError
 from bluesky_qs.ipc.reports import DocumentReport
 from bluesky_qs.manager.document_keeper import DocumentKeeper
+from bluesky_qs.manager.document_receipts import DocumentReceipts
 from bluesky_qs.plan_queue.changes import Change, TrimHistory
 from bluesky_qs.store.documents_file import DocumentPage, KeptDocument
 from bluesky_qs.wire.codec import Encoded
@@ -40,6 +41,8 @@ class DocumentBook:
         Returns which of some items are running or in the history. The documents of the others are dropped.
     spawn
         Runs a coroutine.
+    receipts
+        Tells the worker about documents that are stored, or never will be, because nothing is kept.
     enabled
         If False, documents are neither published nor kept.
     """
@@ -50,9 +53,11 @@ class DocumentBook:
         keeper: DocumentKeeper,
         known: Callable[[Collection[str]], Awaitable[Collection[str]]],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
+        receipts: DocumentReceipts,
         *,
         enabled: bool = True,
     ) -> None:
+        self._receipts = receipts
         self._publish = publish
         self._keeper = keeper
         self._known = known
@@ -60,17 +65,26 @@ class DocumentBook:
         self.enabled = enabled
         self._events: deque[KeptDocument] = deque(maxlen=EVENTS_KEPT)
         self._others: deque[KeptDocument] = deque(maxlen=OTHERS_KEPT)
+        #: Whether the number of the document before the next one is known.
+        self._follows = False
         self._begin("")
+
+    @property
+    def last(self) -> tuple[str, int]:
+        """The item and the number of the last document here."""
+        return self._item_uid, self._count
 
     def add(self, report: DocumentReport) -> None:
         """Keep and publish the next document. The first one of another plan replaces those of the last plan here."""
+        if not (self.enabled and self._keeper.keeps):
+            self._receipts.note(report.item_uid, report.number)
         if not self.enabled:
             return
         if report.item_uid != self._item_uid:
             self._begin(report.item_uid)
+        self._counts(report)
         beside = {"not_finite": report.not_finite, "omitted": report.omitted}
         payload = document_payload(report.item_uid, report.name, Encoded(report.document), beside=beside)
-        self._count += 1
         self._remember(document := KeptDocument(self._count, report.name, payload))
         self._keeper.add(report.item_uid, document)
         self._publish(payload)
@@ -90,6 +104,7 @@ class DocumentBook:
             for document in page.documents:
                 self._remember(document)
             self._count = max((document.place for document in page.documents), default=0)
+            self._follows = True
             self._is_whole = page.before is None
         await self._drop_unknown()
 
@@ -100,7 +115,11 @@ class DocumentBook:
 
     async def live(self) -> None:
         """Write documents until canceled."""
-        await self._keeper.live()
+        receipts = asyncio.create_task(self._receipts.live())
+        try:
+            await self._keeper.live()
+        finally:
+            receipts.cancel()
 
     async def page(self, item_uid: str | None, limit: int, before: int | None = None) -> DocumentPage | None:
         """The newest ``limit`` events of an item older than the place ``before``, with the documents that describe
@@ -139,6 +158,13 @@ class DocumentBook:
         self._is_whole = True
         self._events.clear()
         self._others.clear()
+
+    def _counts(self, report: DocumentReport) -> None:
+        """Count the document, and those before it that have not arrived."""
+        place = report.number or self._count + 1
+        if self._follows and (lost := place - self._count - 1) > 0:
+            self._keeper.miss(report.item_uid, lost)
+        self._count, self._follows = place, True
 
     def _remember(self, document: KeptDocument) -> None:
         documents = self._events if document.kind == "event" else self._others

@@ -265,8 +265,10 @@ class Environment:
         if self._process is not None:
             await self._gone.wait()
 
-    async def attach(self, process: WorkerProcess) -> WorkerSnapshot:
-        """Connect to a worker and mirror its state. Its reports wait for `take_up`.
+    async def attach(self, process: WorkerProcess, last_document: tuple[str, int] = ("", 0)) -> WorkerSnapshot:
+        """Connect to a worker and mirror its state. Its reports wait for `take_up`; documents do not.
+
+        ``last_document`` is the last one that is stored: its item and its number.
 
         Raises
         ------
@@ -284,7 +286,7 @@ class Environment:
         self._followers = [loop.create_task(self._read(link)), loop.create_task(self._follow(link))]
         for follower in self._followers:
             self._spawn(_outcome(follower))
-        snapshot = await link.request(Attach())
+        snapshot = await link.request(Attach(*last_document))
         self.state = snapshot.state
         if snapshot.lists is not None:
             self._link_state.fire(LinkEvent.OPENED)

@@ -22,7 +22,7 @@ async def take_up(ctx: Context, inventory: Inventory) -> None:
     if inventory.worker:
         logger.info("Connecting to the running worker (pid %d)", inventory.worker.pid)
         try:
-            snapshot = await ctx.environment.attach(inventory.worker)
+            snapshot = await ctx.environment.attach(inventory.worker, ctx.documents.last)
             await _synchronize(ctx, snapshot)
         except WorkerLost as error:
             ended = error.message

@@ -30,9 +30,11 @@ from bluesky_qs.ipc.states import (
 )
 from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.testing import steps
+from bluesky_qs.testing.job import Checkpoint, Job
 from bluesky_qs.testing.link import InProcessServer
 from bluesky_qs.testing.measurement import Foresees, Measurement, dry_run, dry_run_tasks, exit_status, read, value_of
 from bluesky_qs.wire.codec import json_text
+from bluesky_qs.worker.kept_documents import KeptDocuments
 
 _ENDINGS = {
     "stop": ("stopping", steps.End("stopped")),
@@ -76,27 +78,6 @@ class _Over(Exception):
         self.step = step
 
 
-class Checkpoint(msgspec.Struct, frozen=True):
-    """A checkpoint of a waiting plan, at which it pauses if a pause was requested."""
-
-
-class Job:
-    """A running script: of an opening, a plan or a task."""
-
-    def __init__(self, script: list[steps.Step], *, item: dict[str, Any] | None = None, task_uid: str = "") -> None:
-        self.script = script
-        self.item = item
-        self.task_uid = task_uid
-        #: Steps that the test inserts while the job waits. None continues the script.
-        self.injected: asyncio.Queue[steps.Step | Checkpoint | None] = asyncio.Queue()
-        self.measurement: Measurement | None = None
-        self.waits = False
-        self.pause: str | None = None
-        #: Who requested the pause; None if nobody did.
-        self.pauser: str | None = None
-        self.resumed: asyncio.Future[str] | None = None
-
-
 class ScriptedProcess:
     """One process. At its end, it calls ``ended`` with the exit code and a description."""
 
@@ -115,6 +96,7 @@ class ScriptedProcess:
         self._doing = EnvironmentState.INITIALIZING
         self._reserved = self._asked_to_open = False
         self._given: set[str] = set()
+        self._documents = KeptDocuments()
         self._runs: list[RunState] = []
         self._running_tasks: dict[str, tuple[float, bool]] = {}
         self._finished: list[TaskEnded] = []
@@ -145,12 +127,15 @@ class ScriptedProcess:
 
     # ----------------------------------------------------------------------------------------- manager's commands
     def _answer(self, command: Any) -> Any:  # noqa: C901, PLR0912 - flat: one case for each command
+        if isinstance(command, commands.ForgetDocuments):  # not recorded, because they come at any time
+            return self._documents.forget(command.item_uid, command.number)
         self._script.commands.append(command)
         if (refusal := self._script.refusals.pop(type(command), None)) is not None:
             raise refusal
         match command:
-            case commands.Attach():
-                self.server.adopt()
+            case commands.Attach(item_uid, number):
+                self._documents.forget(item_uid, number)
+                self.server.adopt(self._documents.rest())
                 return self._snapshot()
             case commands.OpenEnvironment():
                 self._begin_opening(command)
@@ -290,7 +275,9 @@ class ScriptedProcess:
     async def _run_plan(self, job: Job, item: dict[str, Any]) -> None:
         started = self._script.now()
         self._update(engine="running")
-        measurement = job.measurement = Measurement(item, self.server.push, self._script, self._set_runs)
+        measurement = job.measurement = Measurement(
+            item, self.server.push, self._documents, self._script, self._set_runs
+        )
         self._script.logs.begin(item["item_uid"], started)
         last = await self._follow(job)
         self._script.logs.end(item["item_uid"])

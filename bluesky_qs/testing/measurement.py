@@ -15,6 +15,7 @@ from bluesky_qs.ipc.reports import DevicesRead, DocumentReport, DryRunEnded, Pla
 from bluesky_qs.ipc.states import RunState
 from bluesky_qs.testing import steps
 from bluesky_qs.wire.codec import json_text
+from bluesky_qs.worker.kept_documents import KeptDocuments
 
 _EXIT_STATUS = {"completed": "success", "stopped": "success", "aborted": "abort", "halted": "abort"}
 _KINDS: dict[type, str] = {int: "integer", float: "number", bool: "boolean", str: "string", list: "array"}
@@ -76,6 +77,8 @@ class Measurement:
         The plan's item.
     push
         Sends a report that needs no acknowledgement.
+    kept
+        Gets the documents that were sent.
     runs_changed
         Called with all runs of the plan when one has been opened or closed.
     """
@@ -84,15 +87,17 @@ class Measurement:
         self,
         item: dict[str, Any],
         push: Callable[..., None],
+        kept: KeptDocuments,
         counter: Counter,
         runs_changed: Callable[[list[RunState]], None],
     ) -> None:
+        self._kept = kept
         self._item = item
         self._push = push
         self._counter = counter
         self._runs_changed = runs_changed
         self._runs: dict[str, RunState] = {}
-        self._events = 0
+        self._events = self._documents = 0
         self._announced: int | None = None
 
     @property
@@ -167,7 +172,9 @@ class Measurement:
 
     def _push_document(self, kind: str, /, **document: Any) -> None:
         text = json_text({"time": self._counter.now(), **document})
-        self._push(DocumentReport(self._item["item_uid"], kind, text), keep=False)
+        self._documents += 1
+        self._push(report := DocumentReport(self._item["item_uid"], kind, text, number=self._documents), keep=False)
+        self._kept.add(report)
 
 
 def exit_status(last: steps.End | steps.Fail | steps.Return) -> ExitStatus:

@@ -21,6 +21,7 @@ from bluesky_qs.ipc.commands import (
     ContinuePlan,
     DryRun,
     EngineMetadata,
+    ForgetDocuments,
     InterruptKernel,
     KernelSpec,
     NeedMainThread,
@@ -184,9 +185,14 @@ class WorkerProcess:
             raise WorkerError(sentence(error)) from error
 
     @COMMANDS.handles(Attach)
-    def _attach(self, _command: Attach) -> WorkerSnapshot:
-        self._server.adopt()
+    def _attach(self, command: Attach) -> WorkerSnapshot:
+        self._reports.forget_documents(command.item_uid, command.number)
+        self._server.adopt(self._reports.documents())
         return self._reports.snapshot()
+
+    @COMMANDS.handles(ForgetDocuments)
+    def _forget_documents(self, command: ForgetDocuments) -> None:
+        self._reports.forget_documents(command.item_uid, command.number)
 
     @COMMANDS.handles(OpenEnvironment)
     def _begin_opening(self, command: OpenEnvironment) -> None:

@@ -43,6 +43,7 @@ class Observer:
         self._runs: dict[str, RunState] = {}
         self._reader = Reader()
         self._events = 0
+        self._documents = 0
         self._announced: int | None = None
         self._complained = False
 
@@ -67,9 +68,10 @@ class Observer:
             self._note(name, document)
             for kind, each in _published(name, document):
                 self._noted(kind, each)
+                self._documents += 1
                 text, omitted = document_text(kind, each)
                 odd = not_finite(each) if kind == "event" else {}
-                self._reports.document(DocumentReport(self._item_uid, kind, text, odd, omitted))
+                self._reports.document(DocumentReport(self._item_uid, kind, text, odd, omitted, self._documents))
         except Exception:  # a process boundary: watching a plan must not make it fail
             if not self._complained:  # once per plan, because a thousand more may follow
                 log.exception("Could not report a document of the plan (%s)", name)

@@ -25,6 +25,7 @@ from bluesky_qs.ipc.reports import (
     TaskEnded,
 )
 from bluesky_qs.ipc.states import EncodedLists, EnvironmentState, RunState, WorkerState
+from bluesky_qs.worker.kept_documents import KeptDocuments
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ FINISHED_KEPT = 1000
 FINISHED_SIZE_KEPT = 16 * 1024 * 1024
 #: Dry runs that are remembered for a restarted manager.
 _DRY_RUNS_KEPT = 100
-#: Reports that are of no use to another manager.
+#: Reports that are of no use to another manager, or kept apart.
 _NOT_KEPT = (DocumentReport, DevicesRead, DryRunEnded, InfoReport, PlanTimes)
 
 
@@ -61,6 +62,8 @@ class Reports:
         self._finished_size = 0
         self._dry_runs: dict[str, float] = {}
         self._waiting: deque[msgspec.Struct] = deque()
+        #: Only the link thread uses it.
+        self._documents = KeptDocuments()
         self._progress: ProgressReport | None = None
         self._pulse: Pulse | None = None
         self._due = 0.0
@@ -114,7 +117,7 @@ class Reports:
             self._put(report)
 
     def document(self, document: DocumentReport) -> None:
-        """Report a document of the running plan, within `PERIOD`. It is dropped if no manager is attached."""
+        """Report a document of the running plan, within `PERIOD`. It is kept until `forget_documents`."""
         with self._lock:
             if document.name != "event" or len(self._waiting) < DOCUMENTS_WAITING:
                 self._waiting.append(document)
@@ -226,9 +229,19 @@ class Reports:
         for report in waiting:
             try:
                 server.push(report, keep=not isinstance(report, _NOT_KEPT))
+                if isinstance(report, DocumentReport):
+                    self._documents.add(report)
             except Exception:  # the process boundary: a report that cannot be encoded must not block the others
                 log.exception("Could not send a report: %r", report)
         return None
+
+    def forget_documents(self, item_uid: str, number: int) -> None:
+        """Forget documents that are stored, up to this one."""
+        self._documents.forget(item_uid, number)
+
+    def documents(self) -> list[DocumentReport]:
+        """The documents that were sent, but are not stored."""
+        return self._documents.rest()
 
     # ------------------------------------------------------------------------------------------- under the lock
     def _changed(self, changes: dict[str, Any]) -> WorkerState:

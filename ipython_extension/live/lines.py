@@ -6,9 +6,12 @@ from typing import NamedTuple
 from ipython_extension.live.columns import Column
 from ipython_extension.shown.tables import cut
 
+#: Mark of a line between rows, about rows that are missing.
+MISSING = "missing"
+
 
 class Line(NamedTuple):
-    """A line that stays; ``mark`` is ``heading``, ``failed`` or empty."""
+    """A line that stays; ``mark`` is ``heading``, ``failed``, `MISSING` or empty."""
 
     printed: str
     mark: str = ""

@@ -5,7 +5,7 @@ from typing import Any
 
 from bluesky_qs.documents import mapping, text
 from ipython_extension.live.columns import Column
-from ipython_extension.live.lines import Line, Row, cells
+from ipython_extension.live.lines import MISSING, Line, Row, cells
 from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
 from ipython_extension.shown.tables import cut, cut_in_the_middle, moment, plural, shortened, terminal_height, wrapped
 
@@ -29,6 +29,8 @@ class RunTables:
         self._screenful = screenful
         self._runs = LiveRuns()
         self._columns: dict[int, list[Column]] = {}
+        #: The number of the last event of each run.
+        self._last: dict[int, int] = {}
         self._above: LiveRun | None = None
         self._rows = 0
         self._has_printed = False
@@ -39,10 +41,14 @@ class RunTables:
             case Reading(run, event):
                 heading = self._heading(run, event)
                 self._rows += 1
-                return [*heading, self._row(run, event)]
+                number = _count(event.get("seq_num"))
+                return [*heading, *self._missing(run, number - 1, then=number), self._row(run, event)]
             case RunEnd(run, stop):
+                last = _count(mapping(stop.get("num_events")).get(run.stream))
+                missing = self._missing(run, last, then=0)
                 self._columns.pop(id(run), None)
-                return self._ending(run, stop)
+                self._last.pop(id(run), None)
+                return [*missing, *self._ending(run, stop)]
             case _:
                 return []
 
@@ -68,6 +74,15 @@ class RunTables:
         if (earlier := _count(event.get("seq_num")) - 1) > 0:
             lines.append(Line(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'earlier point')}"))
         return lines
+
+    def _missing(self, run: LiveRun, last: int, *, then: int) -> list[Line]:
+        """A line about the events up to the ``last`` one that have not arrived. The event ``then`` follows."""
+        before = self._last.get(id(run), 0)
+        self._last[id(run)] = then
+        missing = last - before if before else 0  # the heading reports those before the first row
+        verb = "is" if missing == 1 else "are"
+        text = f"{_INDENT}{'…':>{_NUMBER}}  {plural(missing, 'point')} {verb} missing here"
+        return [Line(text, MISSING)] if missing > 0 else []
 
     def _fit(self, run: LiveRun) -> list[str]:
         """Choose the columns; return the fields that do not fit."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.documents import mapping
-from ipython_extension.live.lines import Line, Row
+from ipython_extension.live.lines import MISSING, Line, Row
 from ipython_extension.live.live_table import RunTables
 from ipython_extension.live.notebook_output import lines_html
 from ipython_extension.live.runs import LiveRuns, Reading
@@ -57,13 +57,18 @@ class RunTable(View, list[dict[str, Any]]):
         if len(rows) <= self._rows:
             return lines
         first = end = rows[-self._rows]
-        while isinstance(lines[end - 1], Row):
+        while _is_in_table(lines[end - 1]):
             end -= 1
         start = end
-        while start and not isinstance(lines[start - 1], Row):
+        while start and not _is_in_table(lines[start - 1]):
             start -= 1
         hidden = plural(len(rows) - self._rows, "earlier point")
         return [*lines[start:end], Line(f"      …  {hidden} (-n N shows more)"), *lines[first:]]
+
+
+def _is_in_table(line: Line | Row) -> bool:
+    """Whether a line is below a heading: a row, or a line about missing rows."""
+    return isinstance(line, Row) or line.mark == MISSING
 
 
 def _points(messages: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:

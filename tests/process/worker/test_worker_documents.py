@@ -2,6 +2,7 @@
 
 import json
 
+from bluesky_qs.ipc.commands import ForgetDocuments
 from bluesky_qs.ipc.reports import DocumentReport, ProgressReport
 from bluesky_qs.worker.report import PERIOD
 
@@ -60,6 +61,21 @@ async def test_documents_are_sent_as_json_with_large_arrays_left_out(worker):
     await driver.run("measure", 1, "image", uid="next")
     (event,) = [json.loads(r.document) for r in driver.received if isinstance(r, DocumentReport) and r.name == "event"]
     assert event["data"] == {"det": None}
+
+
+async def test_another_manager_gets_the_documents_that_are_not_stored(worker):
+    driver = worker(MEASURING)
+    await driver.open()
+    await driver.run("measure", 3)
+    sent = [(r.name, r.number) for r in driver.received if isinstance(r, DocumentReport)]
+    assert sent == [("start", 1), ("descriptor", 2), ("event", 3), ("event", 4), ("event", 5), ("stop", 6)]
+    await driver.ask(ForgetDocuments("item-1", 4))
+    driver.received.clear()
+    driver._given_out = 0
+    await driver.attach()
+    await driver.wait(DocumentReport, lambda r: r.name == "stop")
+    again = [(r.name, r.number) for r in driver.received if isinstance(r, DocumentReport)]
+    assert again == [("event", 5), ("stop", 6)]
 
 
 async def test_documents_that_are_no_json_do_not_fail_the_plan(worker):

@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 
 import pytest
 
 from bluesky_qs.ipc.reports import DocumentReport
 from bluesky_qs.manager.document_keeper import DocumentKeeper
+from bluesky_qs.manager.document_receipts import DocumentReceipts
 from bluesky_qs.manager.documents import EVENTS_KEPT, DocumentBook
 
 
-def report(name, number=0, item="one", omitted=()):
-    return DocumentReport(item, name, json.dumps({"number": number}).encode(), omitted=list(omitted))
+def report(name, number=0, item="one", omitted=(), place=0):
+    text = json.dumps({"number": number}).encode()
+    return DocumentReport(item, name, text, omitted=list(omitted), number=place)
 
 
 def shown(payloads):
@@ -32,11 +35,25 @@ def published():
 
 
 @pytest.fixture
-def new_book(published):
-    def make(**settings):
-        return DocumentBook(
-            published.append, DocumentKeeper(None, items=0, size=1), all_known, asyncio.ensure_future, **settings
+def told():
+    """What the worker is told: the last document of an item that it need not keep."""
+    return asyncio.Queue()
+
+
+@pytest.fixture
+def new_book(published, told):
+    def make(folder=None, **settings):
+        async def send(command):
+            told.put_nowait((command.item_uid, command.number))
+
+        receipts, loop = DocumentReceipts(send), asyncio.get_running_loop()
+        keeper = DocumentKeeper(
+            folder,
+            items=5 if folder else 0,
+            size=10**6,
+            written=lambda uid, place: loop.call_soon_threadsafe(receipts.note, uid, place),
         )
+        return DocumentBook(published.append, keeper, all_known, asyncio.ensure_future, receipts, **settings)
 
     return make
 
@@ -86,3 +103,60 @@ async def test_values_that_are_no_numbers_in_json_are_beside_the_document(new_bo
     first, second = map(json.loads, published)
     assert (first["doc"], first["not_finite"]) == ({"data": {"det": None}}, {"det": "nan"})
     assert "not_finite" not in second
+
+
+@asynccontextmanager
+async def living(book):
+    task = asyncio.create_task(book.live())
+    await book.recall()
+    try:
+        yield book
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_the_worker_is_told_once_documents_are_in_the_file(new_book, told, tmp_path):
+    async with living(new_book(tmp_path)) as book:
+        book.add(report("start", place=1))
+        book.add(report("event", place=2))
+        assert told.empty()
+        assert await asyncio.wait_for(told.get(), 10) == ("one", 2)
+        book.add(report("event", place=3))
+        assert await asyncio.wait_for(told.get(), 10) == ("one", 3)
+
+
+@pytest.mark.parametrize("settings", [{}, {"enabled": False}])
+async def test_documents_that_are_not_stored_need_not_be_kept_by_the_worker_either(new_book, told, settings):
+    async with living(new_book(**settings)) as book:
+        book.add(report("start", place=1))
+        assert await asyncio.wait_for(told.get(), 10) == ("one", 1)
+
+
+async def test_events_that_did_not_arrive_are_counted(new_book, tmp_path):
+    async with living(new_book(tmp_path)) as book:
+        for name, place in (("start", 1), ("event", 3), ("event", 4), ("event", 9)):
+            book.add(report(name, place, place=place))
+        await book._keeper.page("one", 10)  # when it is written
+        page = await book.page("one", 10)
+        assert ([document.place for document in page.documents], page.missing) == ([1, 3, 4, 9], 5)
+
+
+async def test_a_new_manager_continues_after_the_last_document_in_the_file(new_book, tmp_path):
+    async with living(new_book(tmp_path)) as book:
+        assert book.last == ("", 0)
+        for name, place in (("start", 1), ("event", 2), ("event", 3)):
+            book.add(report(name, place=place))
+    async with living(new_book(tmp_path)) as book:
+        assert book.last == ("one", 3)
+        book.add(report("event", place=4))
+        page = await book.page("one", 10)
+        assert ([document.place for document in page.documents], page.missing) == ([1, 2, 3, 4], 0)
+
+
+async def test_a_manager_that_does_not_know_the_documents_before_counts_none_as_missing(new_book, tmp_path):
+    """The file has been lost, or could not be read."""
+    async with living(new_book(tmp_path)) as book:
+        book.add(report("event", place=40))
+        book.add(report("event", place=41))
+        assert (await book._keeper.page("one", 10)).missing == 0

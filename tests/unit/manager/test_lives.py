@@ -294,3 +294,37 @@ async def test_a_store_that_refuses_at_the_end_leaves_the_plan_to_the_next_start
     await opened.stop()
     assert "could not be stored. The service will record it at its next start" in caplog.text
     assert json.loads((await opened.store.load()).facts["running_plan"])["name"] == "count"
+
+
+class StoreWithFolder(MemoryStore):
+    """Keeps the queue in memory, and documents in a folder."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.state_folder = folder
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_no_point_is_lost_that_is_measured_while_a_manager_is_replaced(tmp_path, ends):
+    async with AsyncManager(store=StoreWithFolder(tmp_path)) as manager:
+        await manager.open()
+        manager.worker.on_plan("count", Measure(num=2), Wait())
+        item = await manager.add("count", ["det1"])
+        await manager.do("queue_start")
+        await manager.until(lambda _: manager.worker.is_waiting)
+        await manager.die()
+        manager.worker.do(Measure(num=3))
+        await turns_of_the_loop()
+        if ends:
+            manager.worker.do(End("completed"))
+            await manager.until(lambda _: manager.worker.life.main is None)
+        await manager.replace()
+        if not ends:
+            manager.worker.do(Measure(num=1))
+            manager.worker.do(End("completed"))
+        await manager.until(lambda status: status["items_in_history"] == 1)
+        reply = await manager.do("documents_get", item_uid=item["item_uid"])
+        names = [message["name"] for message in reply["documents"]]
+        assert (names.count("start"), names.count("event"), reply["missing"]) == ((2, 5, 0) if ends else (3, 6, 0))
+        uids = [message["doc"]["uid"] for message in reply["documents"]]
+        assert len(uids) == len(set(uids))

@@ -28,7 +28,9 @@ class Link:
     def __init__(self):
         self.reports = Reports()
         self.context = zmq.Context()
-        self.server = ServerEnd(self.context, "inproc://worker", WorkerCommand, lambda _: self.server.adopt())
+        self.server = ServerEnd(
+            self.context, "inproc://worker", WorkerCommand, lambda _: self.server.adopt(self.reports.documents())
+        )
         self.manager = self.context.socket(zmq.DEALER)
         self.manager.connect("inproc://worker")
         self.manager.send(msgspec.msgpack.encode(CommandFrame(1, 0, Attach())))
@@ -43,6 +45,14 @@ class Link:
             frame = msgspec.msgpack.decode(self.manager.recv(), type=FromServer)
             reports.append(msgspec.msgpack.decode(frame.body, type=WorkerReport))
         return reports
+
+    def attached(self):
+        """Attach another time: the documents that follow the reply."""
+        self.manager.send(msgspec.msgpack.encode(CommandFrame(2, 0, Attach())))
+        self.server.receive()
+        assert self.manager.poll(5000)
+        self.manager.recv()
+        return self.arrived(len(self.reports.documents()))
 
     def send(self):
         return self.reports.send(self.server)
@@ -149,6 +159,18 @@ def test_reports_are_kept_and_documents_and_progress_are_not(link):
     link.reports.finish(plan_ended, engine="idle")
     link.send()
     assert link.server.unacknowledged == 1
+
+
+def test_another_manager_gets_the_documents_that_are_not_stored_before_the_other_reports(link):
+    for number, name in enumerate(("start", "event", "event", "stop"), 1):
+        link.reports.document(DocumentReport("item", name, b"{}", number=number))
+    link.reports.finish(plan_ended, engine="idle")
+    link.send()
+    link.arrived(5)
+    link.reports.forget_documents("item", 2)
+    assert [report.number for report in link.attached()] == [3, 4]
+    (done,) = link.arrived(1)
+    assert done.item_uid == "item"
 
 
 def test_a_report_that_cannot_be_encoded_takes_no_other_with_it(link, caplog):
