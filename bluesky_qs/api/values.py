@@ -281,9 +281,9 @@ class WaitingFor(TypedDict):
     a device or of a callback has been running for more than a second.
 
     ``text`` is a phrase such as “waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)” or “paused at 14:02 by
-    grace”; a plan that paused by itself is “paused at 14:02 by the plan”. A plan that was suspended then is “paused at
-    14:02 by grace, while suspended: Signal shutter is high”, and ``devices`` has the signals. Positions, percentages
-    and times in it are up to a second old. ``since`` is in seconds since 1970.
+    grace”; a plan that paused by itself is “paused at 14:02 by the plan”. If suspenders have tripped, it is “paused
+    at 14:02 by grace, while suspended: Signal shutter is high”, and ``devices`` has their signals. Positions,
+    percentages and times in it are up to a second old. ``since`` is in seconds since 1970.
     """
 
     kind: Literal["motor", "trigger", "sleep", "suspender", "pause", "input", "user_code"]

@@ -18,7 +18,7 @@ from bluesky_qs.worker.output import ItemOutput
 from bluesky_qs.worker.place import place_of
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.returned import Returned, value_of_plan
-from bluesky_qs.worker.standstill import Standstill, tripped_suspenders
+from bluesky_qs.worker.standstill import Standstill, SuspenderWatch, Suspension, tripped_suspenders
 from bluesky_qs.worker.timing import Memory, PlanTiming
 from bluesky_qs.worker.trace import came_through, sentence, traceback_text
 from bluesky_qs.worker.waits import NOTHING, PlanWaits, Streaming
@@ -51,6 +51,7 @@ class _Plan:
         self.timing = PlanTiming(memory)
         self.observer = Observer(item_uid, reports, self.timing.document)
         self.standstill = Standstill()
+        self.suspenders = SuspenderWatch()
         self.waits = PlanWaits(streaming=streaming)
         #: The generator of its messages, once the RunEngine has requested the first one.
         self.messages: Iterator[Any] | None = None
@@ -427,9 +428,23 @@ class Engine:
 
     # ---------------------------------------------------------------------------------------------- watching thread
     def _is_held(self) -> bool:
-        """Whether a pause, a suspender or a prompt holds the plan."""
+        """Whether a pause, a suspender or a prompt holds the plan. During a pause, look at the suspenders."""
         state = self._reports.state
+        if (plan := self._plan) is not None:
+            self._look_at_suspenders(plan, is_paused=state.waiting is not None and state.waiting.kind == "pause")
         return self._paused or state.waiting is not None or (state.input is not None and state.input.task_uid is None)
+
+    def _look_at_suspenders(self, plan: _Plan, *, is_paused: bool) -> None:
+        if not is_paused or self.RE is None:
+            plan.suspenders.forget()
+        elif (tripped := plan.suspenders.changed(self.RE)) is not None:
+            self.RE.loop.call_soon_threadsafe(self._suspenders_changed, plan, tripped)
+
+    def _suspenders_changed(self, plan: _Plan, tripped: list[Suspension]) -> None:
+        """Report it. In the RunEngine's loop, which runs during a pause too."""
+        if plan is self._plan and not plan.over:
+            plan.standstill.suspenders_changed(tripped)
+            self._reports.update(**plan.standstill.state())
 
     def _place(self, plan: _Plan) -> str:
         """The file and line of user code that runs. Before the RunEngine has the plan, the main thread runs it."""

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import msgspec
+
 from bluesky_qs.error_text import cut, safe
 from bluesky_qs.ipc.states import Waiting
 
@@ -23,7 +25,7 @@ class Suspension(NamedTuple):
 def tripped_suspenders(engine: Any) -> list[Suspension]:
     """The suspenders that have tripped, as the RunEngine itself asks for them before a plan starts.
 
-    Call it in the main thread only: a suspender that is about to trip waits for the RunEngine's loop and holds its lock
+    Never call it in the RunEngine's loop: a suspender that is about to trip waits for that loop and holds its lock
     meanwhile.
     """
     return [
@@ -31,6 +33,25 @@ def tripped_suspenders(engine: Any) -> list[Suspension]:
         for suspender in engine.suspenders
         if suspender.tripped
     ]
+
+
+class SuspenderWatch:
+    """Notices whether other suspenders have tripped than before. For one thread, which is not the RunEngine's loop."""
+
+    def __init__(self) -> None:
+        self._tripped: list[Any] | None = None
+
+    def changed(self, engine: Any) -> list[Suspension] | None:
+        """The suspenders that have tripped; None if they are the same as at the last call."""
+        tripped = [suspender for suspender in engine.suspenders if suspender.tripped]
+        if tripped == self._tripped:
+            return None
+        self._tripped = tripped
+        return tripped_suspenders(engine)
+
+    def forget(self) -> None:
+        """Let the next call return the suspenders in any case."""
+        self._tripped = None
 
 
 class Standstill:
@@ -96,6 +117,14 @@ class Standstill:
             self._count()
             self._suspensions.clear()
 
+    def suspenders_changed(self, tripped: list[Suspension]) -> None:
+        """During a pause, the suspenders that have tripped are these. A resumed plan does not wait for them."""
+        if self._pause is not None:
+            # Nobody knows when a suspension ends that code has requested without a suspender.
+            others = [each for each in self._suspensions if not each.signals]
+            reason, devices = _merged([*others, *tripped])
+            self._pause = msgspec.structs.replace(self._pause, reason=reason, devices=devices)
+
     def _hold(self, suspension: Suspension) -> None:
         if not self._suspensions:
             self._suspended_since = self._now()
@@ -116,9 +145,14 @@ class Standstill:
     def _suspension(self) -> Waiting | None:
         if not self._suspensions:
             return None
-        reasons = dict.fromkeys(each.reason for each in self._suspensions if each.reason)
-        signals = dict.fromkeys(name for each in self._suspensions for name in each.signals)
-        return Waiting("suspender", self._suspended_since, cut("; ".join(reasons) or _UNKNOWN, _LONGEST), [*signals])
+        return Waiting("suspender", self._suspended_since, *_merged(self._suspensions))
+
+
+def _merged(suspensions: list[Suspension]) -> tuple[str, list[str]]:
+    """The reasons in one line, and the signals; empty if there are no suspensions."""
+    reasons = dict.fromkeys(each.reason for each in suspensions if each.reason)
+    signals = dict.fromkeys(name for each in suspensions for name in each.signals)
+    return cut("; ".join(reasons) or (_UNKNOWN if suspensions else ""), _LONGEST), [*signals]
 
 
 def _line(justification: Any) -> str:

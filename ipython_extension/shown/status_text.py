@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from bluesky_qs.client.identity import shown_user
 from bluesky_qs.error_text import safe
 from ipython_extension.shown import times_text
 from ipython_extension.shown.colors import colored
@@ -94,6 +95,11 @@ class Bar(NamedTuple):
         left = None if stands else progress.left
         return cls(reason or plan, done, "  ".join(part for part in details if part), bool(reason), left)
 
+    @property
+    def said(self) -> str:
+        """What it says, in one line without times to go, which would become wrong."""
+        return f"{self.title}  {self.details}".rstrip()
+
     def text(self, width: int) -> str:
         """One line with a bar."""
         details = self._with(f"about {length_of_time(self.left)} to go" if self.left is not None else "")
@@ -182,14 +188,19 @@ def reason(result: Mapping[str, Any]) -> str:
     return shortened(lines[-1], _LONGEST_REASON)
 
 
-def last_sentence(item: Mapping[str, Any], plan: str, width: int) -> str:
-    """Describe how the last plan ended."""
+def by_whom(result: Mapping[str, Any], me: str) -> str:
+    """`` by grace``, or `` by you``: who ended a plan, if somebody did. ``me`` is the name of the user."""
+    who = str(result.get("ended_by") or "")
+    return f" by {'you' if who == me else shown_user(who)}" if who else ""
+
+
+def last_sentence(item: Mapping[str, Any], plan: str, width: int, me: str) -> str:
+    """Describe how the last plan ended; ``me`` is the name of the user."""
     result = item.get("result") or {}
     ended = f" {moment(result['time_stop'])}" if result.get("time_stop") else ""
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
     why = f": {reason(result)}" if has_failed(item) and reason(result) else ""
-    who = f" by {result['ended_by']}" if result.get("ended_by") else ""
-    tail = f" {result.get('exit_status')}{who}{ended}{scans}{why}"
+    tail = f" {result.get('exit_status')}{by_whom(result, me)}{ended}{scans}{why}"
     whole = f"Last: {shortened(plan, max(width - len(tail) - 6, 32))}{tail}"
     sentence = shortened(whole, 2 * width)
     if sentence.endswith("…") and not whole.endswith("…"):
@@ -272,18 +283,18 @@ def pause_sentence(status: Mapping[str, Any]) -> str:
     if lead.endswith(f" by {_BY_PLAN}."):
         lead += " %qs log shows what it printed."
     if suspension_of_pause(status):
-        lead += " A resumed plan runs even if that has not changed."
+        lead += " A resumed plan does not wait for that."
     return f"{lead} %qs resume resumes the plan; %qs finish, %qs abort or %qs halt ends it."
 
 
 def suspension_of_pause(status: Mapping[str, Any]) -> str:
-    """Why the paused plan was suspended when it was paused; empty if it was not."""
+    """The suspenders that have tripped while a plan is paused; empty if there are none. It does not wait for them."""
     waiting = status.get("waiting_for") or {}
     is_pause = waiting.get("kind") == "pause" and not status.get("pause_pending")
     return str(waiting.get("text")).partition(_WHILE_SUSPENDED)[2] if is_pause else ""
 
 
-#: The words before the reason of a suspension in which a plan was paused, in texts of the service.
+#: The words before the reason of a suspension during a pause, in texts of the service.
 _WHILE_SUSPENDED = ", while suspended: "
 #: The user of a plan that paused by itself, in texts of the service.
 _BY_PLAN = "the plan"

@@ -92,7 +92,7 @@ def _pauses_no_more(status: Mapping[str, Any], *, now: bool) -> bool:
 def resume(session: Session, line: Line) -> View:
     """Resume the paused plan.
 
-    A plan that was paused while it was suspended resumes, even if the reason for the suspension still exists.
+    The plan does not wait for suspenders that have tripped before or during the pause; the reply names them.
     """
     line.nothing_more()
     status = _until_paused(session)
@@ -101,8 +101,7 @@ def resume(session: Session, line: Line) -> View:
         return present(session, "re_resume", {}, reply)
     return ReplyView(
         reply,
-        f"The plan is resuming. It was suspended when it was paused: {held}. It runs even if that has not changed; "
-        "if so, pause it again (%qs pause).",
+        f"The plan is resuming, and does not wait for this: {held}. To pause it again: %qs pause",
     )
 
 

@@ -111,6 +111,26 @@ async def test_a_plan_that_is_aborted_while_it_is_suspended_no_longer_waits(susp
     assert (await suspending.run("short", uid="next")).exit_status == "completed"
 
 
+async def test_a_pause_names_the_suspenders_that_have_tripped_at_this_moment(suspending):
+    """A resumed plan does not wait for them, whether they tripped before the pause or during it."""
+
+    async def reason_is(reason):
+        await suspending.wait(StateChanged, lambda r: r.state.waiting and r.state.waiting.reason == reason)
+
+    await suspending.start("steps")
+    await suspending.wait_engine("running")
+    await trip(suspending, "shutter", 1)
+    await waiting(suspending, "suspender")
+    await suspending.ask(PausePlan("immediate", "grace"))
+    paused = (await waiting(suspending, "pause")).waiting
+    assert (paused.reason, paused.devices) == ("Signal shutter is high", ["shutter"])
+    await trip(suspending, "shutter", 0)
+    await reason_is("")
+    await suspending.function("trip", "beam", 5, background=True)
+    await suspending.wait(StateChanged, lambda r: r.state.waiting and r.state.waiting.devices == ["beam"])
+    await end(suspending)
+
+
 async def test_a_pause_has_the_user_who_requested_it_and_one_of_the_plan_itself_has_none(worker):
     driver = worker(
         "import bluesky.plan_stubs as bps\n\n\ndef pausing():\n    yield from bps.checkpoint()\n"
