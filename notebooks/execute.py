@@ -90,7 +90,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[
 
 
 def as_read(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> None:
-    """Clean a notebook that ran: drop places of old progress bars; replace paths and addresses of this computer."""
+    """Clean a notebook that ran: replace paths and addresses of this computer."""
     machine = {
         environment.get(_DOOR_VARIABLE, _DOOR): _DOOR,
         environment["QSERVER_ZMQ_CONTROL_ADDRESS"]: "tcp://localhost:60615",
@@ -101,8 +101,7 @@ def as_read(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[
     for cell in notebook.cells:
         cell.source = _replaced(cell.source, machine)
         if cell.cell_type == "code":
-            kept = [output for output in cell.outputs if "data" not in output or any(output.data.values())]
-            cell.outputs = _merged(_replaced(kept, machine))
+            cell.outputs = _merged(_replaced(cell.outputs, machine))
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
 
@@ -113,8 +112,10 @@ def shows(cell: nbformat.NotebookNode) -> list[str]:
     for output in cell.get("outputs", ()):
         data = output.get("data", {})
         text = output.get("text") or data.get("text/plain") or f"{output.get('ename')}: {output.get('evalue')}"
-        texts.append(f"{output.output_type}: {_masked(text).strip()}")
-    return texts
+        # A reply is shown in the place of its progress, unless it came too soon for a progress bar.
+        kind = "data" if data else output.output_type
+        texts.append(f"{kind}: {_masked(text).strip()}")
+    return [text for text in texts if not text.endswith(_HAS_RUN)]
 
 
 def _masked(text: str) -> str:
@@ -128,6 +129,8 @@ def is_tagged(cell: nbformat.NotebookNode, tag: str) -> bool:
     return tag in cell.metadata.get("tags", ())
 
 
+#: The end of a progress that is shown only if a function takes some time.
+_HAS_RUN = " took DURATION."
 #: Parts that differ from run to run, and their replacements. Blanks too, because the values set the width of tables.
 _VARYING = [
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UID"),

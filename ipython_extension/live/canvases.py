@@ -9,7 +9,9 @@ from io import BytesIO
 from itertools import count
 from typing import Any
 
+from ipython_extension.live.columns import Column
 from ipython_extension.live.heat_map import heat_map
+from ipython_extension.live.map_cells import Axis, spans
 from ipython_extension.live.plot import Canvas, Chart, NoPlot
 from ipython_extension.live.runs import one_line
 from ipython_extension.shown.tables import terminal_height, terminal_width
@@ -27,8 +29,10 @@ _TICKS = 14
 _NARROW = 60
 #: Steps between ticks that are easy to read, times a power of ten.
 _STEPS = ("1", "2", "2.5", "5")
-#: Digits that distinguish two points, and characters of a tick's label without an exponent.
-_DIGITS, _LABEL = 12, 9
+#: Digits that distinguish two points.
+_DIGITS = 12
+#: Axes of a map.
+_AXES = 2
 
 
 class _Matplotlib:
@@ -40,13 +44,17 @@ class _Matplotlib:
         # Names may contain dollar signs, which would begin a formula.
         figure.suptitle(chart.title, parse_math=False)
         figure.axes[-1].set_xlabel(chart.along, parse_math=False)
-        for field, panel in zip(chart.y, figure.axes, strict=False):
+        for field, panel in zip(chart.y, list(figure.axes), strict=False):
             panel.set_ylabel(chart.across or one_line(field), parse_math=False)
+            column = chart.columns[field]
             if chart.across:
-                points = panel.scatter([], [], c=[], marker="s")
-                figure.colorbar(points, ax=panel).set_label(one_line(field), parse_math=False)
+                panel.yaxis.set_major_formatter(_formatter(chart.row_column))
+                bar = figure.colorbar(_empty_map(panel), ax=panel, format=_formatter(column))
+                bar.set_label(one_line(field), parse_math=False)
             else:
                 panel.plot([], [], "o-", markersize=3)
+                panel.yaxis.set_major_formatter(_formatter(column))
+        figure.axes[panels - 1].xaxis.set_major_formatter(_formatter(chart.x_column))
         return figure
 
     def draw(self, figure: Any, chart: Chart) -> None:
@@ -69,15 +77,49 @@ class _Matplotlib:
         raise NotImplementedError
 
 
+def _empty_map(panel: Any) -> Any:
+    from matplotlib.collections import PolyCollection  # noqa: PLC0415 - optional, and slow
+
+    # Smoothed edges would show as lines between the rectangles.
+    return panel.add_collection(PolyCollection([], array=[], linewidths=0, antialiaseds=False))
+
+
 def _draw_map(panel: Any, chart: Chart, values: list[float]) -> None:
-    """Draw the points of a grid where they were measured, in the color of their value."""
-    places = [point for point in zip(chart.x, chart.rows, values, strict=True) if all(map(math.isfinite, point))]
-    if places:
-        points = panel.collections[0]
-        points.set_offsets([(x, row) for x, row, _ in places])
-        points.set_array([value for _, _, value in places])
-        points.autoscale()
-        panel.update_datalim(points.get_offsets())
+    """Draw the points of a grid where they were measured, as rectangles in the color of their value."""
+    points = [point for point in zip(chart.x, chart.rows, values, strict=True) if all(map(math.isfinite, point))]
+    if not points:
+        return
+    xs, rows, found = zip(*points, strict=True)
+    (down, along) = chart.shape if len(chart.shape) == len(chart.extents) == _AXES else (None, None)
+    row_extent, x_extent = chart.extents if down else (None, None)
+    corners = [
+        [(left, low), (right, low), (right, high), (left, high)]
+        for (left, right), (low, high) in zip(
+            *spans(Axis(xs, along, x_extent), Axis(rows, down, row_extent)), strict=True
+        )
+    ]
+    rectangles = panel.collections[0]
+    rectangles.set_verts(corners)
+    rectangles.set_array(found)
+    rectangles.autoscale()
+    panel.margins(0)
+    panel.ignore_existing_data_limits = True  # the rectangles of the first points may have had another size
+    panel.update_datalim([corner for each in corners for corner in each])
+
+
+def _formatter(column: Column) -> Any:
+    """The labels of an axis, with digits as in a table of these values."""
+    from matplotlib.ticker import Formatter  # noqa: PLC0415 - optional, and slow
+
+    class Ticks(Formatter):
+        def __call__(self, x: float, pos: Any = None) -> str:  # noqa: ARG002 - its signature
+            return column.now(float(x))
+
+        def format_ticks(self, values: Any) -> list[str]:
+            ticks = [_exact(value) for value in values]
+            return column.ticks(ticks) if ticks else []
+
+    return Ticks()
 
 
 class Window(_Matplotlib):
@@ -166,17 +208,17 @@ class Text:
         plt.xlabel(chart.along)
         plt.ylabel(one_line(field))
         if points:
-            plt.xticks(*_ticks([x for x, _ in points], 3 if width < _NARROW else 5))
-            plt.yticks(*_ticks([y for _, y in points], 3 if height < _TICKS else 5))
+            plt.xticks(*_ticks([x for x, _ in points], 3 if width < _NARROW else 5, chart.x_column))
+            plt.yticks(*_ticks([y for _, y in points], 3 if height < _TICKS else 5, chart.columns[field]))
             plt.plot(*map(list, zip(*points, strict=True)), marker="braille")
         return plt.uncolorize(plt.build()).rstrip("\n")
 
 
-def _ticks(values: list[float], most: int) -> tuple[list[float], list[str]]:
+def _ticks(values: list[float], most: int, column: Column) -> tuple[list[float], list[str]]:
     """Round numbers between these values, with their labels. Whole numbers have whole ticks."""
-    low, high = (Decimal(f"{value:.{_DIGITS}g}") for value in (min(values), max(values)))
+    low, high = (_exact(value) for value in (min(values), max(values)))
     if low == high:
-        return [float(low)], [f"{float(low):.{_LABEL - 2}g}"]
+        return [float(low)], column.ticks([low])
     is_whole = all(float(value).is_integer() for value in values)
     step = next(
         step
@@ -184,11 +226,12 @@ def _ticks(values: list[float], most: int) -> tuple[list[float], list[str]]:
         if 1 < len(_multiples(step, low, high)) <= most and not (is_whole and step != step.to_integral_value())
     )
     ticks = [place * step for place in _multiples(step, low, high)]
-    labels = [f"{tick:f}" for tick in ticks]
-    if max(map(len, labels)) > _LABEL:
-        places = max(tick.adjusted() for tick in ticks) - int(step.as_tuple().exponent) + 1
-        labels = [f"{float(tick):.{min(places, _DIGITS + 2)}g}" for tick in ticks]
-    return [float(tick) for tick in ticks], labels
+    return [float(tick) for tick in ticks], column.ticks(ticks)
+
+
+def _exact(value: float) -> Decimal:
+    """The number without the rest that is due to rounding."""
+    return Decimal(f"{value:.{_DIGITS}g}")
 
 
 def _multiples(step: Decimal, low: Decimal, high: Decimal) -> range:

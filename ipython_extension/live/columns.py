@@ -1,7 +1,12 @@
-"""The number of digits in a column: all significant ones, and the same number in the whole column."""
+"""The digits of the values of one field: in live tables, in tables of plans that have ended, and at the axes of plots.
+
+A device may give its precision. Then each number has these decimals, and small ones have an exponent, so a value looks
+the same everywhere. Otherwise, and for positions, the numbers of a column have the same number of digits: all
+significant ones.
+"""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import floor, isfinite, log10
 from typing import Any
@@ -17,6 +22,10 @@ _COARSE, _FINE, _FINEST = 3, 6, 7
 _SPARE = 1
 #: Numbers below 10 to this power are written with an exponent.
 _TINY = -5
+#: Significant digits below which the decimals of a device are not enough for a number.
+_ENOUGH = 2
+#: Characters of a tick's label without an exponent, and most digits of one with an exponent.
+_LABEL, _EXACT = 9, 14
 #: A position that is this much smaller than a step is zero with an error, from rounding or from the readback.
 _ROUNDING, _FINEST_READBACK, _READBACK = 1e-10, 1e-8, 1e-2
 #: Characters of a number with an exponent, without its decimals: ``1.e-09``.
@@ -72,11 +81,22 @@ class Column:
     def next_printed(self, value: Any) -> str:
         """The value with the digits of the rows printed above, unless they no longer suit."""
         best = self._digits()
-        if self._is_first_page and self._precision is not None and best is not None and best > self._precision:
+        is_moved_little = self._precision is not None and 0 < self._largest < _least(self._precision, _COARSE)
+        if self._is_moved and self._is_first_page and is_moved_little:
             best = None  # larger numbers, for which the device's digits are enough, may follow
         if not self._has_printed or not self._suits(self._printed, best):
             self._printed, self._has_printed = best, True
         return self._text(value, self._printed)
+
+    def ticks(self, values: Sequence[Decimal]) -> list[str]:
+        """The labels of ticks at an axis for this field; they have exponents if the values in a table have them."""
+        largest = max(values, key=abs)
+        decimals = max(_decimals_of(value) for value in values)
+        labels = [f"{value:.{decimals}f}" for value in values]
+        if "e" not in self.now(float(largest)) and max(map(len, labels)) <= _LABEL:
+            return labels
+        places = min(max(_digits_after_first(value) for value in values), _EXACT)
+        return [f"{float(value):.{places}e}" if value else "0" for value in values]
 
     def begin_page(self) -> None:
         """Choose new digits for printed rows, because a heading separates them from those above."""
@@ -141,7 +161,9 @@ class Column:
     def _number(self, value: float, digits: int | None) -> str:
         if not isfinite(value):
             return str(value)
-        if digits is None:
+        if self._follows_device:
+            text = _with_precision(value, self._precision or 0, self.width)
+        elif digits is None:
             most = _FINE - 2 if self._precision is None or self._is_moved else _COARSE - 1
             places = max(min(most, self.width - _EXPONENT - self._has_signs), 0)
             text = "0" if value == 0 else f"{value:.{places}e}"
@@ -150,6 +172,14 @@ class Column:
             if value != 0 and float(text) == 0:
                 text = self._not_zero(value, digits)
         return text if len(text) <= self.width else _fitting(value, self.width)
+
+    @property
+    def _follows_device(self) -> bool:
+        """Whether each number has the decimals that the device asks for.
+
+        Many devices are not set up, and ask for none although their numbers have some.
+        """
+        return not self._is_moved and self._precision is not None and bool(self._precision or not self._decimals)
 
     def _not_zero(self, value: float, digits: int) -> str:
         """A position that is too small for the digits of its column. It must not look like zero.
@@ -161,10 +191,31 @@ class Column:
         return f"{'<' if value > 0 else '>-'}{10.0**-digits:.{digits}f}"
 
 
+def _with_precision(value: float, precision: int, width: int) -> str:
+    """The number with these decimals; with an exponent, if it would have too few digits or be too long."""
+    text = f"{value:.{precision}f}"
+    has_enough = abs(value) >= _least(precision, _ENOUGH) or float(text) == value
+    return text if has_enough and len(text) <= width else f"{value:.{_COARSE - 1}e}"
+
+
+def _least(decimals: int, digits: int) -> float:
+    """The least number that has so many significant digits with these decimals."""
+    return 10.0 ** (digits - 1 - decimals)
+
+
+def _decimals_of(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def _digits_after_first(value: Decimal) -> int:
+    """The number of significant digits after the first one."""
+    return len(value.normalize().as_tuple().digits) - 1
+
+
 def _decimals(value: float) -> int:
     """The decimals of a number in its shortest form of at most six digits."""
-    exponent = Decimal(f"{value:.{_FINE}g}").normalize().as_tuple().exponent
-    return max(-exponent, 0) if isinstance(exponent, int) else 0
+    return _decimals_of(Decimal(f"{value:.{_FINE}g}").normalize())
 
 
 def _fitting(value: float, width: int) -> str:

@@ -29,9 +29,10 @@ def heat_map(chart: Chart, field: str, width: int, height: int) -> str:
     # Characters are about twice as high as wide.
     tall = max(min((height - _AROUND) // lines, size // 2), 1)
     drawn = ["".join(shade * size for shade in line) for line in shades for _ in range(tall)]
-    labels = [f"{max(rows):.5g}", *[""] * (len(drawn) - 2), f"{min(rows):.5g}"][: len(drawn)]
+    highest, lowest = (cut(chart.row_column.now(each), _LABELS - 1) for each in (max(rows), min(rows)))
+    labels = [highest, *[""] * (len(drawn) - 2), lowest][: len(drawn)]
     body = [f"{label:>{_LABELS - 1}} │{line}" for label, line in zip(labels, drawn, strict=True)]
-    low, high = (f"{each:.5g}" for each in (min(xs), max(xs)))
+    low, high = (chart.x_column.now(each) for each in (min(xs), max(xs)))
     gap = max(columns * size - len(low) - len(high), 1)
     name = chart.along if cells(chart.along) < gap - 1 else ""
     rest = gap - cells(name)
@@ -39,7 +40,8 @@ def heat_map(chart: Chart, field: str, width: int, height: int) -> str:
     below = [f"{'':{_LABELS}}└{'─' * (columns * size)}", f"{'':{_LABELS + 1}}{axis}"]
     if not name:
         below.append(f"{'':{_LABELS + 1}}{chart.along}")
-    title = f"{one_line(field)}: {_SHADES[0]} {min(values):.5g} … {_SHADES[-1]} {max(values):.5g}, up: {chart.across}"
+    least, most = (chart.columns[field].now(each) for each in (min(values), max(values)))
+    title = f"{one_line(field)}: {_SHADES[0]} {least} … {_SHADES[-1]} {most}, up: {chart.across}"
     return "\n".join(cut(line.rstrip(), width) for line in [title, *body, *below])
 
 

@@ -32,22 +32,33 @@ _SHORTENED, _WHOLE = "flex:0 1 auto;min-width:4em;overflow:hidden;text-overflow:
 
 
 class Notebook:
-    """Lines and a progress bar below a cell. Plain HTML, because a widget is lost with its kernel."""
+    """Lines and a progress bar below a cell. Plain HTML, because a widget is lost with its kernel.
+
+    Parameters
+    ----------
+    has_bar
+        If False, only the lines are shown.
+    place
+        The display of an earlier wait of this line, which had nothing but a bar; it is used again.
+    """
 
     shows = True
     width = NOTEBOOK_WIDTH
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_bar: bool = True, place: Any = None) -> None:
         self._lines: list[Line | Row] = []
         self._bar: Bar | None = None
-        self._handle: Any = None
+        self._has_bar = has_bar
+        #: The last progress, which stays if nothing else is shown in its place.
+        self._words: list[Line] = []
+        self._handle: Any = place
         self._sent: dict[str, str] = {}
         self._has_copied = False
         self._due = time.monotonic() + _PATIENCE
 
     def say(self, progress: str | Bar) -> None:
         # Below output of user code, a bar would not stay in its place, because the next output appears below the bar.
-        if not self._has_copied or self._handle is not None:
+        if self._has_bar and (not self._has_copied or self._handle is not None):
             self._bar = Bar(progress, None, "") if isinstance(progress, str) else progress
         if time.monotonic() >= self._due:
             self._draw()
@@ -67,8 +78,18 @@ class Notebook:
         self._lines = [Line(line) for line in text.split("\n")]
 
     def clear(self) -> None:
+        if self._bar is not None:
+            self._words = [Line(self._bar.said)]
         self._bar = None
         self._draw()
+
+    @property
+    def place(self) -> Any:
+        """The display, if nothing but progress was shown, there or below it. The result can be shown there; else None.
+
+        A notebook cannot remove a display, so it would stay empty.
+        """
+        return None if self._lines or self._has_copied else self._handle
 
     def _end_display(self) -> None:
         bar, self._bar = self._bar, None
@@ -90,10 +111,13 @@ class Notebook:
 
     def _text(self) -> str:
         # Without the bar, because a notebook that is saved meanwhile would keep it.
-        return "\n".join(line.now() for line in self._lines)
+        return "\n".join(line.now() for line in self._shown())
 
     def _html(self) -> str:
-        return in_one_typeface(lines_html(self._lines) + (_bar_html(self._bar) if self._bar else ""))
+        return in_one_typeface(lines_html(self._shown()) + (_bar_html(self._bar) if self._bar else ""))
+
+    def _shown(self) -> Sequence[Line | Row]:
+        return self._lines or ([] if self._bar else self._words)
 
 
 def lines_html(lines: Sequence[Line | Row]) -> str:

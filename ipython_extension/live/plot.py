@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from bluesky_qs.documents import is_number, mapping, text
 from bluesky_qs.errors import QSError
+from ipython_extension.live.columns import Column
 from ipython_extension.live.lines import Line
 from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
 
@@ -32,8 +33,12 @@ class Chart:
         The positions along these axes.
     y
         The values of each plotted field; NaN if an event has none.
+    columns
+        The digits of the values and of the ticks, as in tables: by field, and of both axes.
     shape
         The numbers of points along ``across`` and ``along``, if the plan announces them.
+    extents
+        The first and last positions along these axes, if the plan announces them.
     left_out
         Fields without a panel, because there are too many.
     """
@@ -55,17 +60,27 @@ class Chart:
         self.along = one_line(self._moved) or "event"
         self.across = one_line(self._across)
         self.shape = run.shape[-2:]
+        self.extents = run.extents[-2:]
         self.x: list[float] = []
         self.rows: list[float] = []
         self.y: dict[str, list[float]] = {field: [] for field in fields}
+        self.columns: dict[str, Column] = {
+            field: Column(field, run.keys.get(field) or {}, is_moved=field in run.along) for field in fields
+        }
+        self.x_column, self.row_column = (
+            Column(field, run.keys.get(field) or {}, is_moved=True) for field in (self._moved, self._across)
+        )
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Add a point."""
         data = mapping(event.get("data"))
         self.x.append(_number(data.get(self._moved) if self._moved else event.get("seq_num")))
         self.rows.append(_number(data.get(self._across) if self._across else 0.0))
+        self.x_column.take(self.x[-1])
+        self.row_column.take(self.rows[-1])
         for field, values in self.y.items():
             values.append(_number(data.get(field)))
+            self.columns[field].take(values[-1])
 
     @property
     def has_points(self) -> bool:

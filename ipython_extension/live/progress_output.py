@@ -119,10 +119,14 @@ class Terminal:
             self._shown = 0
 
 
-def of(shell: Any, *, is_terminal: bool) -> ProgressOutput:
-    """Return the output of a session: a notebook, a terminal, or none."""
+def of(shell: Any, *, is_terminal: bool, is_silent: bool = False, place: Any = None) -> ProgressOutput:
+    """Return the output of a session: a notebook, a terminal, or none. ``place`` is as in `Notebook`.
+
+    A line that is silent has no bar in a notebook, because a display would stay there.
+    """
     if hasattr(shell, "kernel"):
-        return Terminal() if _is_console(shell.kernel.get_parent("shell")) else Notebook()
+        is_console = _is_console(shell.kernel.get_parent("shell"))
+        return Terminal() if is_console else Notebook(has_bar=not is_silent, place=place)
     return Terminal() if is_terminal else Nowhere()
 
 

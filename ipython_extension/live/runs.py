@@ -1,5 +1,6 @@
 """Runs, their main fields and their events, from the documents of running plans."""
 
+from math import isfinite
 from typing import Any, NamedTuple
 
 from bluesky_qs.documents import Dimensions, Doc, Reader, data_keys, is_number, mapping, text
@@ -52,6 +53,13 @@ class LiveRun:
         return [size for size in sizes if isinstance(size, int) and size > 0]
 
     @property
+    def extents(self) -> list[tuple[float, float] | None]:
+        """The first and last position along each axis of a grid; None if the plan does not announce it."""
+        extents = self.start.get("extents")
+        pairs: list[Any] = list(extents) if isinstance(extents, list | tuple) else []
+        return [_pair(each) for each in pairs]
+
+    @property
     def is_described(self) -> bool:
         """Whether its fields are known."""
         return bool(self.keys)
@@ -77,6 +85,14 @@ class RunEnd(NamedTuple):
 
     run: LiveRun
     stop: Doc
+
+
+def _pair(value: Any) -> tuple[float, float] | None:
+    match value:
+        case [int() | float() as first, int() | float() as last] if isfinite(first) and isfinite(last):
+            return float(first), float(last)
+        case _:
+            return None
 
 
 def one_line(value: str) -> str:

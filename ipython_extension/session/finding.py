@@ -11,6 +11,8 @@ from ipython_extension.shown.tables import plural, ranges
 from ipython_extension.typed.line import Line, LineWord
 
 _SHORTEST_UID = 4
+#: A position or the beginning of a uid. No field of a plan has this form.
+_POSITION, _UID = re.compile(r"-?\d{1,9}"), re.compile(r"(?=[a-f-]*\d)[\da-f]{4}[\da-f-]*")
 _WORDS = {"first": 0, "last": -1}
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
 
@@ -23,6 +25,16 @@ def integer(text: str) -> int | None:
         return int(text)
     except ValueError:
         return None
+
+
+def is_position(text: str) -> bool:
+    """Whether a text is a position, and not a field."""
+    return _POSITION.fullmatch(text) is not None
+
+
+def is_uid(text: str) -> bool:
+    """Whether a text is the beginning of a uid, and not a field."""
+    return _UID.fullmatch(text) is not None
 
 
 def only_one(token: LineWord, seen: Iterable[Item]) -> Item | None:

@@ -8,7 +8,6 @@ from typing import Any, cast
 from bluesky_qs.client.failures import RequestFailedError
 from bluesky_qs.client.http_failures import NotAuthorizedError
 from bluesky_qs.client.sync import REManagerAPI
-from bluesky_qs.documents import is_number
 from bluesky_qs.errors import NotFound, QSError
 from bluesky_qs.words.parseable import has_index
 from bluesky_qs.words.planexpr import Item
@@ -19,13 +18,13 @@ from ipython_extension.session.known_names import KnownNames
 from ipython_extension.session.placing import placed_in
 from ipython_extension.session.prompt_settings import PromptSettings
 from ipython_extension.session.requeued import Requeued, find_requeued, requeued_item
+from ipython_extension.session.seen_fields import SeenFields
 from ipython_extension.session.watched import Watched
 from ipython_extension.shown.display import QueueView
 from ipython_extension.shown.history_view import HistoryView
 from ipython_extension.typed.history_query import HistoryQuery
 from ipython_extension.typed.line import Line, LineWord
 
-_MOST_FIELDS = 100
 _MOST_REMEMBERED = 1000
 
 
@@ -44,8 +43,8 @@ class Session:
         self.functions: list[str] = []
         #: The plans and runs that the user has seen.
         self.watched = Watched()
-        #: Numeric fields of the runs whose documents were shown last.
-        self.fields: list[str] = []
+        #: Numeric fields of the plans whose documents were shown.
+        self.fields = SeenFields()
         #: Why queued plans cannot run now, by uid, and the versions of the queue and lists that were checked.
         self.checked: tuple[tuple[object, ...], dict[str, str]] | None = None
         #: The findings of dry runs of queued plans, by uid, and the versions of the queue and the findings.
@@ -56,6 +55,8 @@ class Session:
         self._last: dict[int, Item] | None = None
         #: The item that ran without the queue, if nothing was shown since; it has no position.
         self._ran: Item | None = None
+        #: The length of the history when it was seen last.
+        self._length = 0
         #: Items of the history that a negative number has referred to, by their number there.
         self._counted_back: dict[int, Item] = {}
         #: Items that were added since the queue was shown last, by position.
@@ -79,8 +80,9 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """The status now."""
-        status = dict(self.rm.status())
+        status: dict[str, Any] = dict(self.rm.status())
         self._line_status = self._line_status or status
+        self._length = status.get("items_in_history", 0)
         return status
 
     def begin_line(self) -> None:
@@ -144,16 +146,23 @@ class Session:
 
     def take_document(self, message: Mapping[str, Any]) -> None:
         """Record the fields of a run that is shown."""
-        keys = message["doc"].get("data_keys") if message["name"] == "descriptor" else None
-        if isinstance(keys, Mapping):
-            new = [name for name, key in keys.items() if isinstance(key, Mapping) and is_number(key)]
-            self.fields = list(dict.fromkeys([*new, *self.fields]))[:_MOST_FIELDS]
+        self.fields.take(message)
 
     def ended_item(self, uid: str) -> Item | None:
         """The item of the history with this uid, if it was shown or is the newest one."""
         seen = [*(self._history or {}).values(), *self._counted_back.values()]
         found = next((item for item in seen if item["item_uid"] == uid), None)
         return found or next((item for item in past.page(self.rm, {}, 1)["items"] if item["item_uid"] == uid), None)
+
+    def uid_at_hand(self, text: str) -> str:
+        """The uid of the item that `finished` would find, without a request; empty if this session does not know it."""
+        if (position := integer(text)) is None:
+            uids = [*(item["item_uid"] for item in self._seen()), *self.fields.uids()]
+            return next((uid for uid in uids if uid.startswith(text)), "")
+        if position == -1 and self._ran:
+            return self._ran["item_uid"]
+        numbered = {**(self._history or {}), **self._counted_back}
+        return numbered.get(position if position >= 0 else self._length + position, {}).get("item_uid", "")
 
     def seen_item(self, uid: str) -> Item | None:
         """The item with this uid if it was shown."""
@@ -267,6 +276,7 @@ class Session:
     def ran_since(self, before: int, now: int) -> HistoryView:
         """The plans that ran while the history grew from one length to another; if any, the last table shown."""
         self.watched.all_shown()
+        self._length = now
         if before < now:
             return self.take_history(past.page(self.rm, {}, now - before), since=before)
         return HistoryView({"items": []}, self.known())

@@ -2,7 +2,7 @@
 
 import html
 import sys
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.client.identity import shown_user
@@ -13,6 +13,7 @@ from ipython_extension.shown.colors import in_colors
 from ipython_extension.shown.metadata import metadata_text, stored_metadata
 from ipython_extension.shown.notebook_html import in_one_typeface, preformatted, sentence
 from ipython_extension.shown.status_text import (
+    by_whom,
     flags_text,
     has_value,
     is_suspended,
@@ -49,7 +50,15 @@ _UNCUT = 100_000
 
 
 class View:
-    """Displays itself as text in a terminal and as HTML in a notebook."""
+    """Displays itself as text in a terminal and as HTML in a notebook.
+
+    Attributes
+    ----------
+    show_here
+        Shows data in the place of the progress of its cell, and returns whether it did; None if there is no such place.
+    """
+
+    show_here: Callable[[dict[str, str]], bool] | None = None
 
     def text(self, width: int) -> str:
         """Return the text for a terminal of that width."""
@@ -65,6 +74,17 @@ class View:
 
     def _repr_html_(self) -> str:
         return in_one_typeface(self.html())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "show_here"}
+
+    def _ipython_display_(self) -> None:
+        if self.show_here is None:
+            raise NotImplementedError  # IPython shows it as usual
+        from IPython.lib.pretty import pretty  # noqa: PLC0415 - a terminal does without
+
+        if not self.show_here({"text/plain": pretty(self), "text/html": self._repr_html_()}):
+            raise NotImplementedError
 
     def _for_terminal(self, width: int) -> str:
         """Return the text; a single line follows ``Out[12]: `` and has less room."""
@@ -288,7 +308,7 @@ class Overview(StatusView):
         return super().html() + past + (self.queue.rows_html() if self._has_rows() else "")
 
     def _past(self, width: int) -> list[str]:
-        last = [last_sentence(self.last, plan_text(self.last, self.known), width)] if self.last else []
+        last = [last_sentence(self.last, plan_text(self.last, self.known), width, self.queue.me)] if self.last else []
         return [*last, *self.notes]
 
     def _has_rows(self) -> bool:
@@ -328,6 +348,7 @@ class ItemView(View, dict[str, Any]):
         where: str = "",
         takes: str = "",
         has_metadata: bool = True,
+        me: str = "",
     ) -> None:
         super().__init__(item)
         self.known = known
@@ -335,6 +356,7 @@ class ItemView(View, dict[str, Any]):
         self.where = where
         self.takes = takes
         self.has_metadata = has_metadata
+        self.me = me
 
     def text(self, width: int) -> str:
         plan = plan_text(self, self.known)
@@ -368,7 +390,7 @@ class ItemView(View, dict[str, Any]):
         if self.get("meta"):
             lines.append(f"  metadata {metadata_text(self['meta'])}")
         if result:
-            lines += _result_lines(result)
+            lines += _result_lines(result, self.me)
         return "\n".join(lines)
 
 
@@ -450,10 +472,11 @@ def _indented(text: str, width: int) -> str:
     return wrapped(f"  {shortened(text, _PLAN_LINES * (width - 2))}", width)
 
 
-def _result_lines(result: Mapping[str, Any]) -> list[str]:
+def _result_lines(result: Mapping[str, Any], me: str) -> list[str]:
     began, ended = result.get("time_start"), result.get("time_stop")
-    who = f" by {shown_user(str(result['ended_by']))}" if result.get("ended_by") else ""
-    lines = [f"  ended    {result.get('exit_status')}{who}{f': {reason(result)}' if reason(result) else ''}"]
+    lines = [
+        f"  ended    {result.get('exit_status')}{by_whom(result, me)}{f': {reason(result)}' if reason(result) else ''}"
+    ]
     if began and ended:
         stood = "".join(f", {each}" for each in stood_still(result))
         expected = result.get("time_estimated")

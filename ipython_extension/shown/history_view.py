@@ -24,8 +24,8 @@ from ipython_extension.shown.tables import (
 )
 from ipython_extension.typed.history_query import HistoryQuery
 
-#: Minimum width of a plan beside its metadata, and maximum width of a column of metadata in a terminal.
-_PLAN, _WIDEST = 24, 24
+#: Width of a plan that is cut, beside its metadata, and maximum width of a column of metadata in a terminal.
+_PLAN, _WIDEST = 36, 24
 #: Maximum of columns of metadata, and the blanks before each column.
 _MOST, _GAP = 8, 2
 
@@ -142,10 +142,10 @@ class HistoryView(Items):
     def _table(self, width: int | None, *, has_users: bool) -> tuple[Table, str]:
         """The table, and a note on the omitted columns.
 
-        In a narrow terminal, the first column of metadata has priority over the user and the time that a plan took;
-        further columns do not have priority over that time. If plans would be cut, the user is omitted first, then that
-        time, if this helps. Metadata that few plans have do not displace other columns. The scan id always stays; plans
-        are cut instead.
+        In a narrow terminal, a plan is worth more than its metadata, which never cut one that has room without them.
+        The first column of metadata has priority over the user and the time that a plan took; further columns do not
+        have priority over that time. If plans would be cut, the user is omitted first, then that time, if this helps.
+        Metadata that few plans have do not displace other columns. The scan id always stays; plans are cut instead.
         """
         rows = list(self.rows_by_number().values())
         everything = _Columns(took=True, scan_id=True, user=has_users)
@@ -157,7 +157,8 @@ class HistoryView(Items):
         common = {key: texts for key, texts in columns.items() if len(rows) <= 3 * sum(map(bool, texts))}
         leaner = [everything, everything._replace(user=False), everything._replace(took=False, user=False)]
         chosen, plain = max(
-            ((self._frequent(common, width, plain), plain) for plain in leaner), key=lambda each: bool(each[0])
+            ((self._frequent(common, width, plain, leaner[-1]), plain) for plain in leaner),
+            key=lambda each: bool(each[0]),
         )
         ever_fewer = [each for each in leaner if each <= plain]
         tables = {each: self._with_columns({key: columns[key] for key in chosen}, each) for each in ever_fewer}
@@ -172,19 +173,25 @@ class HistoryView(Items):
         has_room = longer.spare(width) >= 0 and longer.whole_rows(width) >= table.whole_rows(width)
         return longer if has_room else table, _omitted(keys, plain.less(everything))
 
-    def _frequent(self, columns: Mapping[str, Sequence[str]], width: int, plain: "_Columns") -> list[str]:
-        """The keys of the columns, none of them wide, for which the table without them has room."""
-        bare = self._with_columns({}, plain)
-        names = [heading.removeprefix(">") for heading in bare.headings]
-        widths = [max(map(cells, each)) for each in zip(names, *(row.cells for row in bare.rows), strict=True)]
+    def _frequent(
+        self, columns: Mapping[str, Sequence[str]], width: int, plain: "_Columns", leanest: "_Columns"
+    ) -> list[str]:
+        """The keys of the columns, none of them wide, for which the table without them has room.
+
+        The plans that fit into the ``leanest`` table must stay whole.
+        """
         narrow = {key: texts for key, texts in columns.items() if _needed(key, texts) <= _WIDEST}
-        return _fitting(narrow, width - sum(widths) - _GAP * len(widths) + widths[1] - min(widths[1], _PLAN))
+        most = self._with_columns({}, leanest).room(width)
+        needed = [cells(row.cells[1]) for row in self._with_columns({}, plain).rows]
+        whole = max((each for each in needed if each <= most), default=0)
+        kept = max(whole, min(most, _PLAN)) if max(needed) > most else whole
+        return _fitting(narrow, self._with_columns({}, plain).room(width) - kept)
 
     def _with_columns(
         self, columns: Mapping[str, Sequence[str]], plain: "_Columns", *, estimates: bool = False
     ) -> Table:
         """The table with these columns of metadata: a text for each row, by key."""
-        names = ("ended", "started", *plain.of(">took", ">scan id", "user"))
+        names = ("ended", "started", *plain.of(">took", ">scan", "user"))
         rows = [
             self._row(at, item, tuple(texts[place] for texts in columns.values()), plain, estimates=estimates)
             for place, (at, item) in enumerate(self.rows_by_number().items())

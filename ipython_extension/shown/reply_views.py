@@ -111,7 +111,7 @@ def runs(reply: Reply) -> Tabled:
         for run in reply["run_list"]
     ]
     return Tabled(
-        reply, plural(len(rows), "run") if rows else "No runs.", Table((">scan id", "status", "uid"), rows, flexible=2)
+        reply, plural(len(rows), "run") if rows else "No runs.", Table((">scan", "status", "uid"), rows, flexible=2)
     )
 
 

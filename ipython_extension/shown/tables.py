@@ -201,6 +201,11 @@ class Table(NamedTuple):
         room = self._widths(width)[self.flexible]
         return sum(cells(" ".join(row.cells[self.flexible].split())) <= room for row in self.rows)
 
+    def room(self, width: int) -> int:
+        """The columns of the terminal that the flexible column has in a table of this width, if it uses all of them."""
+        widths = self._natural_widths()
+        return width - len(_INDENT) - _GAP * (len(widths) - 1) - sum(widths) + widths[self.flexible]
+
     def spare(self, width: int) -> int:
         """The columns of the terminal that a table of this width leaves empty at its right."""
         return width - len(_INDENT) - sum(self._widths(width)) - _GAP * (len(self.headings) - 1)
@@ -210,12 +215,14 @@ class Table(NamedTuple):
 
     def _widths(self, width: int) -> list[int]:
         """The width of each column in a table of this width."""
-        columns = zip(self._names(), *(row.cells for row in self.rows), strict=True)
-        widths = [max(map(cells, column)) for column in columns]
-        gaps = _GAP * (len(widths) - 1) + len(_INDENT)
-        room = width - gaps - sum(widths) + widths[self.flexible]
-        widths[self.flexible] = max(min(widths[self.flexible], room), _NARROWEST)
+        widths = self._natural_widths()
+        widths[self.flexible] = max(min(widths[self.flexible], self.room(width)), _NARROWEST)
         return widths
+
+    def _natural_widths(self) -> list[int]:
+        """The width of each column if nothing is cut."""
+        columns = zip(self._names(), *(row.cells for row in self.rows), strict=True)
+        return [max(map(cells, column)) for column in columns]
 
     def _styles(self) -> list[str]:
         """The style of each column: short ones do not wrap, and numbers are right-aligned."""

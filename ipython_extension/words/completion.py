@@ -11,6 +11,7 @@ from bluesky_qs.plans.model import ABILITIES
 from bluesky_qs.words.forms import QSERVER
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.scanner import Token, TokenKind, scan
+from ipython_extension.session.finding import is_position, is_uid
 from ipython_extension.session.session import Session
 from ipython_extension.words import dispatch  # noqa: F401 - importing it fills the table of commands
 from ipython_extension.words.helptext import ALSO
@@ -166,9 +167,13 @@ def _redo(at: At, previous: list[str]) -> Offers:
 
 
 def _plot(at: At, previous: list[str]) -> Offers:
-    """For ``plot``: an item of the history, then fields."""
+    """For ``plot``: an item of the history, then its fields; or only fields."""
+    first = previous[0] if previous else ""
+    seen = at.session.fields
+    has_item = bool(first) and first not in seen and (is_position(first) or is_uid(first))
+    fields = seen.of(at.session.uid_at_hand(first)) if has_item else seen
     items = [] if previous else ids(at, at.session.shown_history())
-    return fitting(at.fragment, [*KINDS["FIELD"](at), *items])
+    return fitting(at.fragment, [*(Offer(each, "field") for each in fields if each not in previous), *items])
 
 
 def _table(at: At, previous: list[str]) -> Offers:

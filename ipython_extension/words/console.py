@@ -62,7 +62,7 @@ def log(session: Session, line: Line) -> ConsoleText | None:
     tail = ConsoleTail(session.rm, **selected) if "f" in options else None
     shown = _last_lines(session, wanted, selected)
     if item := session.ended_item(selected["item_uid"]) if words else None:
-        shown.heading = partial(ended_heading, item, session.known())
+        shown.heading = partial(ended_heading, item, session.known(), session.rm.user)
         shown.folds = "full" not in options and not {"grep", "level"} & selected.keys()
     if tail is None:
         return shown

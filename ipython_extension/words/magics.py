@@ -78,6 +78,9 @@ class QSMagics(Magics):
         super().__init__(shell, **kwargs)
         self._rm: REManagerAPI | None = None
         self._session: Any = None
+        #: The output for the progress of the latest wait of this line.
+        self._output: Any = None
+        self._is_silent = False
         #: The credentials of this session, by the address of the server.
         self._keys: dict[str, Keys] = {}
 
@@ -103,7 +106,8 @@ class QSMagics(Magics):
         session = self._conversation()
         line = without_comment(line)
         text = line if cell is None else cell
-        silent = text.rstrip().endswith(";")
+        silent = self._is_silent = text.rstrip().endswith(";")
+        self._output = None
         variables = ChainMap(local_ns or {}, _globals_of_caller(), self.shell.user_ns)
         try:
             if cell is None:
@@ -114,13 +118,15 @@ class QSMagics(Magics):
             raise (usage(error, width) if (width := self._width()) else error) from None
         except QSError as error:
             if not silent and (view := getattr(error, "view", None)) is not None:
+                self._give_place(view)
                 self._show(view)
             message = refusals.explain(error, session)
             raise in_one_line(error, message, theme=self._theme(), width=self._width()) from None
         if silent:
             return None
+        self._give_place(view)
         hidden = _hidden_result(everything=self.shell.ast_node_interactivity == "all")
-        if hidden and (show := getattr(view, "brief", None)):
+        if (hidden or self._place is not None) and (show := getattr(view, "brief", None)):
             self._print(show(self._terminal_width()), is_in_block=hidden == "block")
         elif hidden == "line" and not getattr(view, "is_long", False):
             self._show(view)
@@ -176,14 +182,41 @@ class QSMagics(Magics):
         A notebook indents what is printed, unlike the reply of the last line, which is HTML. From a loop with many
         replies, it would show only the first fifty as HTML.
         """
-        if is_in_block or not hasattr(self.shell, "kernel"):
+        if (is_in_block and self._place is None) or not hasattr(self.shell, "kernel"):
             print(text)
             return
         from IPython.display import display  # noqa: PLC0415 - a terminal does without
 
         from ipython_extension.shown.notebook_html import in_one_typeface, preformatted  # noqa: PLC0415 - see `qs`
 
-        display({"text/plain": text, "text/html": in_one_typeface(preformatted(text))}, raw=True)
+        data = {"text/plain": text, "text/html": in_one_typeface(preformatted(text))}
+        if self._place is None:
+            display(data, raw=True)
+        else:
+            self._place.update(data, raw=True)
+
+    @property
+    def _place(self) -> Any:
+        """The display of a notebook in which only the progress of this line was shown; else None."""
+        return getattr(self._output, "place", None)
+
+    def _give_place(self, view: Any) -> None:
+        """Let a reply be shown in the place of the progress, in the same cell; otherwise that would stay empty."""
+        place = self._place
+        if place is None or not hasattr(view, "show_here"):
+            return
+        request = self._request()
+
+        def show(data: dict[str, str]) -> bool:
+            if is_here := self._request() == request:
+                place.update(data, raw=True)
+            return is_here
+
+        view.show_here = show
+
+    def _request(self) -> str:
+        """The request that the kernel of a notebook is working on."""
+        return str(self.shell.kernel.get_parent("shell").get("header", {}).get("msg_id"))
 
     def _show(self, view: Any) -> None:
         """Show a table of a line that is not the last one, as IPython would show that of the last line."""
@@ -203,13 +236,18 @@ class QSMagics(Magics):
     # -------------------------------------------------------------------------------- what the session uses
     def progress_output(self) -> Any:
         """The output for the progress of a wait: a notebook, a terminal, or none."""
+        self._output = self._new_output()
+        return self._output
+
+    def _new_output(self) -> Any:
         from ipython_extension.live import progress_output  # noqa: PLC0415 - see `qs`
 
-        return progress_output.of(self.shell, is_terminal=bool(self._terminal_width()))
+        is_terminal = bool(self._terminal_width())
+        return progress_output.of(self.shell, is_terminal=is_terminal, is_silent=self._is_silent, place=self._place)
 
     def table_width(self) -> int:
         """Columns of a live table."""
-        return self.progress_output().width
+        return self._new_output().width
 
     def canvas(self) -> Any:
         """The output for figures: a notebook, windows, or text in a terminal."""

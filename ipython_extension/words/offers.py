@@ -106,11 +106,6 @@ def _metadata(at: At) -> Iterator[Offer]:
             yield Offer(shlex.quote(str(value)), "value")
 
 
-def _fields(at: At) -> Iterator[Offer]:
-    """Fields of the runs that this session has seen."""
-    yield from (Offer(name, "field") for name in at.session.fields)
-
-
 def _times(_at: At) -> Iterator[Offer]:
     yield from (Offer(day, "time") for day in times.DAYS)
 
@@ -145,7 +140,6 @@ KINDS: Mapping[str, Callable[[At], Iterable[Offer]]] = {
     "PROFILE": _profiles,
     "NAME": plan_names,
     "KEY": _metadata,
-    "FIELD": _fields,
     "TIME": _times,
     "LEVEL": _levels,
     "TABLE": _tables,

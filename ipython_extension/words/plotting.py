@@ -1,6 +1,5 @@
 """The commands that plot and list the readings of plans."""
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -11,6 +10,7 @@ from bluesky_qs.errors import NotFound
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.live.plot import LivePlot
 from ipython_extension.live.run_table import RunTable
+from ipython_extension.session.finding import is_position, is_uid
 from ipython_extension.session.recorded import Recorded, recorded
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, waiting
@@ -18,9 +18,6 @@ from ipython_extension.shown.display import View
 from ipython_extension.shown.headings import ended_heading
 from ipython_extension.typed.line import Line, LineWord
 from ipython_extension.words.vocabulary import word
-
-#: A position or the beginning of a uid. No field has this form.
-_POSITION, _UID = re.compile(r"-?\d{1,9}"), re.compile(r"(?=[a-f-]*\d)[\da-f]{4}[\da-f-]*")
 
 
 class Drawn(View, list[Any]):
@@ -92,7 +89,7 @@ def table(session: Session, line: Line) -> RunTable:
         session.take_document(message)
     omitted = [f"Images and long arrays are not kept: {', '.join(found.omitted)}."] if found.omitted else []
     item = session.ended_item(found.item_uid)
-    heading = partial(ended_heading, item, session.known()) if item else None
+    heading = partial(ended_heading, item, session.known(), session.rm.user) if item else None
     rows = options.get("n", session.settings.rows())
     view = RunTable(found.messages, [*found.notes, *omitted], rows=rows, heading=heading)
     if not view:
@@ -104,9 +101,9 @@ def _item_uid(session: Session, line: Line, tokens: list[LineWord]) -> str | Non
     """Take the item from the words if they begin with one."""
     if not tokens or tokens[0].text in session.fields:
         return None
-    if _POSITION.fullmatch(tokens[0].text):
+    if is_position(tokens[0].text):
         return session.finished(line, tokens.pop(0))["item_uid"]
-    if _UID.fullmatch(tokens[0].text):
+    if is_uid(tokens[0].text):
         return session.any_item(line, tokens.pop(0))["item_uid"]
     return None
 

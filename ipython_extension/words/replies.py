@@ -79,7 +79,7 @@ def whole(session: Session, item: Item) -> ItemView:
     if not where and has_failed(item) and (back := find_requeued([item], queue).get(item["item_uid"])):
         where = back.place
     takes = _takes(session, item) if item["item_uid"] in uids else ""
-    return ItemView(item, session.known(), where=where, takes=takes)
+    return ItemView(item, session.known(), where=where, takes=takes, me=session.rm.user)
 
 
 def _takes(session: Session, item: Item) -> str:

@@ -187,7 +187,8 @@ def _run(session: Session, started: Reply, task: str, console: ConsoleTail) -> d
             if result and (output.has_ended or wait.elapsed > until):
                 break
             wait.say(f"Running {task} in the worker  {length_of_time(wait.elapsed)}")
-    assert result is not None
+        assert result is not None
+        wait.say(f"{task} took {length_of_time(result['time_stop'] - result['time_start'])}.")
     if not result["success"]:
         raise NotDone(f"{task}: {result.get('msg') or 'no reason given'}", result.get("traceback") or "")
     return result

@@ -17,6 +17,7 @@ from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
 from ipython_extension.shown.display import ItemView, Waited
 from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.status_text import (
+    by_whom,
     has_failed,
     held_sentence,
     pause_sentence,
@@ -220,7 +221,7 @@ def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_bef
         traceback = result.get("traceback") or ""
         is_shown = traceback and state == "failed"  # the traceback of a failed plan ends with the reason
         why = f": {reason(result).rstrip('.')}" if reason(result) and not is_shown else ""
-        who = f" by {result['ended_by']}" if result.get("ended_by") else ""
+        who = by_whom(result, session.rm.user)
         back = place_again(session, where)
         place = f"; it is {back}" if back else ""
         raise NotDone(

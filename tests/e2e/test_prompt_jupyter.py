@@ -139,6 +139,24 @@ def test_the_bar_is_below_the_table_in_one_display_and_leaves_nothing_behind(ker
     assert "progress" not in table["text/html"]
 
 
+def test_a_reply_takes_the_place_of_the_progress_and_no_display_stays_empty(kernel):
+    kernel.run("import ipython_extension.live.notebook_output as output; output._PATIENCE = 0")
+    (shown,) = kernel.watch("%qs open")[1]
+    assert shown["data"]["text/plain"].startswith("Environment open")
+    assert "Environment open" in shown["data"]["text/html"]
+    kernel.run("%qs add count([det1], num=1000, delay=0.1)")
+    kernel.run("%qs start")
+    (paused,) = kernel.watch("reply = %qs pause")[1]
+    assert paused["data"]["text/plain"].startswith("Paused at ")
+    (again,) = kernel.watch("reply")[1]
+    assert (again["msg_type"], again["data"]["text/plain"][:9]) == ("execute_result", "Paused at")
+    outputs = kernel.watch("%qs resume\n%qs abort\n%qs destroy\n%qs open\nx = %qs func function_sleep(0)")[1]
+    shown = [output.get("text") or output["data"]["text/plain"] for output in outputs]
+    assert all(each.strip() for each in shown)
+    assert [each.split()[1] for each in shown[:4]] == ["plan", "plan", "environment", "open"]
+    assert kernel.watch("%qs close;")[1] == []
+
+
 def test_a_notebook_that_was_run_and_saved_has_the_finished_table_without_any_widget(service):
     cells = ["%load_ext bluesky_qs\n%qs open", "%qs run scan([det1], motor, -1, 1, num=25)"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

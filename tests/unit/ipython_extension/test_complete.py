@@ -4,7 +4,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.lib.pretty import pretty
 
-from bluesky_qs.testing import ScriptedWorker
+from bluesky_qs.testing import Measure, ScriptedWorker
 
 PARAMETERS = [
     {"name": "detectors", "kind": {"name": "POSITIONAL_OR_KEYWORD"}, "annotation": {"type": "__READABLE__"}},
@@ -239,6 +239,19 @@ def test_fields_are_offered_to_plot(shell, offered, informed):
     session = shell.magics_manager.registry["QSMagics"]._conversation()
     session.take_document({"name": "descriptor", "doc": {"data_keys": keys}})
     assert offered("%qs plot ") == ["motor"]
+
+
+def test_of_a_scan_that_is_named_only_its_own_fields_are_offered_to_plot(qs, opened, offered):
+    for field in ("temperature", "signal"):
+        opened.worker.on_plan("scan", Measure({field: 1.0}))
+        qs("run scan()")
+    assert offered("%qs plot -1 ") == ["signal"]  # the plan that ran last, in no table yet
+    uids = [item["item_uid"] for item in qs("history")]
+    assert offered("%qs plot -1 ") == offered("%qs plot 1 ") == offered(f"%qs plot {uids[1]} ") == ["signal"]
+    assert offered("%qs plot -2 ") == offered("%qs plot 0 ") == offered("%qs plot 0 temp") == ["temperature"]
+    assert offered("%qs plot 0 temperature ") == []  # each once
+    assert {"temperature", "signal"} < set(offered("%qs plot "))
+    assert offered("%qs plot -3 ") == []
 
 
 def test_variables_are_offered_after_a_dollar_wherever_a_value_is_typed(shell, offered, informed):

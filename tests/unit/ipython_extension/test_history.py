@@ -8,6 +8,8 @@ from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs import errors
+from ipython_extension.shown.error_rendering import NotDone
+from ipython_extension.shown.headings import ended_heading
 
 STATUSES = ("completed", "failed", "aborted", "completed", "completed")
 
@@ -65,7 +67,7 @@ def complaint(qs, line):
 def test_metadata_that_differs_has_a_column_and_failed_plans_are_marked(qs):
     shown = qs("history")
     assert lines(shown)[0] == "5 plans: 3 completed, 1 failed, 1 aborted"
-    assert lines(shown)[1].split() == ["#", "plan", "sample", "ended", "started", "took", "scan", "id"]
+    assert lines(shown)[1].split() == ["#", "plan", "sample", "ended", "started", "took", "scan"]
     assert row(shown, 0)[1:4] == ["count([det1])", "S00", "completed"]
     assert row(shown, 1)[1:5] == ["scan([det1])", "S01", "✗", "failed"]
     assert row(shown, 2)[1:5] == ["count([det1])", "S02", "✗", "aborted"]
@@ -117,10 +119,11 @@ def test_the_time_that_a_plan_took_is_worth_more_than_a_second_column_of_metadat
     assert ("sample" in heading, "holder" in heading, "took" in heading) == (True, False, True)
 
 
-def test_a_plan_that_is_cut_anyway_leaves_the_time_that_it_took(qs, measured):
-    measured(args=lambda n: LONG if n == 1 else [["det1"]], meta=lambda n: {"sample": f"S0{n}"})
-    heading = lines(qs("history"))[1].split()
-    assert ("sample" in heading, "took" in heading) == (True, True)
+def test_a_plan_that_is_cut_anyway_keeps_more_than_half_of_the_line_beside_a_column_of_metadata(qs, measured):
+    measured(args=lambda n: LONG if n == 1 else [["det1"]], meta=lambda n: {"sample": f"S0{n}", "holder": f"h{n}"})
+    shown = lines(qs("history"))
+    assert [name in shown[1].split() for name in ("sample", "holder", "took")] == [True, False, False]
+    assert "scan([det1, det2], motor, -1.5, 1.5," in "".join(shown)
 
 
 def test_the_names_of_many_omitted_columns_are_wrapped_and_never_cut(qs, measured):
@@ -138,10 +141,10 @@ LONG = [["det1", "det2"], "motor", -1.5, 1.5, "motor1", -1.5, 1.5, 101]
 @pytest.mark.parametrize(
     ("args", "sample", "headings"),
     [
-        (LONG[:1], "S0{}", ["sample", "ended", "started", "took", "scan", "id"]),
-        (LONG[:2], "S0{}", ["sample", "ended", "started", "scan", "id"]),
-        (LONG[:2], "Si 111, b{}", ["sample", "ended", "started", "scan", "id"]),  # the plan is cut instead
-        (LONG, "S0{}", ["sample", "ended", "started", "scan", "id"]),  # no column would be enough
+        (LONG[:1], "S0{}", ["sample", "ended", "started", "took", "scan"]),
+        (LONG[:2], "S0{}", ["sample", "ended", "started", "scan"]),
+        (LONG[:2], "Si 111, batch{}", ["ended", "started", "took", "scan"]),
+        (LONG, "S0{}", ["ended", "started", "took", "scan"]),  # the plan is cut in any case
     ],
 )
 def test_columns_give_way_before_a_plan_is_cut(qs, measured, args, sample, headings):
@@ -150,8 +153,24 @@ def test_columns_give_way_before_a_plan_is_cut(qs, measured, args, sample, headi
     shown = lines(qs("history"))
     assert shown[1].split() == ["#", "plan", *headings]
     assert all(len(line) <= 80 for line in shown)
-    assert ("…" in "\n".join(shown)) is (args == LONG or sample == "Si 111, b{}")
-    assert ("Columns omitted: took" in shown[-1]) is ("took" not in headings)
+    assert ("…" in "\n".join(shown)) is (args == LONG)
+    omitted = [name for name in ("sample", "took") if name not in headings]
+    note = f"Columns omitted: {', '.join(omitted)}" if omitted else "omitted"
+    assert (note in " ".join(" ".join(shown).split())) is bool(omitted)
+
+
+def test_two_columns_of_metadata_do_not_cut_the_ranges_of_a_scan(qs, measured):
+    """Both had room beside shorter plans; a column that cuts nothing stays."""
+    measured(
+        args=lambda n: [["det1", "det2"], "motor", -1.5, 1.5] if n % 2 else [["det1"]],
+        kwargs=lambda n: {"num": 31} if n % 2 else {},
+        meta=lambda n: {"sample": f"S0{n}", "holder": f"A{n}", "T": 290 + n},
+    )
+    shown = lines(qs("history"))
+    assert max(map(len, shown)) <= 80
+    assert "scan([det1, det2], motor, -1.5, 1.5, num=31)" in shown[3]
+    assert "…" not in "\n".join(shown)
+    assert "Columns omitted: " in " ".join(shown)
 
 
 def test_a_column_that_few_plans_have_is_shown_if_there_is_room(qs, measured):
@@ -189,9 +208,20 @@ def test_the_user_who_aborted_a_plan_of_mine_is_named(qs, measured):
     aborted = {"exit_status": "aborted", "time_start": 1.0, "time_stop": 2.0, "scan_ids": [], "msg": ""}
     measured(result=lambda n: {**aborted, "ended_by": "bob" if n == 3 else "ada"})
     assert [line.strip() for line in lines(qs("history")) if "by " in line] == ["aborted by bob"]
-    assert "aborted by ada" in pretty(qs(""))
+
+
+def test_a_user_who_aborted_the_last_plan_is_called_you_wherever_it_is_reported(qs, measured):
+    aborted = {"exit_status": "aborted", "time_start": 1.0, "time_stop": 2.0, "scan_ids": [], "msg": ""}
+    measured(result=lambda n: {**aborted, "ended_by": "bob" if n == 3 else "ada"})
+    assert "Last: count([det1]) aborted by you " in pretty(qs(""))
     qs("history")
-    assert "ended    aborted by ada" in pretty(qs("item -1"))
+    assert "ended    aborted by you" in pretty(qs("item -1"))
+    assert "ended    aborted by bob" in pretty(qs("item 3"))
+    assert ended_heading(qs("item -1"), (), "ada", 80).startswith("count(['det1']): aborted by you at ")
+    with pytest.raises(NotDone, match=r"scan\(\[det1\]\) was aborted by bob before this wait"):
+        qs("wait 3")
+    with pytest.raises(NotDone, match=r"was aborted by you before this wait"):
+        qs("wait 4")
 
 
 def test_plans_without_metadata_have_an_empty_cell_and_lists_of_metadata_are_merged(qs, measured):

@@ -116,6 +116,22 @@ def test_a_table_that_begins_late_reports_the_number_of_missing_rows():
     assert columns(lines[2]) == ["…", "12", "earlier", "points"]
 
 
+def test_events_that_are_missing_are_counted_where_they_are_missing():
+    documents = [start(), descriptor(["a"]), *(event(n, a=n) for n in (1, 2, 6, 8))]
+    lines = printed(*documents, ("stop", stop()[1] | {"num_events": {"primary": 9, "baseline": 2}}))
+    assert [columns(line)[0] for line in lines[2:]] == ["1", "2", "…", "6", "…", "8", "…"]
+    assert [line.strip() for line in lines if "…" in line] == [
+        "…  3 points are missing here",
+        "…  1 point is missing here",
+        "…  1 point is missing here",
+    ]
+
+
+def test_events_that_are_repeated_after_a_pause_are_not_missing():
+    documents = [start(), descriptor(["a"]), *(event(n, a=n) for n in (1, 2, 3, 2, 3, 4))]
+    assert "…" not in "".join(printed(*documents, ("stop", stop()[1] | {"num_events": {"primary": 4}})))
+
+
 def shown(values, key=_NO_KEY, *, field="a", is_moved=False):
     """Values as a notebook shows them, with the digits of the whole column."""
     column = Column(field, key, is_moved=is_moved)
@@ -171,13 +187,26 @@ def test_the_numbers_of_a_column_have_the_same_number_of_digits(values, texts):
 
 def test_a_device_decides_about_the_digits_while_they_are_enough():
     assert shown([-1.0, 0.5], {"precision": 3}) == ["-1.000", "0.500"]
-    assert shown([0.00123, 0.00214], {"precision": 3}) == ["0.00123", "0.00214"]
+    assert shown([0.0123, 0.00214], {"precision": 3}) == ["0.012", "2.14e-03"]
+    assert shown([0.005, 0.0], {"precision": 3}) == ["0.005", "0.000"]  # it has no more digits
+
+
+def test_a_reading_looks_the_same_in_every_table_whatever_comes_before_and_after_it():
+    """In the table of a running scan, in the one of a scan that has ended, and in that of a part of it."""
+    peak = [0.00033546, 0.0111, 0.1353, 1.0, 0.1353, 3.7e-6]
+    texts = ["3.35e-04", "0.011", "0.135", "1.000", "0.135", "3.70e-06"]
+    assert shown(peak, {"precision": 3}) == printed_one_by_one(peak, {"precision": 3}) == texts
+    assert [shown([value], {"precision": 3})[0] for value in peak] == texts
+
+
+def test_a_device_that_asks_for_no_decimals_although_its_numbers_have_some_does_not_decide():
+    assert shown([1500.0, 3.0], {"precision": 0}) == ["1500", "3"]
+    assert shown([0.25, 0.5], {"precision": 0}) == printed_one_by_one([0.25, 0.5], {"precision": 0}) == ["0.25", "0.50"]
 
 
 def test_a_value_that_is_not_zero_does_not_look_like_zero():
-    assert shown([1.0, 0.00004, 0.0], {"precision": 3}) == ["1.00e+00", "4.00e-05", "0"]
-    assert shown([0.985, 0.004, -0.00017], {"precision": 3}) == ["9.85e-01", "4.00e-03", "-1.70e-04"]
-    assert shown([1500.0, 0.2], {"precision": 0}) == ["1.50e+03", "2.00e-01"]
+    assert shown([1.0, 0.00004, 0.0], {"precision": 3}) == ["1.000", "4.00e-05", "0.000"]
+    assert shown([0.985, 0.004, -0.00017], {"precision": 3}) == ["0.985", "0.004", "-1.70e-04"]
     assert shown([1.0, 3.7e-9]) == ["1.0000e+00", "3.7000e-09"]
 
 
@@ -185,7 +214,7 @@ def test_positions_over_many_powers_of_ten_have_one_format():
     decades = [10.0**power for power in range(-6, 10)]
     for key in ({}, {"precision": 3}):
         assert all("e" in text for text in shown(decades, key, is_moved=True))
-        assert all("e" in text for text in printed_one_by_one(decades, key))
+        assert all("e" in text for text in printed_one_by_one(decades, key, is_moved=True))
     wide = [0.0005, 400000.0004, 800000.0003, 2000000.0]
     assert all("e" in text for text in printed_one_by_one(wide, {"precision": 3}, is_moved=True))
     assert shown(wide, {"precision": 3}, is_moved=True) == [
@@ -201,13 +230,12 @@ def test_a_position_that_is_zero_with_an_error_leaves_the_column_as_it_is():
 
 def test_positions_that_differ_look_different():
     assert shown([10.0, 10.0002, 10.0004], {"precision": 3}, is_moved=True) == ["10.0000", "10.0002", "10.0004"]
+    printed = printed_one_by_one([10.0, 10.0002, 10.0004], {"precision": 3}, is_moved=True)
+    assert printed == ["10.000", "10.0002", "10.0004"]
 
 
 def test_a_terminal_keeps_the_digits_of_the_rows_above_while_they_suit():
     assert printed_one_by_one([0.123456, 0.5, 1.25]) == ["0.123456", "0.500000", "1.250000"]
-    assert printed_one_by_one([3.7e-06, 0.012, 0.5, 3.7e-06], {"precision": 3}) == [
-        "3.70e-06", "1.20e-02", "5.00e-01", "3.70e-06"
-    ]  # fmt: skip
     assert printed_one_by_one([3.7e-06, 0.25, 0.5]) == ["3.7000e-06", "2.5000e-01", "5.0000e-01"]
 
 

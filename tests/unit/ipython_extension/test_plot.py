@@ -5,9 +5,13 @@ import subprocess
 import sys
 
 import matplotlib as mpl
+import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from ipython_extension.live.canvases import Cell, Text, _ticks, canvas
+from ipython_extension.live.columns import Column
+from ipython_extension.live.map_cells import Axis, spans
 from ipython_extension.live.plot import LivePlot, NoPlot
 from ipython_extension.words.plotting import Drawn
 
@@ -190,11 +194,33 @@ def test_plotext_is_imported_only_for_a_plot():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def labeled(values, most, key=None):
+    column = Column("det", key or {}, is_moved=False)
+    for value in values:
+        column.take(value)
+    return _ticks(values, most, column)
+
+
+def test_the_axes_of_a_figure_have_the_digits_of_a_table(bare_shell):
+    plot = LivePlot(Cell())
+    start, (kind, document) = begin("det")
+    keys = {**document["data_keys"], "det": {**_NUMBER, "precision": 3}}
+    events = [event(n, motor=float(n), det=n * 1e-4) for n in range(1, 4)]
+    feed(plot, start, (kind, {**document, "data_keys": keys}), *events, STOP)
+    (panel,) = plot.figures[0].axes
+    plot.figures[0].draw_without_rendering()
+    labels = [label.get_text() for label in panel.get_yticklabels()]
+    assert labels
+    assert all("e-0" in label for label in labels)
+    assert panel.yaxis.get_offset_text().get_text() == ""
+    assert {"1.00", "2.00", "3.00"} <= {label.get_text() for label in panel.get_xticklabels()}
+
+
 def test_the_labels_of_a_text_plot_are_short_for_very_small_numbers():
-    ticks, labels = _ticks([1e-31, 3e-31, 2e-31], 3)
+    ticks, labels = labeled([1e-31, 3e-31, 2e-31], 3)
     assert ticks == pytest.approx([1e-31, 2e-31, 3e-31])
     assert labels == ["1e-31", "2e-31", "3e-31"]
-    assert _ticks([5.0], 3) == ([5.0], ["5"])
+    assert labeled([5.0], 3) == ([5.0], ["5"])
 
 
 @pytest.mark.parametrize(
@@ -213,7 +239,20 @@ def test_the_labels_of_a_text_plot_are_short_for_very_small_numbers():
     ],
 )
 def test_ticks_are_round_numbers_and_whole_for_whole_numbers(values, most, labels):
-    assert _ticks(values, most)[1] == labels
+    assert labeled(values, most)[1] == labels
+
+
+@pytest.mark.parametrize(
+    ("values", "key", "labels"),
+    [
+        ([0.0001, 0.0003], {"precision": 3}, ["1.0e-04", "1.5e-04", "2.0e-04", "2.5e-04", "3.0e-04"]),
+        ([0.0001, 0.0003], {}, ["0.00010", "0.00015", "0.00020", "0.00025", "0.00030"]),
+        ([0.0001, 1.0], {"precision": 3}, ["0.2", "0.4", "0.6", "0.8", "1.0"]),
+        ([0.00001, 0.00003], {}, ["1.0e-05", "1.5e-05", "2.0e-05", "2.5e-05", "3.0e-05"]),
+    ],
+)
+def test_ticks_have_exponents_if_the_values_have_them_in_a_table(values, key, labels):
+    assert labeled(values, 5, key)[1] == labels
 
 
 def test_a_text_plot_of_constant_data_has_one_tick_at_its_value_and_whole_event_numbers():
@@ -266,6 +305,46 @@ def test_a_grid_is_a_map_in_a_notebook(bare_shell):
     feed(plot, *grid())
     panel, bar = plot.figures[0].axes
     assert (panel.get_xlabel(), panel.get_ylabel(), bar.get_ylabel()) == ("motor", "slow", "det")
-    (points,) = panel.collections
-    assert list(map(tuple, points.get_offsets()))[:4] == [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (0.0, 1.0)]
-    assert list(points.get_array()) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    (cells,) = panel.collections
+    corners = [path.get_extents().extents.tolist() for path in cells.get_paths()]
+    assert corners[:4] == [[-0.5, -0.5, 0.5, 0.5], [0.5, -0.5, 1.5, 0.5], [1.5, -0.5, 2.5, 0.5], [-0.5, 0.5, 0.5, 1.5]]
+    assert list(cells.get_array()) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert (panel.get_xlim(), panel.get_ylim()) == ((-0.5, 2.5), (-0.5, 1.5))
+
+
+def test_a_map_in_a_notebook_has_no_gaps_between_its_points(bare_shell):
+    plot = LivePlot(Cell(), ["det"])
+    feed(plot, *grid())
+    figure = plot.figures[0]
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (left, low), (right, high) = figure.axes[0].get_window_extent().get_points().round().astype(int)
+    pixels = np.asarray(canvas.buffer_rgba())
+    height = len(pixels)
+    inside = pixels[height - high + 5 : height - low - 5, left + 5 : right - 5].reshape(-1, 4)
+    assert len(np.unique(inside, axis=0)) == 6  # a color for each point, and no background
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.03])
+def test_rectangles_of_a_grid_that_is_being_measured_touch_each_other(jitter):
+    shifts = [jitter * (-1) ** n for n in range(5)]
+    x = Axis([0.0 + shifts[0], 0.1 + shifts[1] / 10, 0.3, 0.0, 0.1 - shifts[2] / 10], 3, (0.0, 0.3))
+    y = Axis([0.0, 0.0, 0.0, 2.0, 2.0], 5, (0.0, 8.0))
+    across, up = spans(x, y)
+    assert across[0][1] == across[1][0]
+    assert across[1][1] == across[2][0]
+    assert across[:2] == across[3:]
+    assert up == [(-1.0, 1.0)] * 3 + [(1.0, 3.0)] * 2
+
+
+def test_the_first_row_of_a_grid_has_the_height_that_the_plan_announces_or_any():
+    x = Axis([0.0, 1.0], 2, (0.0, 1.0))
+    assert spans(x, Axis([5.0, 5.0], 3, (5.0, 9.0)))[1] == [(4.0, 6.0)] * 2
+    assert spans(x, Axis([5.0, 5.0]))[1] == [(4.5, 5.5)] * 2
+    assert spans(Axis([1.0]), Axis([2.0])) == ([(0.5, 1.5)], [(1.5, 2.5)])
+
+
+def test_points_that_are_on_no_grid_have_rectangles_of_one_size():
+    x, y = [0.0, 1.0, 4.0, 9.0], [9.0, 3.0, 1.0, 0.0]
+    across, up = spans(Axis(x), Axis(y))
+    assert {high - low for low, high in [*across, *up]} == {4.5}

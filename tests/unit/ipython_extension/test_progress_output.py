@@ -108,17 +108,31 @@ def test_only_the_lines_are_left_in_a_notebook(at_once):
         notebook.put([Line("a row")])
         notebook.clear()
         notebook.clear()
+    assert notebook.place is None
     assert len(captured.outputs) == 2
     assert captured.outputs[-1].data["text/plain"] == "a row"
     assert "progress" not in captured.outputs[-1].data["text/html"]
 
 
-def test_nothing_is_left_in_a_notebook_if_there_was_only_a_bar(at_once):
+def test_the_display_of_a_bar_is_free_for_the_result_and_has_the_last_words_until_then(at_once):
     notebook = Notebook()
+    assert notebook.place is None
     with capture_output() as captured:
         notebook.say("Opening the environment  0.4 s")
         notebook.clear()
-    assert captured.outputs[-1].data == {"text/plain": "", "text/html": ""}
+        Notebook(place=notebook.place).say("Pausing")
+    assert captured.outputs[1].data["text/plain"] == "Opening the environment  0.4 s"
+    assert "progress" not in captured.outputs[1].data["text/html"]
+    assert len(captured.outputs) == 3
+    assert [output.update for output in captured.outputs] == [False, True, True]
+
+
+def test_a_line_that_is_silent_has_no_bar_in_a_notebook(at_once):
+    notebook = Notebook(has_bar=False)
+    with capture_output() as captured:
+        notebook.say(BAR)
+        notebook.clear()
+    assert captured.outputs == []
 
 
 def test_a_very_long_table_takes_several_displays_and_no_row_is_lost(at_once):

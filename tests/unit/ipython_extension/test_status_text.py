@@ -167,7 +167,7 @@ def test_a_long_sentence_about_the_last_plan_is_cut_and_broken_between_words():
     why = "the shutter of the beamline did not open although it was asked to open several times in a row by the plan"
     item = {"result": {"exit_status": "failed", "msg": why, "time_stop": time.time(), "scan_ids": [1]}}
     for width in range(40, 90):
-        shown = last_sentence(item, "scan([det1, det2], motor, -1, 1, num=11)", width)
+        shown = last_sentence(item, "scan([det1, det2], motor, -1, 1, num=11)", width, "ada")
         lines = shown.split("\n")
         assert all(len(line) <= width for line in lines)
         whole = " ".join(lines)

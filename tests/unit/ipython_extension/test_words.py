@@ -217,7 +217,7 @@ def test_the_history_shows_how_plans_ended(qs, qs_manager, plan):
     lines = shown(qs("history")).splitlines()
     assert lines[0] == "2 plans: 1 completed, 1 failed"
     assert lines[2].split()[:3] == ["0", "count([det1])", "completed"]
-    assert lines[2].endswith("3 min 10 s      3-5")
+    assert lines[2].endswith("3 min 10 s   3-5")
     assert lines[3].split()[2:4] == ["✗", "failed"]
     assert lines[4] == "     ValueError: no beam"
     assert [item["name"] for item in qs("history --failed")] == ["scan"]

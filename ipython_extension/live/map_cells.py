@@ -1,0 +1,73 @@
+"""The rectangles of a map: one around each measured point, so that those of a grid touch each other."""
+
+from bisect import bisect
+from collections.abc import Sequence
+from itertools import pairwise
+from math import sqrt
+from typing import NamedTuple
+
+#: Part of a step by which positions differ that belong to the same column or row of a grid.
+_SAME = 0.4
+#: The number of rectangles per point above which the positions are no grid.
+_SPARSE = 2
+#: The size of the rectangle around the only point, if nothing else is known.
+_ALONE = 1.0
+
+
+class Axis(NamedTuple):
+    """One axis of a map: the position of each point, and what the plan announces; None if it announces nothing."""
+
+    positions: Sequence[float]
+    points: int | None = None
+    extent: tuple[float, float] | None = None
+
+
+Span = tuple[float, float]
+
+
+def spans(x: Axis, y: Axis) -> tuple[list[Span], list[Span]]:
+    """The interval around each point, along both axes."""
+    steps = _step(x), _step(y)
+    groups = [_groups(axis.positions, _SAME * step) for axis, step in zip((x, y), steps, strict=True)]
+    if len(groups[0]) * len(groups[1]) > _SPARSE * len(x.positions):
+        return _around(x.positions), _around(y.positions)
+    return _between(x.positions, groups[0], steps[0]), _between(y.positions, groups[1], steps[1])
+
+
+def _step(axis: Axis) -> float:
+    """The distance of neighboring positions, at least about."""
+    low, high = axis.extent or (min(axis.positions), max(axis.positions))
+    different = len({f"{each:.6g}" for each in axis.positions})
+    count = axis.points if axis.points and axis.extent else different
+    return abs(high - low) / (count - 1) if count > 1 else 0.0
+
+
+def _groups(positions: Sequence[float], same: float) -> list[float]:
+    """The centers of groups of positions that are the ``same``, in ascending order."""
+    groups: list[list[float]] = []
+    for position in sorted(positions):
+        if groups and position - groups[-1][-1] <= same:
+            groups[-1].append(position)
+        else:
+            groups.append([position])
+    return [sum(group) / len(group) for group in groups]
+
+
+def _between(positions: Sequence[float], centers: list[float], step: float) -> list[Span]:
+    """For each position, the interval from the middle to the group before it to the middle to the group after it."""
+    inner = [(one + other) / 2 for one, other in pairwise(centers)]
+    first, last = (inner[0] - centers[0], centers[-1] - inner[-1]) if inner else ((step or _ALONE) / 2,) * 2
+    edges = [centers[0] - first, *inner, centers[-1] + last]
+    return [_at(edges, each) for each in positions]
+
+
+def _at(edges: list[float], position: float) -> Span:
+    """The interval between two of the edges that has this position."""
+    at = min(max(bisect(edges, position), 1), len(edges) - 1)
+    return edges[at - 1], edges[at]
+
+
+def _around(positions: Sequence[float]) -> list[Span]:
+    """Intervals of the same size, which cover the axis on average: for points that are not on a grid."""
+    half = (max(positions) - min(positions)) / sqrt(len(positions)) / 2 or _ALONE / 2
+    return [(each - half, each + half) for each in positions]
