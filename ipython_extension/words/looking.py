@@ -12,8 +12,9 @@ from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off
 from ipython_extension.shown.catalogue import CatalogueView, PlanView
-from ipython_extension.shown.display import ItemView, Overview, QueueView, StatusView, View
+from ipython_extension.shown.display import Overview, QueueView, StatusView, View
 from ipython_extension.shown.history_view import HistoryView, metadata_of
+from ipython_extension.shown.item_views import ItemView
 from ipython_extension.shown.status_text import has_failed, outcomes, queue_stopped, starts_again
 from ipython_extension.shown.stop_text import stopped_sentence
 from ipython_extension.shown.tables import plural

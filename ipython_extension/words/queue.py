@@ -13,7 +13,8 @@ from ipython_extension.session import queue_findings
 from ipython_extension.session.requeued import Requeued, find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off, what_starts
-from ipython_extension.shown.display import Changed, ReplyView, View
+from ipython_extension.shown.display import ReplyView, View
+from ipython_extension.shown.item_views import Changed
 from ipython_extension.shown.status_text import has_failed
 from ipython_extension.shown.tables import plural, ranges, shortened
 from ipython_extension.typed.calls import Call

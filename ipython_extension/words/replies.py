@@ -9,8 +9,9 @@ from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown import reply_views, times_text
-from ipython_extension.shown.display import Changed, ItemView, QueueView, ReplyView, StatusView, View
+from ipython_extension.shown.display import QueueView, ReplyView, StatusView, View
 from ipython_extension.shown.history_view import HistoryView
+from ipython_extension.shown.item_views import Changed, ItemView
 from ipython_extension.shown.queue_dry_run_view import QueueDryRunView
 from ipython_extension.shown.reply_views import Reply
 from ipython_extension.shown.status_text import has_failed

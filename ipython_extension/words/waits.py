@@ -14,8 +14,9 @@ from ipython_extension.session import past
 from ipython_extension.session.requeued import find_by_uid
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
-from ipython_extension.shown.display import ItemView, Waited
+from ipython_extension.shown.display import Waited
 from ipython_extension.shown.error_rendering import NotDone
+from ipython_extension.shown.item_views import ItemView
 from ipython_extension.shown.status_text import (
     by_whom,
     has_failed,

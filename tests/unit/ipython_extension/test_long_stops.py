@@ -1,7 +1,7 @@
 """Pauses and suspensions in the history and in the details of a plan."""
 
-from ipython_extension.shown.display import ItemView
 from ipython_extension.shown.history_view import HistoryView
+from ipython_extension.shown.item_views import ItemView
 
 
 def item(**times):
