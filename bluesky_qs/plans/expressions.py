@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 _LONGEST = 10_000
-_MOST_BITS = 4096
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+#: Maximum number of bits of an integer result.
+MOST_BITS = 4096
+#: The operations that are evaluated.
+OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -69,7 +71,7 @@ def _value(node: ast.expr) -> Any:  # noqa: PLR0911 - one return for each kind o
             return -_number(operand)
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
             return +_number(operand)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
             return _computed(op, _number(left), _number(right))
         case _:
             raise NotAnExpression(f"{type(node).__name__} is not allowed here")
@@ -96,9 +98,9 @@ def _computed(op: ast.operator, left: Any, right: Any) -> Any:
         bits = left.bit_length() + right.bit_length()
     else:
         bits = 0
-    if bits > _MOST_BITS:
+    if bits > MOST_BITS:
         raise NotAnExpression("the number is too large")
-    result = _BINARY[type(op)](left, right)
+    result = OPERATORS[type(op)](left, right)
     if isinstance(result, float) and not math.isfinite(result):
         raise NotAnExpression("the number is too large")
     return result

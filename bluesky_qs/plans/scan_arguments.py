@@ -31,7 +31,7 @@ class Misfit(NamedTuple):
     outlook: str = FAILS
 
 
-#: Finds what does not fit in the values of ``*args`` and in the arguments by name.
+#: Finds errors in the values of ``*args`` and in the arguments by name.
 Rule = Callable[[str, Sequence[Any], Mapping[str, Any]], Misfit | None]
 
 

@@ -1,23 +1,11 @@
 """Computes arithmetic in typed plans, on numbers and arrays, within limits."""
 
 import ast
-import operator
 import sys
 import warnings
-from collections.abc import Callable
 from typing import Any
 
-#: The operations that may be typed.
-OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
-_MOST_BITS = 4096
+from bluesky_qs.plans.expressions import MOST_BITS, OPERATORS
 
 
 def computed(op: ast.operator, a: Any, b: Any) -> Any:
@@ -28,7 +16,7 @@ def computed(op: ast.operator, a: Any, b: Any) -> Any:
     ValueError
         It has no result, or one that cannot be sent. The message is the reason.
     """
-    if type(a) is int and type(b) is int and isinstance(op, ast.Pow) and a.bit_length() * b > _MOST_BITS:
+    if type(a) is int and type(b) is int and isinstance(op, ast.Pow) and a.bit_length() * b > MOST_BITS:
         raise ValueError("This number is too large")
     try:
         with warnings.catch_warnings():
