@@ -1,4 +1,4 @@
-"""Learns how long actions and plans take, from the plans that end."""
+"""Learns from the plans that end how long actions and plans take."""
 
 import json
 import logging
@@ -19,16 +19,16 @@ from bluesky_qs.wire.codec import json_text
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two plans before the first measurement, and the longest gap that counts.
+#: Seconds between two plans, as long as that was not measured, and the longest that counts.
 _GAP, _LONGEST_GAP = 0.02, 1.0
-#: Maximum bytes of learned times to send with a walk. If there are more, nothing is sent.
+#: Bytes of learned times that a walk gets; with more it gets none.
 _MOST_FOR_WALKS = 2_000_000
-#: Maximum number of ended plans to remember until their times arrive.
+#: Plans that have ended and whose times may still arrive.
 _MOST_ENDED = 20
 
 
 class _Ended(NamedTuple):
-    """A plan that has ended: the hash of its parameters, and its seconds without pauses and suspensions."""
+    """A plan that has ended; its parameters in short, and its seconds without pauses and suspensions."""
 
     plan: str
     parameters: str
@@ -42,15 +42,15 @@ class Times:
     Attributes
     ----------
     learned
-        The learned data.
+        What was learned so far.
     version
-        Increases when something was learned.
+        Grows when something was learned.
     """
 
     def __init__(self, queue: PlanQueue, kept: LearnedTimes | StoredTimes, changed: Changes) -> None:
         self.learned = Learned()
         self.version = 0
-        #: The version of the learned data, and its times of actions for walks.
+        #: Times of actions for walks, with the version that they are of.
         self._for_walks: tuple[int, bytes] = -1, b""
         self._gaps = Sample()
         self._last_stop = 0.0
@@ -65,7 +65,7 @@ class Times:
         return self._gaps.mean if self._gaps.number else _GAP
 
     def for_walks(self, settings: AllSettings | None = None) -> bytes:
-        """Return the learned times for a walk that begins with these settings (None: the last known ones)."""
+        """The learned times for a walk that begins with these settings of devices; None: the present ones."""
         if self._for_walks[0] != self.version:
             self._for_walks = self.version, self.learned.for_walks().encode()
         used = json_text(self.learned.settings if settings is None else settings)
@@ -73,15 +73,15 @@ class Times:
         return text if len(text) <= _MOST_FOR_WALKS else b"{}"
 
     async def recall(self) -> None:
-        """Load the times that earlier managers have learned."""
+        """Continue with what earlier managers have learned."""
         self.learned.load(await self._kept.load())
 
     async def live(self) -> None:
-        """Write learned times, until canceled."""
+        """Let learned times be written, until canceled."""
         await self._kept.live()
 
     def plan_ended(self, report: PlanEnded) -> None:
-        """Record the end of a plan. Its times follow in another report."""
+        """Note how a plan has ended; its times follow."""
         if 0 <= (gap := report.time_start - self._last_stop) < _LONGEST_GAP:
             self._gaps.add(gap)
         self._last_stop = report.time_stop

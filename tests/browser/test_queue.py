@@ -69,10 +69,13 @@ def test_a_row_opens_with_the_keys_and_its_uid_can_be_copied(site, page):
     closed = rows.bounding_box()["height"]
     page.get_by_role("listbox", name="Queue").focus()
     page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Copy the uid")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator("[role=option][data-open]")).to_be_visible()
     assert rows.bounding_box()["height"] > closed
     page.keyboard.press("Enter")
+    expect(page.locator("[role=option][data-open]")).to_have_count(0)
+    page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Copy the uid")).to_have_count(0)
 
 

@@ -3,8 +3,8 @@ import { HttpSource } from "./source/http";
 import { SignIn } from "./source/sign_in";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
-import "./compose.css";
 import "./controls.css";
+import "./queue.css";
 import { App } from "./views/app";
 
 // The page may be behind a prefix, which its own address has.

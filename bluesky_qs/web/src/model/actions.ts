@@ -27,6 +27,8 @@ export const LOCK_ONLY = { lock_key: null };
 export interface RunOptions {
   /** Takes a refusal that is shown elsewhere, such as in a form; then there is no notice. */
   refused?: (refusal: Refused) => void;
+  /** Says a refusal in better words than the service, unless a lock or the state of the service is the reason. */
+  words?: (refusal: Refused) => string;
 }
 
 /** What actions need of the model. */
@@ -47,11 +49,6 @@ export class Actions {
 
   get person(): ReadonlySignal<Person> {
     return this.around.source.person;
-  }
-
-  /** Change the name that is shown beside a shared key. */
-  introduce(name: string): void {
-    this.around.source.introduce(name);
   }
 
   /** Whether the sign-in has a scope. Controls outside of the scopes are absent. */
@@ -117,7 +114,7 @@ export class Actions {
   }
 
   private async explain(method: WritingMethod, error: unknown, options: RunOptions, again: () => void): Promise<void> {
-    const { notices, clock, source } = this.around;
+    const { notices } = this.around;
     if (error instanceof Unanswered) {
       const repeatable = this.isRepeatable();
       notices.problem(
@@ -129,9 +126,15 @@ export class Actions {
     } else if (options.refused) {
       options.refused(error);
     } else {
-      const lock = isLocked(error) ? await source.ask("lock_info", LOCK_ONLY).catch(() => null) : null;
-      notices.problem(refusalSentence(method, error, clock.value, lock?.lock_info));
+      notices.problem(await this.reason(method, error, options.words));
     }
+  }
+
+  /** Why something was refused, as a sentence. */
+  async reason(method: WritingMethod, refusal: Refused, words?: RunOptions["words"]): Promise<string> {
+    const { clock, source } = this.around;
+    const lock = isLocked(refusal) ? await source.ask("lock_info", LOCK_ONLY).catch(() => null) : null;
+    return refusalSentence(method, refusal, clock.value, { info: lock?.lock_info, words });
   }
 
   /** Whether the service carries out requests with the same id once. */

@@ -72,6 +72,13 @@ export class Queue {
     }
   }
 
+  /** An item of the queue, the running one, or one that has just left; null for any other. */
+  find(uid: string): Item | null {
+    const running = this.running.peek();
+    if (running?.item_uid === uid) return running as Item;
+    return this.items.peek().find((item) => item.item_uid === uid) ?? this.gone.get(uid) ?? null;
+  }
+
   private schedule(work: () => Promise<void>): void {
     this.work = this.work.then(() => this.insisting(work));
   }

@@ -7,13 +7,11 @@ import { Model } from "../model/model";
 import type { SignIn } from "../source/sign_in";
 import type { Source } from "../source/source";
 import { refusal } from "../words/permitted";
-import { titleOf } from "../words/title";
-import { useBrowserNotices } from "./browser_notices";
+import { planProgress, stateMark } from "../words/status";
 import { ConsoleView } from "./console";
 import { Dialogs } from "./dialog";
 import { HistoryView } from "./history";
 import { Connection } from "./link";
-import { MeView } from "./me";
 import { NoticeArea } from "./notices";
 import { NowView } from "./now";
 import { SignInView } from "./sign_in";
@@ -32,15 +30,13 @@ export function WithModel({ model, children }: { model: Model; children: preact.
 }
 
 const VIEWS = { now: "Now", history: "History", console: "Console" } as const;
-/** The view of the signed-in user has its link at the user's name. */
-const ME = "me";
-type View = keyof typeof VIEWS | typeof ME;
+type View = keyof typeof VIEWS;
 
 const view = signal<View>("now");
 
 function chosenView(): View {
   const name = location.hash.replace(/^#\/?/, "");
-  return name in VIEWS || name === ME ? (name as View) : "now";
+  return name in VIEWS ? (name as View) : "now";
 }
 
 export function App({ signIn, newSource }: { signIn: SignIn; newSource: () => Source }) {
@@ -108,7 +104,6 @@ function NotPermitted({ signIn, reason }: { signIn: SignIn; reason: string }) {
 function Page({ signIn }: { signIn: SignIn }) {
   const model = useModel();
   useTitle();
-  useBrowserNotices(model.alarms.latest);
   const isStale = useComputed(() => !["live", "connecting"].includes(model.link.value.state));
   return (
     <>
@@ -118,7 +113,6 @@ function Page({ signIn }: { signIn: SignIn }) {
         {view.value === "now" && <NowView />}
         {view.value === "history" && <HistoryView />}
         {view.value === "console" && <ConsoleView />}
-        {view.value === ME && <MeView />}
       </main>
       <NoticeArea />
       <Dialogs />
@@ -137,34 +131,20 @@ function Header({ signIn }: { signIn: SignIn }) {
           </a>
         ))}
       </nav>
-      <SignedIn signIn={signIn} href={`#/${ME}`}>
+      <SignedIn signIn={signIn}>
         <LiveDot />
       </SignedIn>
     </header>
   );
 }
 
-interface SignedInProps {
-  signIn: SignIn;
-  /** The view of the signed-in user, if there is one. */
-  href?: string;
-  children?: preact.ComponentChildren;
-}
-
-function SignedIn({ signIn, href, children }: SignedInProps) {
+function SignedIn({ signIn, children }: { signIn: SignIn; children?: preact.ComponentChildren }) {
   const name = signIn.name.value;
   const shared = name ? `${name} (shared key)` : "shared key";
-  const who = signIn.sharesKey.value ? shared : signIn.me.value?.user;
   return (
-    <span class="signed-in">
+    <span class="me">
       {children}
-      {href ? (
-        <a class="who" href={href} aria-current={view.value === ME ? "page" : undefined}>
-          {who}
-        </a>
-      ) : (
-        <span class="who">{who}</span>
-      )}
+      <span class="who">{signIn.sharesKey.value ? shared : signIn.me.value?.user}</span>
       <button type="button" class="quiet" onClick={() => void signIn.signOut()}>
         Sign out
       </button>
@@ -188,8 +168,17 @@ function useTitle(): void {
   const model = useModel();
   useSignalEffect(() => {
     const status = model.status.value;
-    const last = model.past.items.value[0];
-    const title = status ? titleOf(model.link.value.state, status, model.clock.value.now, last) : "";
-    document.title = `${title}Queue`;
+    const link = model.link.value.state;
+    document.title = `${status ? titleOf(link, status, model.clock.value.now) : ""}Queue`;
   });
+}
+
+function titleOf(link: string, status: NonNullable<Model["status"]["value"]>, now: number): string {
+  if (link === "lost" || link === "silent") return "⚠ not connected · ";
+  const done = planProgress(status, now)?.done;
+  const part = typeof done === "number" ? ` ${Math.round(done * 100)} %` : "";
+  const mark = stateMark(status);
+  if (mark === "failed") return "✕ panicked · ";
+  if (mark === "paused") return `⏸${part} paused · `;
+  return mark === "running" ? `▶${part} · ` : "";
 }

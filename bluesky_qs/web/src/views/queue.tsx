@@ -1,60 +1,144 @@
-/** The queue: what comes next, in order. */
+/** The queue: what comes next, in order, when, and how long it takes; and all that can be done with it. */
 
+import { useSignal } from "@preact/signals";
+import { useCallback, useRef } from "preact/hooks";
 import type { Item } from "../source/source";
+import { deed } from "../words/deeds";
+import { estimateSentence, queueTakes, starts, takes } from "../words/estimates";
 import { metadataPairs, planText } from "../words/plan";
 import { shownUser } from "../words/results";
 import { plural } from "../words/times";
 import { useModel } from "./app";
-import { Compose } from "./compose";
+import type { Drag } from "./dragging";
 import { Metadata } from "./now";
+import type { Command } from "./queue_keys";
+import { QueueFoot, QueueTools } from "./queue_tools";
 import { Rows } from "./rows";
-import { Uid } from "./uid";
+
+/** Seconds for which a row says what somebody else has done with it. */
+const NEWS = 10;
 
 export function QueuePanel() {
   const model = useModel();
-  const items = model.queue.items.value;
-  const isRead = model.queue.isRead.value;
-  const reasons = model.faults.reasons.value;
-  const count = items.length > 0 ? ` · ${plural(items.length, "item")}` : "";
-  const bad = items.filter((item) => reasons.has(item.item_uid)).length;
+  const { edit, queue } = model;
+  const items = edit.items.value;
+  const isRead = queue.isRead.value;
+  const list = useRef<HTMLDivElement>(null);
+  const isEditing = useSignal(false);
+  const toList = () => list.current?.querySelector<HTMLElement>(".rows")?.focus();
+  const onCommand = (command: Command) => {
+    if (!edit.isAllowed.value) return;
+    if (command === "edit") isEditing.value = edit.selected().length > 0;
+    else COMMANDS[command]?.(edit);
+  };
   return (
     <section class="queue" aria-labelledby="queue-title">
-      <h2 id="queue-title">
-        Queue{count}
-        {bad > 0 && <span class="warn">⚠ {bad} cannot run now</span>}
-      </h2>
-      <Compose />
-      {model.queue.problem.value && <p class="bad">✕ The queue cannot be read: {model.queue.problem.value}</p>}
+      <Heading />
+      {queue.problem.value && <p class="bad">✕ The queue cannot be read: {queue.problem.value}</p>}
+      {isRead && <QueueTools isEditing={isEditing} toList={toList} />}
       {isRead && items.length === 0 && <p class="meta none">The queue is empty.</p>}
       {items.length > 0 && (
-        <>
+        <div ref={list}>
           <div class="row head" aria-hidden="true">
             <span class="n">#</span>
             <span>Plan</span>
             <span class="who">Who</span>
+            <span class="takes">Takes</span>
+            <span class="starts">Starts</span>
+            <span />
           </div>
-          <Rows
-            label="Queue"
-            rows={items}
-            id={uidOf}
-            lines={(item) => linesOf(item) + (reasons.has(item.item_uid) ? 1 : 0)}
-          >
-            {(item, at, isOpen) => <QueueRow item={item} at={at} isOpen={isOpen} />}
-          </Rows>
-        </>
+          <QueueRows onCommand={onCommand} />
+          <QueueFoot />
+        </div>
       )}
+      <p class="unseen" role="status">
+        {edit.said.value}
+      </p>
     </section>
   );
 }
 
+const COMMANDS: Partial<Record<Command, (edit: ReturnType<typeof useModel>["edit"]) => void>> = {
+  up: (edit) => edit.step(-1),
+  down: (edit) => edit.step(1),
+  front: (edit) => edit.toFront(),
+  back: (edit) => edit.toBack(),
+  remove: (edit) => void edit.remove(),
+  duplicate: (edit) => void edit.duplicate(),
+  undo: (edit) => void edit.undoLast(),
+};
+
+/** The number of items, and how long they take. */
+function Heading() {
+  const model = useModel();
+  const items = model.edit.items.value;
+  const reasons = model.faults.reasons.value;
+  const bad = items.filter((item) => reasons.has(item.item_uid)).length;
+  const clock = model.clock.peek(); // the texts have times of the day, and change only with the estimates
+  const estimate = model.estimates.queue.value;
+  const how = {
+    isRunning: model.queue.running.value !== null,
+    isLoop: model.status.value?.plan_queue_mode?.loop ?? false,
+  };
+  const time = estimate ? queueTakes(estimate, how, clock) : "";
+  const parts = [plural(items.length, "item"), time].filter(Boolean);
+  return (
+    <h2 id="queue-title">
+      Queue{items.length > 0 && ` · ${parts.join(", ")}`}
+      {bad > 0 && <span class="warn">⚠ {bad} cannot run now</span>}
+    </h2>
+  );
+}
+
 const uidOf = (item: Item) => item.item_uid;
-const linesOf = (item: Item) => (metadataPairs(item.meta).length > 0 ? 2 : 1);
+
+function QueueRows({ onCommand }: { onCommand: (command: Command) => void }) {
+  const model = useModel();
+  const { edit, estimates } = model;
+  const reasons = model.faults.reasons.value;
+  const lines = useCallback((item: Item) => linesOf(item) + (reasons.has(item.item_uid) ? 1 : 0), [reasons]);
+  const onSeen = useCallback((uids: readonly string[] | null) => estimates.want(uids), [estimates]);
+  const onDrop = ({ uids, gone, to }: Drag) => {
+    if (gone.length > 0) edit.gone(gone);
+    if (uids.length > 0) edit.moveTo(to);
+  };
+  return (
+    <Rows
+      label="Queue"
+      rows={edit.items.value}
+      id={uidOf}
+      lines={lines}
+      selection={edit.selection}
+      onSeen={onSeen}
+      onCommand={onCommand}
+      onDrop={edit.isAllowed.value ? onDrop : undefined}
+      dragged={({ uids, to }) => `${plural(uids.length, "item")} → ${to}`}
+    >
+      {(item, at, isOpen) => <QueueRow item={item} at={at} isOpen={isOpen} />}
+    </Rows>
+  );
+}
+
+/** Lines of an item by the item: an item that changes is another object. */
+const known = new WeakMap<Item, number>();
+
+function linesOf(item: Item): number {
+  let lines = known.get(item);
+  if (lines === undefined) {
+    lines = metadataPairs(item.meta).length > 0 ? 2 : 1;
+    known.set(item, lines);
+  }
+  return lines;
+}
 
 function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolean }) {
   const model = useModel();
   const devices = model.devices.value;
   const reason = model.faults.reasons.value.get(item.item_uid);
+  const estimate = model.estimates.items.value.get(item.item_uid);
   const isStop = item.item_type === "instruction" && item.name === "queue_stop";
+  const length = estimate && takes(estimate);
+  const clock = model.clock.peek();
   return (
     <div class="cells">
       <span class="n">{at}</span>
@@ -66,21 +150,28 @@ function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolea
         )}
         {reason && <span class="warn">⚠ Cannot run now: {reason}</span>}
         <Metadata pairs={metadataPairs(item.meta)} />
-        {isOpen && model.actions.may("write:queue:edit") && !isStop && (
-          <button
-            type="button"
-            class="quiet"
-            onClick={(event) => {
-              event.stopPropagation();
-              model.composer.edit(item);
-            }}
-          >
-            Edit…
-          </button>
-        )}
-        {isOpen && <Uid uid={item.item_uid} />}
+        {isOpen && estimate && !isStop && <div class="meta">{estimateSentence(estimate, clock)}.</div>}
       </span>
-      <span class="who">{shownUser(item.user)}</span>
+      <Who item={item} />
+      <span class="takes">{isStop ? "" : length || (estimate ? "unknown" : "")}</span>
+      <span class="starts">{isStop ? "" : (estimate && starts(estimate, clock)) || "–"}</span>
+      <span class="grip" aria-hidden="true">
+        {model.edit.isAllowed.value && "⠿"}
+      </span>
     </div>
+  );
+}
+
+/** Whose item it is, or for some seconds what somebody else has done with it. */
+function Who({ item }: { item: Item }) {
+  const model = useModel();
+  const change = model.edit.undo.others.value.get(item.item_uid);
+  // The clock is looked at only where it matters, or else all rows would be drawn anew every second.
+  const isNew = change && model.clock.value.now - change.time < NEWS;
+  if (!change || !isNew) return <span class="who">{shownUser(item.user)}</span>;
+  return (
+    <span class="who news">
+      {deed(change).split(" ")[0]} by {shownUser(change.user ?? "")}
+    </span>
   );
 }

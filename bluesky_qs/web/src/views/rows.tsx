@@ -3,6 +3,10 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import type { Selection } from "../model/selection";
+import { type Drag, useDragging } from "./dragging";
+import type { Command } from "./queue_keys";
+import { clicked, pressed } from "./selecting";
 
 /** Rows above and below those that are seen. */
 const SPARE = 8;
@@ -13,97 +17,128 @@ interface Props<T> {
   id: (row: T) => string;
   /** The lines of a row, from which its height is known. */
   lines: (row: T) => number;
+  selection: Selection;
+  /** Called with the uids of the rows that are in the page, and with null at the end. */
+  onSeen: (uids: readonly string[] | null) => void;
+  /** What the keys of the list ask for, beside moving along it and selecting. */
+  onCommand: (command: Command) => void;
+  /** Rows were dragged to another place; missing if they cannot be. */
+  onDrop: ((drag: Drag) => void) | undefined;
+  /** What follows the pointer while rows are dragged. */
+  dragged: (drag: Drag) => ComponentChildren;
   children: (row: T, at: number, isOpen: boolean) => ComponentChildren;
 }
 
-export function Rows<T>({ label, rows, id, lines, children }: Props<T>) {
+export function Rows<T>(props: Props<T>) {
+  const { label, rows, id, selection } = props;
   const box = useRef<HTMLDivElement>(null);
-  const seen = useSignal({ top: 0, height: 800 });
-  const current = useSignal<string | null>(null);
   const open = useSignal<string | null>(null);
+  const order = useMemo(() => rows.map(id), [rows]);
+  const { tops, first, last, heightAt } = useHeights(props, box, open);
+  const dragging = useDragging(
+    {
+      box,
+      order,
+      selection,
+      placeAt: (y) => {
+        const at = Math.min(lowerBound(tops, y), rows.length - 1);
+        return y > ((tops[at] as number) + (tops[at + 1] as number)) / 2 ? at + 1 : at;
+      },
+      drop: (drag) => props.onDrop?.(drag),
+    },
+    props.onDrop !== undefined,
+  );
+  useEffect(() => props.onSeen(order.slice(first, last)), [order, first, last]);
+  useEffect(() => () => props.onSeen(null), []);
+
+  const reveal = (uid: string) => {
+    const at = selection.place(uid);
+    if (box.current && at >= 0) scrollTo(box.current, tops[at] as number, tops[at + 1] as number);
+  };
+  const list = { selection, open, reveal, onCommand: props.onCommand };
+  const name = `row-${label.replace(/\W+/g, "-")}`;
+  const at = selection.place(selection.current.value);
+  const drag = dragging.drag.value;
+  return (
+    <>
+      <div
+        class={`rows${drag ? " dragging" : ""}`}
+        ref={box}
+        tabIndex={0}
+        role="listbox"
+        aria-label={label}
+        aria-multiselectable="true"
+        aria-activedescendant={at >= first && at < last ? `${name}-${at}` : undefined}
+        onKeyDown={(event) => pressed(event, list)}
+      >
+        <div class="height" role="presentation" style={{ height: `${tops[rows.length]}px` }}>
+          {rows.slice(first, last).map((row, offset) => {
+            const uid = id(row);
+            const place = first + offset;
+            const isOpen = open.value === uid;
+            const marks = [isOpen && "open", at === place && "current", drag?.uids.includes(uid) && "moving"];
+            return (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
+              <div
+                key={uid}
+                id={`${name}-${place}`}
+                class={["row", ...marks].filter(Boolean).join(" ")}
+                role="option"
+                tabIndex={-1}
+                aria-selected={selection.chosen.value.has(uid)}
+                aria-setsize={rows.length}
+                aria-posinset={place + 1}
+                data-open={isOpen || undefined}
+                style={{ top: `${tops[place]}px`, height: isOpen ? undefined : `${heightAt(place)}px` }}
+                onPointerDown={(event) => dragging.onPointerDown(event, uid)}
+                onMouseDown={(event) => {
+                  event.preventDefault(); // the list has the focus, not a row that may leave the page
+                  box.current?.focus({ preventScroll: true });
+                }}
+                onClick={(event) => !dragging.wasDragged() && clicked(event, uid, list)}
+              >
+                {props.children(row, place, isOpen)}
+              </div>
+            );
+          })}
+          {drag && <div class="drop-line" role="presentation" style={{ top: `${tops[drag.to]}px` }} />}
+        </div>
+      </div>
+      {drag && (
+        <div class="dragged" aria-hidden="true" style={{ left: `${drag.x}px`, top: `${drag.y}px` }}>
+          {props.dragged(drag)}
+        </div>
+      )}
+    </>
+  );
+}
+
+/** Where each row is, and which rows are seen. */
+function useHeights<T>(
+  { rows, id, lines }: Props<T>,
+  box: { current: HTMLElement | null },
+  open: { value: string | null },
+) {
+  const seen = useSignal({ top: 0, height: 800 });
   const openHeight = useSignal(0);
   const unit = useLine(box);
+  const heightAt = (place: number) => heightOf(lines(rows[place] as T), unit);
   const tops = useMemo(() => {
     const found = new Float64Array(rows.length + 1);
     rows.forEach((row, at) => {
-      const height = open.value === id(row) && openHeight.value ? openHeight.value : heightOf(lines(row), unit);
+      const height = open.value === id(row) && openHeight.value ? openHeight.value : heightAt(at);
       found[at + 1] = (found[at] as number) + height;
     });
     return found;
-  }, [rows, unit, open.value, openHeight.value]);
+  }, [rows, lines, unit, open.value, openHeight.value]);
   useScrolling(box, seen);
   useLayoutEffect(() => {
     const element = box.current?.querySelector<HTMLElement>("[data-open]");
     openHeight.value = element?.firstElementChild?.getBoundingClientRect().height ?? 0;
-  }, [open.value, rows, unit]);
-
+  });
   const first = Math.max(lowerBound(tops, seen.value.top) - SPARE, 0);
   const last = Math.min(lowerBound(tops, seen.value.top + seen.value.height) + SPARE, rows.length);
-  const at = rows.findIndex((row) => id(row) === current.value);
-  const keys = (event: KeyboardEvent) => {
-    const move = {
-      ArrowDown: at + 1,
-      ArrowUp: at - 1,
-      Home: 0,
-      End: rows.length - 1,
-      PageDown: at + 10,
-      PageUp: at - 10,
-    };
-    if (event.key in move) {
-      const next = Math.min(Math.max(move[event.key as keyof typeof move], 0), rows.length - 1);
-      const row = rows[next];
-      if (!row || !box.current) return;
-      event.preventDefault();
-      current.value = id(row);
-      reveal(box.current, tops[next] as number, tops[next + 1] as number);
-    } else if (event.key === "Enter" && at >= 0) {
-      open.value = open.value === current.value ? null : current.value;
-    }
-  };
-  const choose = (uid: string) => {
-    current.value = uid;
-    open.value = open.value === uid ? null : uid;
-  };
-  const name = `row-${label.replace(/\W+/g, "-")}`;
-  return (
-    <div
-      class="rows"
-      ref={box}
-      tabIndex={0}
-      role="listbox"
-      aria-label={label}
-      aria-activedescendant={at >= first && at < last ? `${name}-${at}` : undefined}
-      onKeyDown={keys}
-    >
-      <div class="height" role="presentation" style={{ height: `${tops[rows.length]}px` }}>
-        {rows.slice(first, last).map((row, offset) => {
-          const uid = id(row);
-          const isOpen = open.value === uid;
-          return (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
-            <div
-              key={uid}
-              id={`${name}-${first + offset}`}
-              class={`row${isOpen ? " open" : ""}`}
-              role="option"
-              tabIndex={-1}
-              aria-selected={current.value === uid}
-              aria-setsize={rows.length}
-              aria-posinset={first + offset + 1}
-              data-open={isOpen || undefined}
-              style={{
-                top: `${tops[first + offset]}px`,
-                height: isOpen ? undefined : `${heightOf(lines(row), unit)}px`,
-              }}
-              onClick={() => choose(uid)}
-            >
-              {children(row, first + offset, isOpen)}
-            </div>
-          );
-        })}
-      </div>
-    </div>
-  );
+  return { tops, first, last, heightAt };
 }
 
 /** The height of a row with so many lines. */
@@ -143,7 +178,7 @@ function useScrolling(box: { current: HTMLElement | null }, seen: { value: { top
   }, []);
 }
 
-function reveal(box: HTMLElement, top: number, bottom: number): void {
+function scrollTo(box: HTMLElement, top: number, bottom: number): void {
   if (top < box.scrollTop) box.scrollTop = top;
   else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
 }

@@ -99,7 +99,7 @@ test("a lock has its owner, its time and its note, as at the prompt", () => {
   for (const { info, sentence } of prompt.locks) {
     const whole = { ...info, emergency_lock_key_is_set: false };
     expect(lockSentence(whole, clock)).toBe(sentence);
-    const refused = refusalSentence("unlock", new Refused("Error: Invalid lock key", "Locked"), clock, whole);
+    const refused = refusalSentence("unlock", new Refused("Error: Invalid lock key", "Locked"), clock, { info: whole });
     if (sentence) expect(refused).toBe(`${sentence} The key is wrong.`);
   }
 });

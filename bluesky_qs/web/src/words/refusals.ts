@@ -43,12 +43,22 @@ export function isLocked(refused: Refused): boolean {
   return refused.code === "Locked" || refused.message.includes("Invalid lock key");
 }
 
-/** Why the service refuses a request, and what to do. `lock` describes the lock, if that is the reason. */
-export function refusalSentence(method: WritingMethod, refused: Refused, clock: Clock, lock?: LockInfo): string {
+interface Details {
+  /** The lock, if that is the reason. */
+  info?: LockInfo | undefined;
+  /** Says it in better words than the service, if neither a lock nor the state is the reason. */
+  words?: ((refused: Refused) => string) | undefined;
+}
+
+/** Why the service refuses a request, and what to do. */
+export function refusalSentence(method: WritingMethod, refused: Refused, clock: Clock, details: Details = {}): string {
+  const { info: lock, words } = details;
   const line = refused.message.split(/\s+/).join(" ").trim();
   const locked = lock && isLocked(refused) ? lockSentence(lock, clock) : "";
   if (locked) return `${locked} ${keyAdvice(method, lock as LockInfo)}`;
-  return ofState(line, method) ?? fullSentence(`${NAMES[method]}: not done. ${line.replace(LEAD, "")}`);
+  return (
+    ofState(line, method) ?? words?.(refused) ?? fullSentence(`${NAMES[method]}: not done. ${line.replace(LEAD, "")}`)
+  );
 }
 
 /** `Locked (environment and queue) by ada since 14:03:22: aligning.`; empty if nothing is locked. */

@@ -1,0 +1,273 @@
+/** Work with the queue: select, move, remove, duplicate, edit, clear, undo. What others do meanwhile counts. */
+
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import type { Change, Item, Refused, ServiceEvent, Source, WritingMethod } from "../source/source";
+import { type Find, itemsText, withoutUids } from "../words/changes";
+import { deed } from "../words/deeds";
+import { fullSentence } from "../words/refusals";
+import { plural } from "../words/times";
+import type { Actions } from "./actions";
+import type { Dialogs } from "./dialogs";
+import { type Destination, type Move, Moves, moved } from "./moves";
+import type { Notices } from "./notices";
+import type { Plan } from "./parameters";
+import type { Queue } from "./queue";
+import { Selection } from "./selection";
+import { type ChangeName, Undo } from "./undo";
+
+/** Reasons to list if several items are refused. */
+const MOST_REASONS = 3;
+
+const MOVE = "queue_item_move_batch";
+/** How the refusal of a batch begins if single items are wrong. */
+const SINGLE = /validation of \d+ out of \d+/;
+/** The changes that can be undone, by the method that makes them. */
+const CHANGES = {
+  [MOVE]: "move",
+  queue_item_remove_batch: "removal",
+  queue_clear: "clear",
+  queue_undo: "undo",
+  queue_item_add_batch: null,
+} as const satisfies Partial<Record<WritingMethod, ChangeName | null>>;
+
+/** What it needs of the model. */
+export interface Around {
+  readonly source: Source;
+  readonly queue: Queue;
+  readonly actions: Actions;
+  readonly notices: Notices;
+  readonly dialogs: Dialogs;
+  readonly devices: ReadonlySignal<ReadonlySet<string>>;
+}
+
+/** Descriptions of the plans that may be queued, by name. */
+export type Plans = Readonly<Record<string, Plan>>;
+
+export class QueueEdit {
+  readonly selection = new Selection();
+  readonly undo: Undo;
+  /** The queue as it is shown: with moves that the service has not confirmed yet. */
+  readonly items: ReadonlySignal<readonly Item[]>;
+  /** What was done, for those who do not see it. */
+  readonly said = signal("");
+  /** Whether the sign-in may change the queue. */
+  readonly isAllowed: ReadonlySignal<boolean>;
+  private readonly moves: Moves;
+
+  constructor(private readonly around: Around) {
+    const { source, queue, actions } = around;
+    this.undo = new Undo(source);
+    this.moves = new Moves(queue.items, (move) => this.sendMove(move));
+    this.items = this.moves.items;
+    this.isAllowed = computed(() => actions.may("write:queue:edit"));
+  }
+
+  /** The queue has changed. */
+  follow(): void {
+    this.moves.settle();
+    this.selection.follow(this.items.value.map((item) => item.item_uid));
+  }
+
+  take(event: ServiceEvent): void {
+    this.undo.take(event);
+  }
+
+  /** The selected items, in the order of the queue. */
+  selected(): Item[] {
+    const chosen = this.selection.chosen.value;
+    return this.items.value.filter((item) => chosen.has(item.item_uid));
+  }
+
+  // ------------------------------------------------------------------------------------------------------ moves
+
+  /** Move the selected items between the rows that are shown: 0 is before the first one. */
+  moveTo(place: number): void {
+    this.move(this.selection.inOrder(), destinationAt(this.order(), place, this.selection.chosen.peek()));
+  }
+
+  toFront(): void {
+    this.move(this.selection.inOrder(), "front");
+  }
+
+  toBack(): void {
+    this.move(this.selection.inOrder(), "back");
+  }
+
+  /** Move the selected items so that the first of them gets this position. */
+  toPosition(position: number): void {
+    const chosen = this.selection.chosen.peek();
+    const next = this.order().filter((uid) => !chosen.has(uid))[position];
+    this.move(this.selection.inOrder(), position <= 0 ? "front" : next === undefined ? "back" : { before: next });
+  }
+
+  /** Move the selected items up or down by one place. */
+  step(by: 1 | -1): void {
+    const order = this.order();
+    const places = this.selection.inOrder().map((uid) => this.selection.place(uid));
+    const [first, last] = [places[0], places.at(-1)];
+    if (first === undefined || last === undefined) return;
+    this.moveTo(by < 0 ? Math.max(first - 1, 0) : Math.min(last + 2, order.length));
+  }
+
+  move(uids: readonly string[], to: Destination): void {
+    const before = this.items.peek();
+    const here = new Set(before.map((item) => item.item_uid));
+    const there = uids.filter((uid) => here.has(uid));
+    const move = { uids: there, to };
+    if (moved(before, move).every((item, at) => item === before[at])) return;
+    this.moves.add(move);
+    const after = this.items.peek();
+    this.follow();
+    const items = after.filter((item) => there.includes(item.item_uid));
+    const place = this.selection.place(there[0] ?? null);
+    this.said.value = `Moved ${this.text(items)} to position ${place} of ${after.length}`;
+  }
+
+  /** Items that were dragged have left the queue meanwhile. */
+  gone(uids: readonly string[]): void {
+    const items = uids.map((uid) => this.around.queue.find(uid)).filter((item) => item !== null);
+    const running = this.around.queue.running.value?.item_uid;
+    const what = items.length === uids.length ? this.text(items) : plural(uids.length, "item");
+    const why = uids.length === 1 && uids[0] === running ? "is running now" : "left the queue while you dragged";
+    this.around.notices.problem(`Not moved: ${what} ${why}.`);
+  }
+
+  private async sendMove({ uids, to }: Move): Promise<boolean> {
+    const where =
+      typeof to === "string" ? { pos_dest: to } : "before" in to ? { before_uid: to.before } : { after_uid: to.after };
+    return (await this.run(MOVE, { uids: [...uids], reorder: true, ...where }, "Not moved")) !== null;
+  }
+
+  // ---------------------------------------------------------------------------------------- items come and go
+
+  async remove(): Promise<void> {
+    const items = this.selected();
+    if (items.length === 0) return;
+    const uids = items.map((item) => item.item_uid);
+    const reply = await this.run("queue_item_remove_batch", { uids }, "Not removed");
+    if (reply) this.said.value = `Removed ${this.text(reply.items)}`;
+  }
+
+  /** Add the selected plans once more, behind the last of them, and select the new ones. */
+  async duplicate(): Promise<void> {
+    const items = this.selected();
+    const last = items.at(-1);
+    if (!last) return;
+    const params = { items: items.map(bare), after_uid: last.item_uid };
+    const reply = await this.run("queue_item_add_batch", params, "Not duplicated");
+    if (!reply) return;
+    this.selection.chooseWhenThere(reply.items.map((item) => item.item_uid));
+    this.said.value = `Duplicated ${this.text(items)}`;
+  }
+
+  /** Remove all items, if the question is answered with yes. */
+  async clear(): Promise<void> {
+    const items = this.items.value;
+    const me = this.around.source.person.value.user;
+    const others = items.filter((item) => item.user !== me).length;
+    const whose = others > 0 && others < items.length ? `, ${others} of them from other people` : "";
+    const text = `This removes ${all(items.length)} from the queue${whose}. You can undo it for an hour.`;
+    const isSure = await this.around.dialogs.confirm({ title: "Clear the queue?", text, action: "Clear" });
+    if (isSure && (await this.run("queue_clear", {}, "Not cleared"))) this.said.value = "Cleared the queue";
+  }
+
+  /** Undo my latest change. If it cannot be undone any more, the one before it is next. */
+  async undoLast(): Promise<void> {
+    await this.moves.answered();
+    await this.undo.isComplete();
+    const event = this.undo.mine.value;
+    if (!event) return;
+    const failed = () => this.undo.skip(event.seq);
+    const reply = await this.run("queue_undo", { event: event.seq }, `Not undone (${deed(event)})`, failed);
+    if (reply) this.said.value = `Undone: ${deed(event)}`;
+  }
+
+  // ------------------------------------------------------------------------------------------------------ edits
+
+  /** Replace items, all or none; `before` are the items as they were read. Returns why not; empty if they are. */
+  async replace(items: readonly Item[], before: readonly Item[]): Promise<string> {
+    const refusals: Refused[] = [];
+    const refused = (refusal: Refused) => refusals.push(refusal);
+    const method = "queue_item_update_batch";
+    const params = { items: [...items], expected: [...before] };
+    await this.moves.answered();
+    const answered = this.undo.awaitEvent("edit");
+    const reply = await this.around.actions.run(method, params, { refused });
+    answered(reply !== null);
+    if (reply) this.said.value = `Changed ${this.text(reply.items)}`;
+    const [refusal] = refusals;
+    if (!refusal) return reply ? "" : "There was no answer.";
+    const words = () => this.refusedItems(refusal, before) || this.sentence(refusal);
+    return this.around.actions.reason(method, refusal, words);
+  }
+
+  /** Why single items are refused, with their names. */
+  private refusedItems({ message, reply }: Refused, items: readonly Item[]): string {
+    if (!SINGLE.test(message)) return ""; // then all have the same reason, which is not theirs
+    const results = (reply.results ?? []) as { success: boolean; msg: string }[];
+    const wrong = results.flatMap(({ success, msg }, at) => {
+      const item = items[at];
+      if (success || !item) return [];
+      const place = this.selection.place(item.item_uid);
+      return [`${place < 0 ? "" : `${place}: `}${this.text([item])}: ${this.readable(msg)}`];
+    });
+    if (wrong.length === 0) return "";
+    const more = wrong.length > MOST_REASONS ? `; and ${wrong.length - MOST_REASONS} more` : "";
+    return wrong.slice(0, MOST_REASONS).join("; ") + more;
+  }
+
+  /** The plans that may be queued, with their parameters. */
+  async plans(): Promise<Plans> {
+    return (await this.around.source.ask("plans_allowed", {})).plans_allowed;
+  }
+
+  // ---------------------------------------------------------------------------------------------------- helpers
+
+  private async run<M extends keyof typeof CHANGES>(method: M, params: Change<M>, lead: string, failed?: () => void) {
+    if (method !== MOVE) await this.moves.answered();
+    const change = CHANGES[method];
+    const answered = change ? this.undo.awaitEvent(change) : () => {};
+    const words = (refusal: Refused) => {
+      failed?.();
+      return `${lead}: ${this.sentence(refusal)}`;
+    };
+    const reply = await this.around.actions.run(method, params, { words });
+    answered(reply !== null);
+    return reply;
+  }
+
+  private sentence(refusal: Refused): string {
+    return fullSentence(this.readable(refusal.message));
+  }
+
+  private readable(message: string): string {
+    return withoutUids(message, this.find, this.around.devices.value);
+  }
+
+  private readonly find: Find = (uid) => this.around.queue.find(uid);
+
+  private text(items: readonly Item[]): string {
+    return itemsText(items, this.around.devices.value);
+  }
+
+  private order(): string[] {
+    return this.items.peek().map((item) => item.item_uid);
+  }
+}
+
+/** The destination that puts items to a place among those that are there now: 0 is the front. */
+export function destinationAt(order: readonly string[], place: number, moving: ReadonlySet<string>): Destination {
+  const next = order.slice(place).find((uid) => !moving.has(uid));
+  if (next === undefined) return "back";
+  return order.slice(0, place).every((uid) => moving.has(uid)) ? "front" : { before: next };
+}
+
+/** What another item has in common with this one. */
+function bare({ item_type, name, args, kwargs, meta }: Item): Item {
+  const parts = { item_type, name, args, kwargs, meta };
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Item;
+}
+
+function all(count: number): string {
+  return count === 1 ? "the only item" : `all ${count} items`;
+}

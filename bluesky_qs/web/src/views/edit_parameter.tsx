@@ -1,0 +1,134 @@
+/** A form that changes one parameter of all selected plans. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { commonParameters, objection, withParameter } from "../model/parameters";
+import type { Plans } from "../model/queue_edit";
+import type { Item } from "../source/source";
+import { NotAValue, readValue, type Value } from "../words/literal";
+import { planText } from "../words/plan";
+import { plural } from "../words/times";
+import { useModel } from "./app";
+
+export function EditParameter({ close }: { close: () => void }) {
+  const model = useModel();
+  const { edit } = model;
+  const plans = useSignal<Plans | null>(null);
+  const name = useSignal("");
+  const text = useSignal("");
+  const problem = useSignal("");
+  const isBusy = useSignal(false);
+  const field = useRef<HTMLInputElement>(null);
+  const items = edit.selected().filter((item) => item.item_type === "plan");
+  const names = plans.value ? commonParameters(items.map((item) => plans.value?.[item.name])) : [];
+  const reading = useRef<Promise<Plans> | null>(null);
+  useEffect(() => void descriptions().catch(() => {}), []); // the form says so when it is submitted
+  useLayoutEffect(() => field.current?.focus(), []); // before the next key
+  const descriptions = async () => {
+    reading.current ??= edit.plans();
+    try {
+      plans.value = await reading.current;
+      return plans.value;
+    } catch (error) {
+      reading.current = null;
+      throw error;
+    }
+  };
+  const change = async () => {
+    try {
+      const found = changes(items, await descriptions(), name.value.trim(), text.value, model.devices.value);
+      return typeof found === "string" ? found : await edit.replace(found.after, found.before);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      return error.message;
+    }
+  };
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (isBusy.value) return;
+    isBusy.value = true;
+    problem.value = await change();
+    isBusy.value = false;
+    if (!problem.value) close();
+  };
+  return (
+    <form
+      class="edit-parameter"
+      aria-label="Edit one parameter"
+      onSubmit={(event) => void submit(event)}
+      onKeyDown={(event) => event.key === "Escape" && close()}
+    >
+      <span>In {plural(items.length, "plan")}, set</span>
+      <input
+        ref={field}
+        aria-label="Parameter"
+        placeholder="num"
+        list="common-parameters"
+        required
+        autocomplete="off"
+        spellcheck={false}
+        value={name.value}
+        onInput={(event) => {
+          name.value = event.currentTarget.value;
+        }}
+      />
+      <datalist id="common-parameters">
+        {names.map((each) => (
+          <option key={each} value={each} />
+        ))}
+      </datalist>
+      <span aria-hidden="true">=</span>
+      <input
+        aria-label="Value, as in the plan"
+        placeholder="5"
+        required
+        autocomplete="off"
+        spellcheck={false}
+        value={text.value}
+        onInput={(event) => {
+          text.value = event.currentTarget.value;
+        }}
+      />
+      <button type="submit" class="primary" disabled={isBusy.value || items.length === 0}>
+        Change
+      </button>
+      <button type="button" onClick={close}>
+        Cancel
+      </button>
+      <p class="bad" role="alert">
+        {problem.value && `✕ Nothing was changed. ${problem.value}`}
+      </p>
+    </form>
+  );
+}
+
+/** The items with the new value, and as they were; or why not. */
+function changes(
+  items: readonly Item[],
+  plans: Plans,
+  name: string,
+  text: string,
+  known: ReadonlySet<string>,
+): { before: Item[]; after: Item[] } | string {
+  let value: Value;
+  try {
+    value = readValue(text);
+  } catch (error) {
+    if (!(error instanceof NotAValue)) throw error;
+    return `${text}: ${error.message}`;
+  }
+  const before: Item[] = [];
+  const after: Item[] = [];
+  for (const item of items) {
+    const plan = plans[item.name];
+    const reason = objection(item, plan, name, value);
+    if (reason) return `${planText(item, known)}: ${reason}.`;
+    const changed = withParameter(item, plan, name, value);
+    if (JSON.stringify(changed) === JSON.stringify({ ...item, args: item.args ?? [], kwargs: item.kwargs ?? {} }))
+      continue;
+    before.push(item);
+    after.push(changed);
+  }
+  if (after.length === 0) return `All of these plans have ${name}=${text} already.`;
+  return { before, after };
+}
