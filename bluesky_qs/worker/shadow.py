@@ -154,6 +154,7 @@ class _DryRun:
     def _guard(self) -> None:
         clock, devices = self._walk.clock, self._devices
         guard.use_clock(lambda: clock.ahead, clock.sleep)
+        guard.shorten_stacks()
         guard.refuse_input(self._cut)
         guard.block_devices(self._blocked, devices())
         guard.follow_positions(devices(), self._position, self._value, _UNKNOWN)

@@ -77,6 +77,10 @@ def writes():
         pass
     yield from bps.null()
 
+def forgets_yield_from():
+    yield from bps.null()
+    bps.mv(motor, 1)
+
 def eats_memory():
     yield from bps.null()
     eaten = []
@@ -306,6 +310,13 @@ async def test_many_dry_runs_leave_the_same_descriptors_and_threads(driver):
         await dry_run(driver, "count", ["det1"])
     assert await call(driver, "state") == before
     assert len(await call(driver, "shadows")) == 1
+
+
+async def test_a_plan_that_is_never_iterated_is_named_with_its_line_only(driver):
+    report = await dry_run(driver, "forgets_yield_from")
+    assert "plan `mv` was never iterated" in report["output"]
+    assert "in forgets_yield_from" in report["output"]
+    assert report["output"].count("File ") == 1, "the whole stack would take most of the time of a dry run"
 
 
 async def test_positions_carry_on_from_plan_to_plan(driver):
