@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -110,20 +110,20 @@ def refuse_calls(on_blocked: OnBlocked) -> None:
     sys.addaudithook(hook)
 
 
-def block_devices(on_blocked: OnBlocked, roots: Iterator[Any]) -> None:
-    """Refuse calls of methods that move or change devices. Plans use messages instead."""
-    for kind in _device_classes(roots):
+def block_devices(on_blocked: OnBlocked, classes: Iterable[type]) -> None:
+    """Refuse calls of methods that move or change devices of these classes. Plans use messages instead."""
+    for kind in classes:
         for name in _CHANGING:
             if name in vars(kind) and class_has(kind, name):
                 _replace(kind, name, _blocker(name, on_blocked))
 
 
 def follow_positions(
-    roots: Iterator[Any], position: Callable[[Any], Any], value: Callable[[Any], Any], unknown: object
+    classes: Iterable[type], position: Callable[[Any], Any], value: Callable[[Any], Any], unknown: object
 ) -> None:
     """Replace ``position`` and ``get`` of devices by these functions. A result ``unknown`` calls the original."""
     signal = getattr(sys.modules.get("ophyd.signal"), "Signal", None)
-    for kind in _device_classes(roots):
+    for kind in classes:
         here = vars(kind)
         if isinstance(here.get("position"), property):
             _replace(kind, "position", property(_instead(here["position"].fget, position, unknown)))
@@ -181,7 +181,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004 - for one line
 
 
-def _device_classes(roots: Iterator[Any]) -> list[type]:
+def device_classes(roots: Iterable[Any]) -> list[type]:
     """Return all classes of devices: those of the libraries, and those of the objects in the namespace."""
     found: dict[type, None] = {}
     for module, name in (("ophyd.ophydobj", "OphydObject"), ("ophyd_async.core", "Device")):

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import partial
 from types import FrameType
@@ -152,18 +152,16 @@ class _DryRun:
         self._walk.next(report)
 
     def _guard(self) -> None:
-        clock, devices = self._walk.clock, self._devices
+        clock = self._walk.clock
+        classes = guard.device_classes(self._environment.namespace[name] for name in self._roots.values())
         guard.use_clock(lambda: clock.ahead, clock.sleep)
         guard.shorten_stacks()
         guard.refuse_input(self._cut)
-        guard.block_devices(self._blocked, devices())
-        guard.follow_positions(devices(), self._position, self._value, _UNKNOWN)
+        guard.block_devices(self._blocked, classes)
+        guard.follow_positions(classes, self._position, self._value, _UNKNOWN)
         guard_connections.refuse_connections(self._blocked)
         no_sockets.refuse_sockets()
         guard.refuse_calls(self._blocked)
-
-    def _devices(self) -> Iterator[Any]:
-        return (self._environment.namespace[name] for name in self._roots.values())
 
     def _messages(self, item: dict[str, Any]) -> Any:
         """Create the plan as the worker and the RunEngine do, and yield its messages. This calls user code."""
