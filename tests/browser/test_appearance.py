@@ -14,6 +14,7 @@ def busy(site):
     site.run_all()
     site.service.do("queue_clear")
     site.add("count", ["det1", "det2"], num=5, delay=0.05, meta={"sample": "S02 PS-b-PMMA 120 nm", "temperature": 180})
+    site.add("count", ["det1"], num=2, meta={"a_key_without_a_blank_that_is_longer_than_a_phone_is_wide": "kept"})
     site.run_all()
     site.add("scan", ["slow_det"], "slow_motor1", -50, 50, 30, meta={"sample": "S03"}, user="grace")
     long = {"note": "a note that is so long that it has no room in one line of a phone, nor in one of a laptop"}
@@ -63,7 +64,9 @@ def test_everything_is_reached_by_the_keyboard(busy, new_page):
         reached.add(
             page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText")
         )
-    assert {"Now", "History", "Console", "Sign out", "curves", "table", "Queue"} <= {each.strip() for each in reached}
+    assert {"Now", "History", "Console", "Sign out", "Pause", "Abort…", "More", "curves", "table", "Queue"} <= {
+        each.strip() for each in reached
+    }
 
 
 def test_a_phone_has_targets_that_a_finger_hits(busy, new_page):
