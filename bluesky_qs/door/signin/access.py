@@ -21,9 +21,7 @@ _T = TypeVar("_T")
 _MODULE = "bluesky_httpserver.authorization:"
 _BASIC, _DICTIONARY = "BasicAPIAccessControl", "DictionaryAPIAccessControl"
 _DEFAULT_GROUP = "DefaultResourceAccessControl"
-_ONE_OF_BOTH = (
-    "The configuration has both 'access' and 'api_access'. Keep 'access', which can do all that the other can"
-)
+_ONE_OF_BOTH = "The configuration has both 'access' and 'api_access'. Keep 'access', which can express the other, too"
 
 
 class _AccessSection(msgspec.Struct, forbid_unknown_fields=True):

@@ -50,7 +50,7 @@ const SOURCES: Record<string, string> = {
   walk: "from the times of its moves and readings",
   points: "from earlier runs, by the number of points",
   similar: "from other items of the queue",
-  pace: "from how fast it runs",
+  pace: "from its progress so far",
 };
 
 /** All of an estimate: `about 12 min (10 min to 14 min), from …, starts at 14:32`; or why nothing is known. */
