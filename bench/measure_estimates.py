@@ -13,7 +13,7 @@ _LEARNED, _MEASURED, _REPEATED = 2, 20, 3
 _LONG_QUEUE = 50
 _SEED = 15
 _PATIENCE = 60.0
-_NOT_YET = "The plan has not been looked at yet"
+_NOT_YET = "The plan has not been estimated yet"
 
 
 def _kinds(r):

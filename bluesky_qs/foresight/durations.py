@@ -67,7 +67,7 @@ class Durations:
         del self._groups[:-MOST_GROUPS]
 
     def expected(self, amount: Amount, settings: Settings) -> Found:
-        """The duration to expect; why it is not known otherwise."""
+        """Return the expected duration, or the reason why it is unknown."""
         key = amount, frozenset(settings.items())
         if key not in self._fits:
             if len(self._fits) > 10 * MOST_GROUPS:

@@ -147,12 +147,12 @@ class Learned:
 
     # -------------------------------------------------------------------------------------------------- for the walk
     def for_walks(self) -> str:
-        """The times of the actions that were used last, as JSON text; a part of the text for `of_walk`."""
+        """Return the times of the actions that were used last, as JSON text: a part of the text for `of_walk`."""
         return json.dumps([[key, each.to_json()] for key, each in list(self.actions.items())[-_MOST_FOR_WALKS:]])
 
     @classmethod
     def of_walk(cls, text: str | bytes) -> "Learned":
-        """Learned times from JSON text: ``actions`` as `for_walks` has written them, and ``settings`` of devices."""
+        """Load JSON text with ``actions``, the text of `for_walks`, and ``settings`` of devices."""
         data, learned = json.loads(text), cls()
         for key, groups in data.get("actions", ()):
             learned.actions[tuple(key)] = Durations.from_json(groups)

@@ -76,7 +76,7 @@ def timeline(
 
 
 class Sum:
-    """A sum of estimates. Half of each uncertainty is taken as common to all, the rest as independent."""
+    """A sum of estimates. Half of each uncertainty counts as common to all, the other half as independent."""
 
     def __init__(self) -> None:
         self.number = self.known = 0
@@ -86,7 +86,7 @@ class Sum:
         self.high = [0.0, 0.0]
 
     def add(self, estimate: Estimate, gap: float) -> None:
-        """Add a plan; ``gap`` is the time before it."""
+        """Add a plan. ``gap``: seconds before the plan."""
         self.number += 1
         if estimate.seconds is None:
             self.at_least = True
@@ -101,7 +101,7 @@ class Sum:
             sums[1] += apart**2
 
     def after(self, running: Estimate | None, gap: float) -> "Sum":
-        """The sum of these plans and of one that runs before them; ``gap`` is the time between them."""
+        """Return the sum of a plan and these plans after it. ``gap``: seconds between them."""
         total = Sum()
         if running is not None:
             total.add(running, gap if self.number else 0.0)
@@ -114,7 +114,7 @@ class Sum:
         return total
 
     def timeline(self, starts: dict[str, Start]) -> Timeline:
-        """The times of the plans, which start at these times."""
+        """Return the times of the plans, which have these starts."""
         if self.number and not self.known:
             return Timeline(None, None, None, at_least=True, starts=starts)
         low, high = ((plain + math.sqrt(squares)) / 2 for plain, squares in (self.low, self.high))

@@ -1,4 +1,4 @@
-"""Dry runs: the requests that the worker has not answered yet."""
+"""Requests for dry runs that the worker has not answered yet."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,14 +13,14 @@ from bluesky_qs.manager.subscriptions import WorkerGone
 from bluesky_qs.manager.walked import AllSettings
 from bluesky_qs.wire.codec import json_text
 
-#: Seconds to wait for the worker beyond the limit of the dry run. Clients wait for two seconds.
+#: Seconds to wait for the worker after the time limit of the dry run. Clients wait two seconds longer than the limit.
 _PATIENCE = 1.8
 #: Seconds for each plan of a queue.
 FOR_EACH = 10.0
 
 
-class Walked(NamedTuple):
-    """The reports of some plans (JSON), and the number of plans that were reached. The other reports say why not."""
+class WalkReports(NamedTuple):
+    """The reports of some plans (JSON), and the number of plans that were walked. The others have only a reason."""
 
     reports: Sequence[bytes]
     reached: int
@@ -51,7 +51,7 @@ class DryRuns:
         self._free.set()
 
     async def until_free(self) -> None:
-        """Wait until nobody waits for a dry run."""
+        """Wait until no dry run is under way."""
         await self._free.wait()
 
     async def walk(
@@ -63,11 +63,11 @@ class DryRuns:
         carried: bytes = b"{}",
         settings: AllSettings | None = None,
         task_uid: str = "",
-    ) -> Walked:
+    ) -> WalkReports:
         """Walk the plans of checked items, one after the other, for at most this time.
 
-        Each plan is cut off after `FOR_EACH` seconds, unless there is only one. ``task_uid`` is that of the task, if
-        the dry run is one.
+        Each plan is cut off after `FOR_EACH` seconds, unless there is only one. ``task_uid``: the task of a
+        dry run in the background.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class DryRuns:
                 self._free.set()
         if ended.refusal:
             raise Refused(ended.refusal)
-        return Walked(ended.reports, ended.reached)
+        return WalkReports(ended.reports, ended.reached)
 
     def arrived(self, report: DryRunEnded) -> None:
         """Handle the worker's reply."""

@@ -1,4 +1,4 @@
-"""When the queue will have ended, from the estimates of its items and the progress of the running plan."""
+"""Computes the end of the queue from the estimates of its items and the progress of the running plan."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.slices import Slices
 from bluesky_qs.plan_queue.queue import PlanQueue
 
-#: Seconds between two looks while a plan runs.
+#: Seconds between two computations while a plan runs.
 _LOOK = 1.0
-#: With more items than this, the start of a plan does not wait for the new end; the next look shows it.
+#: With more items than this, the end is computed later, so that the start of a plan does not wait for it.
 _LONG = 100
 
 
 class _Shown(NamedTuple):
-    """The values in the status, and the values that decide whether it has changed."""
+    """The end that the status shows, and the values that decide whether to show a new one."""
 
     end: float | None
     seconds: float | None
@@ -34,7 +34,7 @@ class EndOfQueue:
     Attributes
     ----------
     uid
-        Changes when the end has moved so much that clients should know.
+        Changes if the end has moved so much that clients should know.
     """
 
     def __init__(
@@ -55,25 +55,25 @@ class EndOfQueue:
         self._changed = changed
         self._shown = _Shown(None, None, at_least=False)
         self._seen: Any = None
-        #: Whether the end is still to be shown.
+        #: Whether a new end must be computed.
         self._is_late = False
-        #: The sum of the queued items, and what it was made of.
+        #: The sum of the queued items, and the state for which it was made.
         self._sum: tuple[Any, Sum] = None, Sum()
         self.uid = str(uuid4())
 
     @property
     def end(self) -> float | None:
-        """When the queue ends, in epoch seconds, for the status. None if it does not run or if that is not known."""
+        """The end in epoch seconds, for the status; None if the queue is not running or the end is unknown."""
         return self._shown.end
 
     @property
     def at_least(self) -> bool:
-        """Whether the queue may end later, because the time of an item is not known."""
+        """Whether the queue may end later, because the time of an item is unknown."""
         return self._shown.at_least
 
     def look(self) -> None:
-        """Show another end if it has moved; of a long queue, a little later."""
-        # Not the queue's uid: a round of estimates follows its change, and until then the new items are not known.
+        """Compute the end again if something has changed; for a long queue, a little later."""
+        # The queue's uid is not part of this: new items have no estimates until the next round.
         seen = self._foresight.version, self._queue.running_uid, self._stops, self._queue.mode.loop
         if seen != self._seen:
             self._seen = seen
@@ -83,7 +83,7 @@ class EndOfQueue:
                 self._show(self.times())
 
     async def live(self) -> None:
-        """Look at the running plan once a second, until canceled."""
+        """Compute the end once a second while a plan runs, until canceled."""
         while True:
             await asyncio.sleep(_LOOK)
             if self._is_late or self._queue.running_uid is not None:
@@ -92,7 +92,7 @@ class EndOfQueue:
                 self._show(queued.after(self._running(), self._foresight.times.gap).timeline({}))
 
     async def _queued(self) -> Sum:
-        """The sum of the queued items."""
+        """Return the sum of the queued items."""
         key = self._foresight.version, self._queue.queue_uid, self._stops_after_running
         if self._sum[0] != key:
             total, slices = Sum(), Slices()
@@ -105,13 +105,13 @@ class EndOfQueue:
         return self._sum[1]
 
     def times(self) -> Timeline:
-        """The times of the queue from now, with the start of each item."""
+        """Return the times of the queue from now on, with the start of each item."""
         steps = [Step(uid, self._estimate(uid)) for uid in self._queue.uids()]
         stops = self._stops_after_running
         return timeline(steps, running=self._running(), gap=self._foresight.times.gap, stops_after_running=stops)
 
     def _running(self) -> Estimate | None:
-        """What remains of the running plan; in a loop, all of it."""
+        """Return the estimate for the rest of the running plan; in loop mode, for the whole plan."""
         return self.running_whole() if self._queue.mode.loop else self.running_rest()
 
     @property
@@ -120,11 +120,11 @@ class EndOfQueue:
 
     @property
     def _stops_after_running(self) -> bool:
-        """Whether the queue stops after the plan that runs."""
+        """Whether the queue stops after the running plan."""
         return self._stops and self._queue.running_uid is not None and not self._queue.mode.loop
 
     def running_rest(self) -> Estimate | None:
-        """The rest of the running plan; None if none is running."""
+        """Return the estimate for the rest of the running plan; None without a running plan."""
         uid = self._queue.running_uid
         if uid is None:
             return None
@@ -135,7 +135,7 @@ class EndOfQueue:
         return remaining(expected.estimate, elapsed=self.elapsed(), done=done)
 
     def running_whole(self) -> Estimate | None:
-        """The whole time of the running plan, corrected by its progress; None if none is running."""
+        """Return the estimate for the whole running plan, corrected by its progress; None without a running plan."""
         rest, elapsed = self.running_rest(), self.elapsed()
         if rest is None or rest.seconds is None:
             return rest
@@ -143,7 +143,7 @@ class EndOfQueue:
         return rest._replace(seconds=rest.seconds + elapsed, low=low + elapsed, high=high + elapsed)
 
     def elapsed(self) -> float:
-        """Seconds that the running plan has run, without pauses and suspensions."""
+        """Return the seconds since the start of the running plan, without pauses and suspensions."""
         since, run, state = self._queue.running_since, self._runner.running, self._environment.state
         if since is None:
             return 0.0

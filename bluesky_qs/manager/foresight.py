@@ -1,4 +1,4 @@
-"""Estimates of the queued plans, made in the background so that no request waits for them."""
+"""Estimates the times of the queued plans in the background, so that no request waits for the estimates."""
 
 import asyncio
 import logging
@@ -22,29 +22,29 @@ from bluesky_qs.plan_queue.queue import PlanQueue
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which the queue must be left alone, and the longest time to wait for that.
+#: A round starts when nothing has changed for this number of seconds, or after the second one.
 _QUIET, _LONGEST_QUIET = 0.3, 3.0
-#: After a round that took more processor time than this many seconds, the next one waits for this multiple of it, but
-#: not longer than so many seconds.
+#: After a round with more processor time than this (in seconds), the next round waits for this multiple of the time, at
+#: most for the third number of seconds.
 _BUSY, _REST, _LONGEST_REST = 0.1, 10.0, 30.0
 _CLOSED = "The environment is closed, and the plan has not run with these parameters"
-_NOT_YET = "The plan has not been looked at yet"
-_NOT_PLAN = "Only plans have a time"
-_BEYOND = f"Only the first {MOST_WALKED} items of the queue are looked at, or fewer if their plans are long"
+_NOT_YET = "The plan has not been estimated yet"
+_NOT_PLAN = "Only plans have estimates"
+_BEYOND = f"Only the first {MOST_WALKED} items of the queue are estimated, or fewer if their plans are long"
 
 #: The walks of queued plans by uid, each with its item (JSON text).
 WalkedItems = Mapping[str, tuple[bytes, Walked]]
 
 
 class Expected(NamedTuple):
-    """The expectations for an item: its estimate, and its number of points (None if unknown)."""
+    """The estimate of an item and its number of points (None if it is unknown)."""
 
     estimate: Estimate
     points: int | None = None
 
 
 class _Running(NamedTuple):
-    """An item, as it was expected before its start."""
+    """The item that runs or ran last, with its estimate and its walk from before the start."""
 
     uid: str
     expected: Expected | None
@@ -52,7 +52,7 @@ class _Running(NamedTuple):
 
 
 class Foresight:
-    """Knows how long each queued plan takes, and the one that runs.
+    """The estimates of the queued plans and of the running one.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ class Foresight:
     Attributes
     ----------
     times, dry_runs, environment
-        What was learned, who walks plans, and where.
+        The learned times, and the objects that walk plans.
     version
-        Grows with each round of estimates.
+        Increases with each round of estimates.
     """
 
     def __init__(
@@ -96,13 +96,13 @@ class Foresight:
         #: Number of times that code has run.
         self._code = 0
         self._seen: Any = None
-        #: What the present estimates were made of.
+        #: The state for which the present estimates were made.
         self._made_of: Any = None
         self.version = 0
 
     # ---------------------------------------------------------------------------------------------------- questions
     def expected(self, uid: str) -> Expected:
-        """The expectations for a queued item, or for the running one."""
+        """Return the estimate and the number of points of a queued item or of the running one."""
         running = self._running
         if running is not None and running.uid == uid and running.expected is not None:
             return running.expected
@@ -114,12 +114,12 @@ class Foresight:
         return found is not None and found[1].item_type == "instruction"
 
     def seconds_of(self, uid: str) -> float | None:
-        """The time that was expected of an item, if it was known."""
+        """Return the estimated seconds of an item; None if they are unknown."""
         return self.expected(uid).estimate.seconds
 
     # ------------------------------------------------------------------------------------------------------ reports
     def look(self) -> None:
-        """Something has changed. Make new estimates if it matters for them."""
+        """Start a round if something has changed that estimates depend on. Call this after each change."""
         self._follow_running()
         seen = self._what_matters()
         if seen != self._seen:
@@ -127,7 +127,7 @@ class Foresight:
             self._wanted.set()
 
     def plan_ended(self, report: PlanEnded) -> None:
-        """Note where the plan has left the devices."""
+        """Record the positions of the devices after a plan."""
         self._follow_running()
         running = self._running
         walked = running.walked if running is not None and running.uid == report.item_uid else None
@@ -135,7 +135,7 @@ class Foresight:
         self._queue_walks.moved(walked.ends if walked is not None and is_known else None)
 
     def code_ran(self, report: EnvironmentOpened | TaskEnded | WorkerGone) -> None:
-        """Make new walks, because code may have changed plans and moved devices."""
+        """Walk the plans again, because code may have changed plans and moved devices."""
         self._code += 1
         if isinstance(report, TaskEnded):
             self._queue_walks.outdate()
@@ -158,14 +158,14 @@ class Foresight:
 
     # -------------------------------------------------------------------------------------------------- background
     async def live(self) -> None:
-        """Make estimates whenever something has changed, until canceled."""
+        """Make new estimates after changes, until canceled."""
         while True:
             await self._wanted.wait()
             await self._wait_until_quiet()
             slices = Slices()
             try:
                 await self._round(slices)
-            except Exception:  # names and settings of devices come from user code; the queue goes on without estimates
+            except Exception:  # names and settings of devices come from user code; the queue runs without estimates
                 logger.exception("The time of the queue cannot be estimated")
             if (busy := slices.seconds) > _BUSY:
                 await asyncio.sleep(min(busy * _REST, _LONGEST_REST))
@@ -179,7 +179,7 @@ class Foresight:
         self._wanted.clear()
 
     async def _round(self, slices: Slices) -> None:
-        """Walk the plans that have to be walked, and estimate all items if anything has changed."""
+        """Walk the plans without a valid walk, and estimate all items if anything has changed."""
         items = self._queue.items_json()
         planned = await self._planned_of(items, slices)
         found = Found({}, 0, is_whole=True)
@@ -198,7 +198,7 @@ class Foresight:
         self._come_again(found)
 
     def _come_again(self, found: Found) -> None:
-        """Begin another round later, if walks are missing or outdated."""
+        """Schedule another round if walks are missing or outdated."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -248,14 +248,14 @@ class _Estimates:
         self._learned = learned
         #: Settings of devices before the next plan.
         self._before: AllSettings = learned.settings
-        #: By walk and settings. These are kept, so that their ids are not used again.
+        #: Estimates by the ids of walk and settings. Both are kept, so that their ids stay unique.
         self._made: dict[tuple[int, int], tuple[Estimate, Walked, AllSettings]] = {}
-        #: Estimates by the name of the plan, and what they have in common.
+        #: Estimates by the name of the plan, and their means.
         self._alike: dict[str, list[Estimate]] = {}
         self._means: dict[str, Estimate | None] = {}
 
     def walked(self, each: Planned, walked: Walked) -> Estimate:
-        """The estimate of the next plan, which was walked."""
+        """Return the estimate of the next plan, which was walked."""
         before = self._before
         key = id(walked), id(before)
         if key not in self._made:
@@ -267,7 +267,7 @@ class _Estimates:
         return known
 
     def other(self, each: Planned, reason: str, *, scaled: bool) -> Estimate:
-        """The estimate of a plan that was not walked, for this reason. With ``scaled``, the plans before it count."""
+        """Return the estimate of a plan that was not walked, for this reason; ``scaled``: by the plans before it."""
         known = of_plan(self._learned, each.name, each.parameters, work=None, reason=reason)
         if known.seconds is not None or not scaled:
             return known
@@ -277,7 +277,7 @@ class _Estimates:
 
 
 def _mean(others: Sequence[Estimate]) -> Estimate | None:
-    """The mean of the estimates of other items with the same plan; None if one of them is not known."""
+    """Return the mean of the estimates of other items with the same plan; None if one of them is unknown."""
     seconds = [each.seconds for each in others if each.seconds is not None]
     if not seconds or len(seconds) < len(others):
         return None

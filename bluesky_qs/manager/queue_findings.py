@@ -1,4 +1,4 @@
-"""What the dry runs of queued plans have found, if the service is set to show it (``--dry-run-on-add``)."""
+"""Keeps the findings of the dry runs of queued plans, if the settings say so (``--dry-run-on-add``)."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -19,12 +19,12 @@ class _Found(NamedTuple):
 
 
 class QueueFindings:
-    """Tells of each plan that was walked, once; again if the item was changed or if the finding is another one.
+    """Reports the finding for each plan that was walked: once, and again if the item or the finding changes.
 
     Attributes
     ----------
     uid
-        It changes with each finding; None without any.
+        Changes with each finding; None without findings.
     """
 
     def __init__(self, queue: PlanQueue, happened: Callable[[Event], object], changed: Callable[[], None]) -> None:
@@ -35,14 +35,14 @@ class QueueFindings:
         self.uid: str | None = None
 
     def of(self, uid: str) -> DryRunFinding | None:
-        """The finding for a queued item; None if it had no dry run."""
+        """Return the finding for a queued item; None if it had no dry run."""
         found = self._found.get(uid)
         if found is None or self._queue.position_of(uid) is None:
             return None
         return found.finding if self._queue.item_json(uid=uid) == found.data else None
 
     def forget(self) -> None:
-        """Forget all, because the environment is a new one."""
+        """Drop all findings, because the environment is a new one."""
         self._found.clear()
         self.uid = None
         self._changed()

@@ -1,4 +1,4 @@
-"""Walks of the plans at the front of the queue. No plan is walked again without a reason."""
+"""Walks the plans at the front of the queue. It walks no plan twice without a reason."""
 
 import asyncio
 import json
@@ -13,27 +13,27 @@ from bluesky_qs.manager.walk_cache import Planned, Positions, WalkCache
 from bluesky_qs.manager.walked import AllSettings, Walked, split
 from bluesky_qs.wire.codec import json_text
 
-#: Items at the front of the queue that are walked, and the size of all their walks.
+#: Maximum numbers of items to walk, and of different waits in all walks together.
 MOST_WALKED, _LARGEST = 1000, 100_000
-#: Items in one request to the worker.
+#: Maximum number of items in one request to the worker.
 _PER_REQUEST = 10
-#: Seconds of walking after which the walks so far are used; the next round goes on.
+#: Seconds of walking in one round. The next round continues.
 _PER_ROUND = 2.0
-#: After user code has run, walks are renewed when this multiple of the time that they took is over, in seconds at most.
+#: After user code has run, the walks are renewed after this multiple of the time that they took, at most these seconds.
 _REST, _LONGEST_REST = 3.0, 60.0
-#: Seconds until the worker is asked again after a refusal: at first, and at most. The time doubles.
+#: Seconds until the next request after a refusal: at first, and at most. The delay doubles each time.
 _FIRST_DELAY, _LONGEST_DELAY = 2.0, 300.0
 
 
 class Found(NamedTuple):
-    """The walks by uid, and how far the queue was looked at.
+    """The walks by uid, and how far the queue was walked.
 
     Attributes
     ----------
     reached
-        Number of items that were looked at.
+        Number of items from the front, including those without a walk.
     is_whole
-        Whether there is nothing left to walk.
+        Whether nothing is left to walk.
     """
 
     walks: dict[str, Walked]
@@ -47,7 +47,7 @@ class QueueWalks:
     Attributes
     ----------
     refusal
-        Why plans cannot be walked now; empty if they can.
+        Why plans cannot be walked at present; empty if they can.
     """
 
     def __init__(self, dry_runs: DryRuns, permissions: Callable[[], bytes]) -> None:
@@ -55,7 +55,7 @@ class QueueWalks:
         self._permissions = permissions
         self._cache = WalkCache()
         self._present: dict[str, Any] = {}
-        #: Whether user code has run since the walks were made, and the seconds that these took.
+        #: Whether user code has run since the walks were made; the seconds that the walks took, and their end.
         self._is_outdated = False
         self._spent = self._ended = 0.0
         self._delay, self._not_before = _FIRST_DELAY, 0.0
@@ -63,20 +63,20 @@ class QueueWalks:
 
     # -------------------------------------------------------------------------------------------------- what happens
     def forget(self) -> None:
-        """Forget all, because the environment is another one."""
+        """Drop all walks, because the environment is a new one."""
         self._cache.clear()
         self._present.clear()
         self._is_outdated, self._spent = False, 0.0
         self._ask_soon()
 
     def outdate(self) -> None:
-        """User code may have changed plans and moved devices. Repeated code does not keep the worker walking."""
+        """Let walks be renewed, because user code may have changed plans and moved devices. They wait for a rest."""
         self._is_outdated = True
         self._present.clear()
         self._ask_soon()
 
     def moved(self, ends: Mapping[str, Any] | None) -> None:
-        """A plan has left the devices here; None: anywhere."""
+        """Record the positions of devices after a plan; None if they are unknown."""
         if ends is None:
             self._present.clear()
         else:
@@ -86,7 +86,7 @@ class QueueWalks:
         self._delay, self._not_before = _FIRST_DELAY, 0.0
 
     def later(self) -> float | None:
-        """Seconds until there will be something to walk even if nothing changes; None if there will not."""
+        """Return the seconds until plans can be walked again without a change; None if all walks are valid."""
         times = [self._ended + self._rest] if self._is_outdated else []
         if self.refusal:
             times.append(self._not_before)
@@ -106,9 +106,9 @@ class QueueWalks:
         settings: AllSettings,
         slices: Slices,
     ) -> Found:
-        """The walks of the first items: each begins where the one before it ends.
+        """Return the walks of the first items. Each begins with the devices as the one before leaves them.
 
-        ``carried`` and ``settings`` are positions and settings of devices before the first one.
+        ``carried`` and ``settings`` are positions and settings of devices before the first item.
         """
         self._renew()
         positions = Positions(dict(carried), self._present)
@@ -137,7 +137,7 @@ class QueueWalks:
         return Found(walks, place, is_whole=True)
 
     def _renew(self) -> None:
-        """Forget walks and refusals whose time is over."""
+        """Drop walks and refusals whose time is over."""
         if self._is_outdated and _now() >= self._ended + self._rest:
             self._cache.clear()
             self._is_outdated, self._spent = False, 0.0
@@ -147,9 +147,9 @@ class QueueWalks:
     async def _reports(
         self, plans: Sequence[dict[str, Any]], positions: Positions, settings: AllSettings
     ) -> Sequence[bytes]:
-        """The reports of the plans that the worker has walked; none if it refuses.
+        """Return the reports of the plans that the worker has walked; none if it refuses.
 
-        Users' dry runs go first, and they wait for at most `FOR_EACH` seconds, since all plans share that time.
+        Dry runs of users go first. They wait for at most `FOR_EACH` seconds, because all plans here share this time.
         """
         await self._dry_runs.until_free()
         start = json_text({"positions": positions.carried, "doubtful": [], "is_cut": False})
@@ -169,14 +169,14 @@ class QueueWalks:
         return found.reports[: found.reached]
 
     def _kept(self, planned: Sequence[Planned], reports: Sequence[bytes]) -> list[Walked]:
-        """The walks of the plans with these reports, which are kept."""
+        """Keep the walks from these reports, and return them."""
         walks = [split(report)[1] for report in reports]
         for each, walked in zip(planned, walks, strict=False):
             self._cache.add(each, walked)
         return walks
 
     def _number(self, planned: Sequence[Planned]) -> int:
-        """How many plans to walk in one request. It ends before a plan whose walk may be known."""
+        """Return the number of plans for one request, which ends before a plan whose walk may be known."""
         keys = {planned[0].key}
         for each in planned[1:]:
             if not each.is_plan or each.key in keys or self._cache.knows(each):

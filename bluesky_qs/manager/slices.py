@@ -1,4 +1,4 @@
-"""Long work in the event loop, cut into slices so that requests are answered in between."""
+"""Divides long work in the event loop into slices, so that requests are answered in between."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ _SLICE = 0.001
 
 
 class Slices:
-    """Gives way to the loop from time to time, and knows the processor time of the work.
+    """Lets the event loop run from time to time, and measures the processor time of the work.
 
     Examples
     --------
@@ -33,16 +33,16 @@ class Slices:
 
     @property
     def seconds(self) -> float:
-        """The processor time so far, without that of others."""
+        """The processor time of the work so far."""
         return self._busy + time.thread_time() - self._since
 
     async def give_way(self) -> None:
-        """Let others run if this slice is over."""
+        """Let other tasks run if this slice is over."""
         if time.perf_counter() >= self._until:
             await self.pause(asyncio.sleep(0))
 
     async def pause(self, waiting: Awaitable[T]) -> T:
-        """Wait for something. The time of others does not count."""
+        """Wait, without counting the time of other tasks."""
         self._busy = self.seconds
         try:
             return await waiting

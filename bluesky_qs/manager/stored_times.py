@@ -1,4 +1,4 @@
-"""Keeps learned times in a store that has a place for them (Redis). Nothing waits for it."""
+"""Keeps the learned times in a store that has a place for them (Redis). No request waits for it."""
 
 import asyncio
 import logging
@@ -8,12 +8,12 @@ from bluesky_qs.store.base import DerivedRows, Row
 
 logger = logging.getLogger(__name__)
 
-#: Rows that may wait to be kept; more are dropped.
+#: Maximum number of rows that wait to be written. Further rows are dropped.
 _MOST_WAITING = 10_000
 
 
 class StoredTimes:
-    """The learned times in a store. If it refuses them, they are learned again."""
+    """The learned times in a store. If the store refuses them, the service learns them again."""
 
     def __init__(self, rows: DerivedRows) -> None:
         self._rows = rows
@@ -22,7 +22,7 @@ class StoredTimes:
         self._failure = ""
 
     async def load(self) -> list[Row]:
-        """The kept data, in the order of their use; empty if the store does not give them."""
+        """Return the kept rows, sorted by their last use; an empty list if the store cannot be read."""
         try:
             return await self._rows.load()
         except StoreError as error:
@@ -30,7 +30,7 @@ class StoredTimes:
             return []
 
     def keep(self, changes: list[tuple[str, str, str | None]]) -> None:
-        """Write these parts soon; drop those without a text."""
+        """Write these rows soon. Drop those with None as text."""
         for kind, key, text in changes:
             if len(self._waiting) < _MOST_WAITING or (kind, key) in self._waiting:
                 self._waiting.pop((kind, key), None)  # the newest is the last one
@@ -39,7 +39,7 @@ class StoredTimes:
             self._has_some.set()
 
     async def live(self) -> None:
-        """Write what is waiting, until canceled."""
+        """Write waiting rows, until canceled."""
         try:
             while True:
                 await self._has_some.wait()

@@ -1,4 +1,4 @@
-"""Learns from the plans that end how long actions and plans take."""
+"""Learns how long actions and plans take, from the plans that end."""
 
 import json
 import logging
@@ -19,16 +19,16 @@ from bluesky_qs.wire.codec import json_text
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two plans, as long as that was not measured, and the longest that counts.
+#: Seconds between two plans before the first measurement, and the longest gap that counts.
 _GAP, _LONGEST_GAP = 0.02, 1.0
-#: Bytes of learned times that a walk gets; with more it gets none.
+#: Maximum bytes of learned times to send with a walk. If there are more, nothing is sent.
 _MOST_FOR_WALKS = 2_000_000
-#: Plans that have ended and whose times may still arrive.
+#: Maximum number of ended plans to remember until their times arrive.
 _MOST_ENDED = 20
 
 
 class _Ended(NamedTuple):
-    """A plan that has ended; its parameters in short, and its seconds without pauses and suspensions."""
+    """A plan that has ended: the hash of its parameters, and its seconds without pauses and suspensions."""
 
     plan: str
     parameters: str
@@ -42,15 +42,15 @@ class Times:
     Attributes
     ----------
     learned
-        What was learned so far.
+        The learned data.
     version
-        Grows when something was learned.
+        Increases when something was learned.
     """
 
     def __init__(self, queue: PlanQueue, kept: LearnedTimes | StoredTimes, changed: Changes) -> None:
         self.learned = Learned()
         self.version = 0
-        #: Times of actions for walks, with the version that they are of.
+        #: The version of the learned data, and its times of actions for walks.
         self._for_walks: tuple[int, bytes] = -1, b""
         self._gaps = Sample()
         self._last_stop = 0.0
@@ -65,7 +65,7 @@ class Times:
         return self._gaps.mean if self._gaps.number else _GAP
 
     def for_walks(self, settings: AllSettings | None = None) -> bytes:
-        """The learned times for a walk that begins with these settings of devices; None: the present ones."""
+        """Return the learned times for a walk that begins with these settings (None: the last known ones)."""
         if self._for_walks[0] != self.version:
             self._for_walks = self.version, self.learned.for_walks().encode()
         used = json_text(self.learned.settings if settings is None else settings)
@@ -73,15 +73,15 @@ class Times:
         return text if len(text) <= _MOST_FOR_WALKS else b"{}"
 
     async def recall(self) -> None:
-        """Continue with what earlier managers have learned."""
+        """Load the times that earlier managers have learned."""
         self.learned.load(await self._kept.load())
 
     async def live(self) -> None:
-        """Let learned times be written, until canceled."""
+        """Write learned times, until canceled."""
         await self._kept.live()
 
     def plan_ended(self, report: PlanEnded) -> None:
-        """Note how a plan has ended; its times follow."""
+        """Record the end of a plan. Its times follow in another report."""
         if 0 <= (gap := report.time_start - self._last_stop) < _LONGEST_GAP:
             self._gaps.add(gap)
         self._last_stop = report.time_stop

@@ -1,4 +1,4 @@
-"""The walks of queued plans, found again when a plan has the same parameters and starts at the same positions."""
+"""Keeps the walks of queued plans, for plans with the same parameters and the same start positions."""
 
 import json
 from collections import OrderedDict
@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 from bluesky_qs.foresight.learned import parameters_key
 from bluesky_qs.manager.walked import Walked
 
-#: Plans whose walks are kept, walks of one plan from different positions, and the size of all walks.
+#: Maximum numbers of plans, of walks of one plan from different positions, and of different waits in all walks.
 _MOST_PLANS, _MOST_STARTS, _LARGEST = 2000, 4, 200_000
-#: Positions that are this close count as the same, as a part of the larger one.
+#: Positions with a smaller relative difference count as the same.
 _SAME = 1e-3
 _NOWHERE = object()
 
 
 class Planned(NamedTuple):
-    """Identifies the dry run of an item. It does not contain the arguments, which may be large."""
+    """The data of an item that its walk depends on. A hash stands for the arguments, which may be large."""
 
     uid: str
     item_type: str
@@ -25,7 +25,7 @@ class Planned(NamedTuple):
 
     @classmethod
     def of(cls, data: bytes) -> "Planned":
-        """The identification of an item as JSON text."""
+        """Return the data of an item (JSON text)."""
         item = json.loads(data)
         key = parameters_key(item) if item.get("item_type") == "plan" else ""
         return cls(item["item_uid"], item["item_type"], item["name"], str(item.get("user_group", "")), key)
@@ -36,33 +36,33 @@ class Planned(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """The same for plans that do the same if they start at the same positions."""
+        """Equal for plans that do the same from the same positions."""
         return self.name, self.parameters, self.group
 
 
 class Positions(NamedTuple):
-    """The positions of devices before an item. A device that is in neither of them may be anywhere.
+    """The positions of devices before an item. Devices that are missing in both may be anywhere.
 
     Attributes
     ----------
     carried
-        Where earlier items of the queue leave devices.
+        Positions of the devices after the earlier items of the queue.
     present
-        Where devices are now, as far as walks and plans that have ended show it.
+        Present positions that walks and ended plans have shown.
     """
 
     carried: dict[str, Any]
     present: dict[str, Any]
 
     def fit(self, walked: Walked) -> bool:
-        """Whether a plan that was walked would start at the same positions now.
+        """Whether the plan would start at the same positions as in this walk.
 
-        A walk that was cut off shows too little anyway, and may have taken long: it is not repeated for that.
+        Walks that were cut off always fit: they are incomplete anyway, and may take long.
         """
         return walked.is_cut or all(_close(self._of(name), start) for name, start in walked.starts.items())
 
     def follow(self, walked: Walked) -> None:
-        """The plan has started at these positions, and leaves the devices at others."""
+        """Move on to the positions after a plan, which has started at these positions."""
         for name, start in walked.starts.items():
             if name not in self.carried:
                 self.present.setdefault(name, start)
@@ -73,18 +73,18 @@ class Positions(NamedTuple):
 
 
 class WalkCache:
-    """The walks."""
+    """The walks, by plan, parameters and user group."""
 
     def __init__(self) -> None:
         self._walks: OrderedDict[tuple[str, str, str], list[Walked]] = OrderedDict()
         self._size = 0
 
     def knows(self, planned: Planned) -> bool:
-        """Whether there is a walk of this plan, from any positions."""
+        """Whether there is a walk of this plan from any positions."""
         return planned.key in self._walks
 
     def find(self, planned: Planned, positions: Positions) -> Walked | None:
-        """The walk of this plan from these positions; None if there is none."""
+        """Return the walk of this plan from these positions; None if there is none."""
         return next((each for each in self._walks.get(planned.key, ()) if positions.fit(each)), None)
 
     def add(self, planned: Planned, walked: Walked) -> None:
@@ -99,7 +99,7 @@ class WalkCache:
             self._size -= sum(each.size for each in dropped)
 
     def clear(self) -> None:
-        """Forget all, because code has changed."""
+        """Drop all walks, because plans may have changed."""
         self._walks.clear()
         self._size = 0
 

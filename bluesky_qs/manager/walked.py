@@ -1,4 +1,4 @@
-"""The time of a plan according to its dry run, and the reports of dry runs, completed with estimates."""
+"""Estimates plans from the reports of their dry runs, and adds the estimates to the reports."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,33 +11,33 @@ from bluesky_qs.wire.codec import json_text
 
 #: Settings of devices by name.
 AllSettings = Mapping[str, Settings]
-#: Longest text of a problem.
+#: Maximum length of a problem.
 _LONGEST = 500
 
 
 class Walked(NamedTuple):
-    """The kept part of the dry run of a plan. It is small: there may be a thousand.
+    """The part of a dry run's report that is kept. It is small, because there may be a thousand.
 
     Attributes
     ----------
     data
-        The plan's work as JSON text; empty if the walk has found nothing.
+        The plan's work as JSON text; empty if the walk has not found any.
     size
-        The number of its different waits.
+        Number of different waits in the work.
     settings
         Settings of devices that the plan has changed or used.
     points
         Number of points; the number that the plan has announced if the walk was cut off; None if it is unknown.
     reason
-        Why the work is not the whole plan; empty if it is.
+        Why the work is incomplete; empty if it is complete.
     starts, ends
-        Positions of the devices that the plan moves, before and after it.
+        Positions before and after the plan, of the devices that it moves.
     is_cut
-        Whether the walk has ended before the plan.
+        Whether the walk was cut off.
     ok
-        Whether the plan would end well; None if that is not known.
+        Whether the plan would succeed; None if this is unknown.
     problem
-        Why it would not, or why that is not known.
+        Why it would fail, or why this is unknown.
     """
 
     data: bytes
@@ -52,11 +52,11 @@ class Walked(NamedTuple):
     problem: str
 
     def work(self, before: AllSettings) -> Work | None:
-        """The plan's work, if devices have these settings before it; None if the walk has found nothing."""
+        """Return the plan's work, with these settings of devices before it; None if the walk has not found any."""
         return Work.from_json(json.loads(self.data), before) if self.data else None
 
     def settings_after(self, before: AllSettings) -> AllSettings:
-        """The settings of devices after the plan."""
+        """Return the settings of devices after the plan."""
         changed = {device: {**before.get(device, {}), **settings} for device, settings in self.settings.items()}
         is_same = all(before.get(device) == settings for device, settings in changed.items())
         return before if is_same else {**before, **changed}
@@ -83,12 +83,12 @@ def split(report: bytes) -> tuple[dict[str, Any], Walked]:
 
 
 def estimate(learned: Learned, plan: str, parameters: str, walked: Walked, before: AllSettings) -> Estimate:
-    """The time of a plan that was walked, with these settings before it. The rest is as in `of_plan`."""
+    """Estimate a plan that was walked, with these settings before it. The other parameters are as in `of_plan`."""
     return of_plan(learned, plan, parameters, work=walked.work(before), points=walked.points, reason=walked.reason)
 
 
 def with_estimates(learned: Learned, items: Sequence[Mapping[str, Any]], reports: Sequence[bytes]) -> list[bytes]:
-    """The reports of dry runs (JSON) for clients. The plans of the items follow each other."""
+    """Return the reports of dry runs (JSON) with estimates. The plans of the items run one after the other."""
     before: AllSettings = learned.settings
     shown: list[bytes] = []
     for item, report in zip(items, reports, strict=True):
@@ -108,7 +108,7 @@ def with_estimates(learned: Learned, items: Sequence[Mapping[str, Any]], reports
 
 
 def _problem(report: Mapping[str, Any]) -> str:
-    """The reason why the plan would fail, or why that is not known."""
+    """Return the reason why the plan would fail, or why this is unknown."""
     reasons: Sequence[str] = [
         *(error["msg"] for error in report["errors"]),
         *([report["reason"]] if report["reason"] else []),
@@ -118,7 +118,7 @@ def _problem(report: Mapping[str, Any]) -> str:
 
 
 def _reason(report: Mapping[str, Any]) -> str:
-    """Why the walk does not show the whole plan."""
+    """Return the reason why the walk does not show the whole plan; empty if it does."""
     if report["reason"]:
         return f"the dry run was cut off: {report['reason']}"
     if report["errors"]:

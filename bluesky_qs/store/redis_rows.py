@@ -1,4 +1,4 @@
-"""Derived data in a hash in Redis: each field is the kind and the key of a row, each value its number and its text."""
+"""Derived data in a Redis hash: each field is the kind and the key of a row, each value its number and its text."""
 
 import itertools
 import json

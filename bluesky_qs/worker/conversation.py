@@ -14,7 +14,7 @@ from bluesky_qs.worker.channel import Channel, Closed
 from bluesky_qs.worker.shadow import GRACE
 
 
-class Walked(NamedTuple):
+class Outcome(NamedTuple):
     """The result of a request.
 
     Attributes
@@ -41,7 +41,7 @@ class Walked(NamedTuple):
     failure: str = ""
 
 
-def converse(channel: Channel, request: dict[str, Any], found: Callable[[str], str]) -> Walked:
+def converse(channel: Channel, request: dict[str, Any], found: Callable[[str], str]) -> Outcome:
     """Send a request and return its result. ``found`` returns the facts about a device (JSON text)."""
     talk = _Talk(channel, request, found)
     channel.request += 1
@@ -101,7 +101,7 @@ class _Talk:
             if message.pop("of") == self._channel.request:
                 return message
 
-    def heard(self, message: dict[str, Any]) -> Walked | None:
+    def heard(self, message: dict[str, Any]) -> Outcome | None:
         """Handle a message; return the result if it was the last one."""
         match message:
             case {"child": int(process)}:
@@ -121,18 +121,18 @@ class _Talk:
                 raise Closed(f"unexpected message {message}")
         return None
 
-    def ended(self, status: int | None) -> Walked:
+    def ended(self, status: int | None) -> Outcome:
         """Return the result after the child has ended with this status, or the shadow has ended (None)."""
         if status and not self._number:  # the self-test
             self._failure = self._failure or _why(status, self._seconds)
         if self._failure and not self._reports:
-            return Walked([], self._carried, failure=self._failure)
+            return Outcome([], self._carried, failure=self._failure)
         is_cut = bool(self._reports) and not self._reports[-1]["complete"]
         if len(self._reports) < self._number and not is_cut:
             report = cut_report(self._failure or _why(status, self._seconds))
             self._reports.append(report)
             self._carried = Carried.of(self._carried).after(report, {}).as_json()
-        return Walked(self._reports, self._carried)
+        return Outcome(self._reports, self._carried)
 
 
 def _why(status: int | None, seconds: float) -> str:

@@ -20,7 +20,7 @@ from bluesky_qs.ipc.reports import DryRunEnded
 from bluesky_qs.ipc.states import EnvironmentState
 from bluesky_qs.wire.codec import json_text
 from bluesky_qs.worker.channel import WORKER, Channel
-from bluesky_qs.worker.conversation import Walked, converse, cut_report
+from bluesky_qs.worker.conversation import Outcome, converse, cut_report
 from bluesky_qs.worker.device_reader import DeviceReader
 from bluesky_qs.worker.report import Reports
 from bluesky_qs.worker.shadow import GRACE, World, live
@@ -44,11 +44,11 @@ _BUSY = "A dry run is not possible while {what}. Try again when nothing is runni
 _NOT_REACHED = "the time for all dry runs was over before this plan"
 
 
-class Refused(Exception):
+class NotPossible(Exception):
     """A dry run is not possible. The text is for the client."""
 
 
-class _TooLate(Refused):
+class _TooLate(NotPossible):
     """The time was over before the walk could begin."""
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ class DryRuns:
             try:
                 walked, carried, reached = self._made(command, deadline)
                 reports = [json_text(each) for each in walked]
-            except Refused as reason:
+            except NotPossible as reason:
                 refusal = str(reason)
             except Exception as error:  # the process boundary: the next dry run may succeed
                 log.exception("A dry run failed")
@@ -178,7 +178,7 @@ class DryRuns:
         while len(reports) < len(items):
             try:
                 shadow, walked = self._walked(command, items[len(reports) :], carried, until)
-            except Refused as refusal:
+            except NotPossible as refusal:
                 if not reports:
                     raise
                 reason = _NOT_REACHED if isinstance(refusal, _TooLate) else str(refusal)
@@ -197,7 +197,7 @@ class DryRuns:
 
     def _walked(
         self, command: DryRun, items: list[Any], carried: dict[str, Any], until: float
-    ) -> tuple[_Shadow, Walked]:
+    ) -> tuple[_Shadow, Outcome]:
         """Let one child walk as many of these items as it can."""
         shadow = self._ready()
         seconds = until - time.monotonic()
@@ -205,32 +205,32 @@ class DryRuns:
             raise _TooLate
         return shadow, self._exchange(shadow, _request(command, items, carried, seconds))
 
-    def _exchange(self, shadow: _Shadow, request: dict[str, Any]) -> Walked:
+    def _exchange(self, shadow: _Shadow, request: dict[str, Any]) -> Outcome:
         """Send a request to the shadow, answer its questions, and return the reports."""
         with self._lock:
             if self._shadow is not shadow:  # the main thread has just replaced it
-                return Walked([], request.get("carried", {}), is_lost=True, is_begun=False)
+                return Outcome([], request.get("carried", {}), is_lost=True, is_begun=False)
             walked = converse(shadow.channel, request, self._found)
             if walked.is_lost or walked.is_silent:
                 self._end()
         if walked.failure:
-            raise Refused(walked.failure)
+            raise NotPossible(walked.failure)
         return walked
 
     def _ready(self) -> _Shadow:
         """Return a shadow that has passed its self-test: a new one if the old one is outdated and nothing runs."""
         if sys.platform != "linux":
-            raise Refused(f"Dry runs are not possible on this system ({sys.platform}): it cannot copy the worker")
+            raise NotPossible(f"Dry runs are not possible on this system ({sys.platform}): it cannot copy the worker")
         for _ in range(_TRIES):
             if self._shadow is None or self._is_outdated:
                 self._renew()
             with self._lock:  # the main thread may be forking
                 shadow = self._shadow
             if shadow is None:
-                raise Refused(self._fork_failure or _BUSY.format(what="a plan or a task is running"))
+                raise NotPossible(self._fork_failure or _BUSY.format(what="a plan or a task is running"))
             if self._is_tested or self._passes(shadow):
                 return shadow
-        raise Refused(f"Dry runs are not possible: the copy of the worker did not answer within {_SELF_TEST:g} s")
+        raise NotPossible(f"Dry runs are not possible: the copy of the worker did not answer within {_SELF_TEST:g} s")
 
     def _renew(self) -> None:
         if self._is_free:

@@ -43,7 +43,7 @@ def test_the_readings_are_a_plot_and_a_table_as_they_come(site, page, started):
     det1.click()
     expect(page.get_by_role("img", name="det2 against the number of the point")).to_be_visible()
     page.get_by_role("button", name="log axis").click()
-    page.get_by_role("button", name="table").click()
+    page.get_by_role("button", name="table", exact=True).click()
     rows = page.get_by_role("region", name=re.compile("Readings of Scan")).locator("tbody tr")
     before = rows.count()
     expect(rows).not_to_have_count(before)

@@ -19,7 +19,7 @@ from bluesky_qs.manager.handlers.states import require_environment, require_run_
 from bluesky_qs.manager.walked import with_estimates
 from bluesky_qs.wire.codec import Encoded, json_text
 
-#: Most items of the queue that are walked.
+#: Maximum number of queued items to walk.
 _MOST = 1000
 
 
@@ -70,7 +70,7 @@ async def queue_dry_run(
 
 
 def _items(ctx: Context, uids: list[str] | None) -> list[SentItem]:
-    """The items from the front of the queue up to the last one of these; without ``uids``, the first ones.
+    """Return the items from the front of the queue up to the last of these; without ``uids``, the first ones.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _items(ctx: Context, uids: list[str] | None) -> list[SentItem]:
 async def _walked(
     ctx: Context, items: Sequence[SentItem], wanted: Collection[str], seconds: float, task_uid: str = ""
 ) -> tuple[Encoded, DryRunTotal]:
-    """The reports of the wanted items, and what these take together. ``task_uid`` is that of a background task."""
+    """Return the reports of the wanted items, and their totals. ``task_uid``: the task of a background dry run."""
     plans = [item for item in items if item["item_type"] == "plan"]
     reports: Sequence[bytes] = ()
     if plans:

@@ -3,6 +3,7 @@ import { HttpSource } from "./source/http";
 import { SignIn } from "./source/sign_in";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
+import "./compose.css";
 import "./controls.css";
 import "./queue.css";
 import { App } from "./views/app";

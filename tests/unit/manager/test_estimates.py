@@ -51,7 +51,7 @@ async def estimated(manager, known=lambda found: True):
     while True:
         found = await manager.do("estimates_get")
         waits = [
-            each for each in found["estimates"].values() if each["reason"] == "The plan has not been looked at yet"
+            each for each in found["estimates"].values() if each["reason"] == "The plan has not been estimated yet"
         ]
         if not waits and known(found):
             return found

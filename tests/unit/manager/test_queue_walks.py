@@ -8,7 +8,7 @@ import pytest
 from bluesky_qs.errors import Refused
 from bluesky_qs.foresight.report import Findings
 from bluesky_qs.foresight.runs import Runs
-from bluesky_qs.manager.dry_runs import Walked
+from bluesky_qs.manager.dry_runs import WalkReports
 from bluesky_qs.manager.queue_walks import QueueWalks
 from bluesky_qs.manager.slices import Slices
 from bluesky_qs.manager.walk_cache import Planned
@@ -49,7 +49,7 @@ class Worker:
                 report["motors"] = {"motor": {"start": at, "min": 0.0, "max": 9.0, "end": to, "units": None}}
                 at = to
             reports.append(json.dumps(report).encode())
-        return Walked(reports, min(self.reached, len(items)))
+        return WalkReports(reports, min(self.reached, len(items)))
 
     @property
     def walked(self):

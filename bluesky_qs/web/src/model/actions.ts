@@ -51,6 +51,11 @@ export class Actions {
     return this.around.source.person;
   }
 
+  /** Change the name that is shown beside a shared key. */
+  introduce(name: string): void {
+    this.around.source.introduce(name);
+  }
+
   /** Whether the sign-in has a scope. Controls outside of the scopes are absent. */
   may(scope: WritingScope): boolean {
     return this.person.value.scopes.has(scope);

@@ -13,6 +13,7 @@ import type {
   Params,
   Person,
   Reply,
+  Schemas,
   ServiceEvent,
   Source,
   Stop,
@@ -21,6 +22,7 @@ import type {
   WritingMethod,
 } from "../source/source";
 
+type Parsed = Schemas["ParsedPlan"];
 type Answer = (params: Record<string, unknown>) => unknown;
 
 export class FakeSource implements Source {
@@ -40,6 +42,13 @@ export class FakeSource implements Source {
   });
   readonly answers: Partial<Record<Method, Answer>> = {};
   queue: Item[] = [];
+  /** What a text is read as. */
+  parsed: (text: string, paths: readonly (readonly (string | number)[])[]) => Parsed | Promise<Parsed> = () => {
+    throw new Error("no plan is read");
+  };
+  readSheet: (data: Blob, name: string) => Promise<Schemas["ParsedSheet"]> = async () => {
+    throw new Error("no spreadsheet is read");
+  };
   private seq = 0;
   private listener: EventListener | null = null;
   private readonly topics = new Map<Topic, Listener<never>>();
@@ -75,6 +84,10 @@ export class FakeSource implements Source {
     const answer = this.answers[method];
     if (!answer) throw new Error(`no answer to ${method}`);
     return answer(params as Record<string, unknown>) as Reply<M>;
+  }
+
+  async parse(text: string, paths: readonly (readonly (string | number)[])[] = []): Promise<Parsed> {
+    return this.parsed(text, paths);
   }
 
   async send<M extends WritingMethod>(method: M, params: Change<M>, id: string): Promise<Changed<M>> {

@@ -1,22 +1,26 @@
 /** Everything that the views show of one service, as signals. */
 
-import { effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
-import type { Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
+import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
+import type { Item, Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
 import type { Clock } from "../words/status";
 import { Zone } from "../words/times";
 import { Actions, LOCK_ONLY } from "./actions";
 import { Activity } from "./activity";
+import { Alarms } from "./alarms";
+import { Composer } from "./composer";
 import { Console } from "./console";
 import { Dialogs } from "./dialogs";
 import { Ending } from "./ending";
 import { Estimates } from "./estimates";
 import { Faults } from "./faults";
 import { Followed } from "./followed";
+import { Lists } from "./lists";
 import { Notices } from "./notices";
 import { Past } from "./past";
 import { Queue } from "./queue";
 import { QueueEdit } from "./queue_edit";
 import { Runs } from "./runs";
+import { SheetImport } from "./sheet_import";
 
 /** Milliseconds between two looks at the clock, for the times that a view counts. */
 const TICK = 500;
@@ -25,8 +29,10 @@ export class Model {
   readonly status = signal<Status | null>(null);
   /** The clock of the beamline. */
   readonly clock: ReadonlySignal<Clock>;
+  /** Plans and devices. */
+  readonly lists: Lists;
   /** Names of devices, which are written without quotes. */
-  readonly devices = signal<ReadonlySet<string>>(new Set());
+  readonly devices: ReadonlySignal<ReadonlySet<string>>;
   readonly queue: Queue;
   readonly faults: Faults;
   readonly past: Past;
@@ -35,17 +41,20 @@ export class Model {
   readonly notices = new Notices();
   readonly dialogs = new Dialogs();
   readonly actions: Actions;
+  readonly composer: Composer;
+  /** The selected item, beside which a new one can go; null unless exactly one is selected. */
+  readonly beside: ReadonlySignal<Item | null>;
   readonly ending: Ending;
   readonly edit: QueueEdit;
   readonly estimates: Estimates;
   readonly activity: Activity;
+  readonly alarms: Alarms;
   /** Who has locked what; nothing if the sign-in may not read it. */
   readonly lock: Followed<Schemas["LockInfo"]>;
   /** How the environment was opened the last time. */
   readonly startup: Followed<Schemas["OpeningReport"]>;
 
   private readonly stops: Stop[] = [];
-  private devicesUid = "";
   /** Openings of the environment that this page has seen to end, and connections to the service. */
   private openings = 0;
   private isOpening = false;
@@ -58,9 +67,12 @@ export class Model {
       if (source.link.value.state === "live") clock.value = { ...clock.value, now: source.now() };
     }, TICK);
     const { status, notices, dialogs } = this;
+    this.lists = new Lists(source);
+    this.devices = this.lists.deviceNames;
     this.actions = new Actions({ source, status, clock, notices, dialogs });
     this.ending = new Ending(status, this.actions, notices);
     this.activity = new Activity(source);
+    this.alarms = new Alarms(source, () => this.devices.value);
     this.lock = new Followed(async () => (await source.ask("lock_info", LOCK_ONLY)).lock_info);
     this.startup = new Followed(async () => (await source.ask("environment_report", {})).report);
     this.faults = new Faults(source);
@@ -69,9 +81,14 @@ export class Model {
     this.runs = new Runs(source);
     this.queue = new Queue(source, (event) => this.take(event));
     this.estimates = new Estimates(source);
-    const { queue, actions, devices } = this;
+    const { queue, actions, devices, lists } = this;
     this.edit = new QueueEdit({ source, queue, actions, notices, dialogs, devices });
+    this.beside = computed(() =>
+      this.edit.selection.chosen.value.size === 1 ? (this.edit.selected()[0] ?? null) : null,
+    );
+    this.composer = new Composer({ source, actions, queue, lists, status, clock, beside: this.beside });
     this.stops = [
+      effect(() => this.composer.follow(this.queue.items.value)),
       () => clearInterval(ticking),
       effect(() => this.faults.look(this.queue.items.value, this.status.value, this.devices.value.size > 0)),
       effect(() => this.estimates.look(this.queue.items.value, this.status.value)),
@@ -93,10 +110,16 @@ export class Model {
     return this.source.link;
   }
 
+  /** A table of plans to add. */
+  newTable(): SheetImport {
+    const { source, actions, composer } = this;
+    return new SheetImport({ source, actions, where: () => composer.where() });
+  }
+
   close(): void {
     for (const stop of this.stops) stop();
-    const { queue, console, runs, faults, notices, lock, startup, estimates } = this;
-    for (const part of [queue, console, runs, faults, notices, lock, startup, estimates]) part.close();
+    const { queue, console, runs, faults, notices, lock, startup, composer, estimates } = this;
+    for (const part of [queue, console, runs, faults, notices, lock, startup, composer, estimates]) part.close();
     this.source.close();
   }
 
@@ -112,10 +135,7 @@ export class Model {
     this.queue.compare(status);
     this.lock.look(status.lock_info_uid);
     this.lookAtStartup(status);
-    if (status.devices_allowed_uid !== this.devicesUid) {
-      this.devicesUid = status.devices_allowed_uid;
-      void this.readDevices();
-    }
+    this.lists.look(status);
   }
 
   private lookAtStartup(status: Status): void {
@@ -125,25 +145,10 @@ export class Model {
     if (!isOpening) this.startup.look(String(this.openings));
   }
 
-  private async readDevices(): Promise<void> {
-    const reply = await this.source.ask("devices_allowed", {}).catch(() => null); // or the names stay in quotes
-    if (reply) this.devices.value = new Set(deviceNames(reply.devices_allowed));
-  }
-
   private take(event: ServiceEvent): void {
     this.past.take(event);
     this.activity.take(event);
+    this.alarms.take(event);
     this.edit.take(event);
-  }
-}
-
-/** The names of devices and of their components: `motor`, `sim_stage.x`. */
-export function* deviceNames(
-  devices: Record<string, Schemas["DeviceDescription"]>,
-  prefix = "",
-): Generator<string, void> {
-  for (const [name, device] of Object.entries(devices)) {
-    yield prefix + name;
-    if (device.components) yield* deviceNames(device.components, `${prefix}${name}.`);
   }
 }

@@ -1,7 +1,7 @@
 /** A service behind the HTTP door: requests by `fetch`, everything published by websockets. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import { CHANGES, ROUTES, STREAMS } from "./routes";
+import { CHANGES, PARSERS, ROUTES, STREAMS } from "./routes";
 import { NotSignedIn, type SignIn } from "./sign_in";
 import {
   type Change,
@@ -15,6 +15,7 @@ import {
   type Person,
   Refused,
   type Reply,
+  type Schemas,
   type ServiceEvent,
   type Source,
   type Stop,
@@ -34,6 +35,8 @@ const LOOK = 200;
 /** Milliseconds that a request may take, and one that changes something and can be sent again. */
 const PATIENCE = 20_000;
 const PATIENCE_TO_CHANGE = 10_000;
+/** Milliseconds for a file to be sent, read and checked. */
+const PATIENCE_TO_UPLOAD = 60_000;
 /** Status codes of the door, or of a proxy before it, if the service does not answer. */
 const UNANSWERED = [408, 502, 503, 504];
 /** The methods whose requests name no user. */
@@ -121,10 +124,28 @@ export class HttpSource implements Source {
     return (await this.reply(response)) as Changed<M>;
   }
 
-  private async posted(address: string, body: string, extra: Record<string, string>): Promise<Response> {
+  async parse(text: string, paths: readonly (readonly (string | number)[])[] = []): Promise<Schemas["ParsedPlan"]> {
+    const body = JSON.stringify(paths.length > 0 ? { text, paths } : { text });
+    const response = await this.posted(this.address(PARSERS.plan), body, { "Content-Type": "application/json" });
+    return (await this.read(response)) as Schemas["ParsedPlan"];
+  }
+
+  async readSheet(data: Blob, name: string): Promise<Schemas["ParsedSheet"]> {
+    const form = new FormData();
+    form.append("spreadsheet", data, name);
+    const response = await this.posted(this.address(PARSERS.spreadsheet), form, {}, PATIENCE_TO_UPLOAD);
+    return (await this.read(response)) as Schemas["ParsedSheet"];
+  }
+
+  private async posted(
+    address: string,
+    body: BodyInit,
+    extra: Record<string, string>,
+    patience = PATIENCE_TO_CHANGE,
+  ): Promise<Response> {
     try {
       const headers = { ...(await this.signIn.headersToChange()), ...extra };
-      const signal = AbortSignal.timeout(PATIENCE_TO_CHANGE);
+      const signal = AbortSignal.timeout(patience);
       return await fetch(address, { method: "POST", headers, body, signal, cache: "no-store" });
     } catch (error) {
       if (error instanceof NotSignedIn) throw new Forbidden(error.message);
@@ -134,15 +155,26 @@ export class HttpSource implements Source {
 
   /** What the service says to a request that changes something. */
   private async reply(response: Response): Promise<unknown> {
+    const reply = accepted(await this.answer(response));
+    if (!response.ok) throw new Refused(sentence(reply));
+    return reply;
+  }
+
+  /** What the door has read; what is wrong with it is in the answer. */
+  private async read(response: Response): Promise<unknown> {
+    const answer = await this.answer(response);
+    if (!response.ok) throw new Refused(sentence(answer));
+    return answer;
+  }
+
+  private async answer(response: Response): Promise<unknown> {
     const answer: unknown = await response.json().catch(() => ({}));
     if (UNANSWERED.includes(response.status)) throw new Unanswered(sentence(answer));
     if (response.status === 401) {
       void this.checkSignIn();
       throw new Forbidden(sentence(answer));
     }
-    const reply = accepted(answer);
-    if (!response.ok) throw new Refused(sentence(answer));
-    return reply;
+    return answer;
   }
 
   private address(route: string): string {

@@ -51,6 +51,12 @@ export const CHANGES = {
   unlock: "/api/unlock",
 } satisfies Record<WritingMethod, keyof paths>;
 
+/** What the door reads itself, without the service. */
+export const PARSERS = {
+  plan: "/api/plan/parse",
+  spreadsheet: "/api/plan/parse/spreadsheet",
+} satisfies Record<string, keyof paths>;
+
 export const STREAMS: Record<Topic, string> = {
   console: "console_output/ws",
   documents: "documents/ws",

@@ -18,6 +18,7 @@ export type Method =
   | "console_get"
   | "devices_allowed"
   | "documents_get"
+  | "estimates_get"
   | "environment_report"
   | "estimates_get"
   | "events_get"
@@ -129,6 +130,10 @@ export interface Source {
   introduce(name: string): void;
   /** Ask for something that changes nothing; raises `Refused`. */
   ask<M extends Method>(method: M, params: Params<M>): Promise<Reply<M>>;
+  /** Read a plan as the prompt does. `paths` lead to values of which the places in the text are wanted. */
+  parse(text: string, paths?: readonly (readonly (string | number)[])[]): Promise<Schemas["ParsedPlan"]>;
+  /** Read and check a spreadsheet of plans; nothing is added. */
+  readSheet(data: Blob, name: string): Promise<Schemas["ParsedSheet"]>;
   /** Change something; raises `Refused`, or `Unanswered`. Requests with the same id are carried out once. */
   send<M extends WritingMethod>(method: M, params: Change<M>, id: string): Promise<Changed<M>>;
   /** All events after a number, without gaps and doubles. */

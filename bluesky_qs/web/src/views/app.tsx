@@ -7,11 +7,13 @@ import { Model } from "../model/model";
 import type { SignIn } from "../source/sign_in";
 import type { Source } from "../source/source";
 import { refusal } from "../words/permitted";
-import { planProgress, stateMark } from "../words/status";
+import { titleOf } from "../words/title";
+import { useBrowserNotices } from "./browser_notices";
 import { ConsoleView } from "./console";
 import { Dialogs } from "./dialog";
 import { HistoryView } from "./history";
 import { Connection } from "./link";
+import { MeView } from "./me";
 import { NoticeArea } from "./notices";
 import { NowView } from "./now";
 import { SignInView } from "./sign_in";
@@ -30,13 +32,15 @@ export function WithModel({ model, children }: { model: Model; children: preact.
 }
 
 const VIEWS = { now: "Now", history: "History", console: "Console" } as const;
-type View = keyof typeof VIEWS;
+/** The view of the signed-in user has its link at the user's name. */
+const ME = "me";
+type View = keyof typeof VIEWS | typeof ME;
 
 const view = signal<View>("now");
 
 function chosenView(): View {
   const name = location.hash.replace(/^#\/?/, "");
-  return name in VIEWS ? (name as View) : "now";
+  return name in VIEWS || name === ME ? (name as View) : "now";
 }
 
 export function App({ signIn, newSource }: { signIn: SignIn; newSource: () => Source }) {
@@ -104,6 +108,7 @@ function NotPermitted({ signIn, reason }: { signIn: SignIn; reason: string }) {
 function Page({ signIn }: { signIn: SignIn }) {
   const model = useModel();
   useTitle();
+  useBrowserNotices(model.alarms.latest);
   const isStale = useComputed(() => !["live", "connecting"].includes(model.link.value.state));
   return (
     <>
@@ -113,6 +118,7 @@ function Page({ signIn }: { signIn: SignIn }) {
         {view.value === "now" && <NowView />}
         {view.value === "history" && <HistoryView />}
         {view.value === "console" && <ConsoleView />}
+        {view.value === ME && <MeView />}
       </main>
       <NoticeArea />
       <Dialogs />
@@ -131,20 +137,34 @@ function Header({ signIn }: { signIn: SignIn }) {
           </a>
         ))}
       </nav>
-      <SignedIn signIn={signIn}>
+      <SignedIn signIn={signIn} href={`#/${ME}`}>
         <LiveDot />
       </SignedIn>
     </header>
   );
 }
 
-function SignedIn({ signIn, children }: { signIn: SignIn; children?: preact.ComponentChildren }) {
+interface SignedInProps {
+  signIn: SignIn;
+  /** The view of the signed-in user, if there is one. */
+  href?: string;
+  children?: preact.ComponentChildren;
+}
+
+function SignedIn({ signIn, href, children }: SignedInProps) {
   const name = signIn.name.value;
   const shared = name ? `${name} (shared key)` : "shared key";
+  const who = signIn.sharesKey.value ? shared : signIn.me.value?.user;
   return (
-    <span class="me">
+    <span class="signed-in">
       {children}
-      <span class="who">{signIn.sharesKey.value ? shared : signIn.me.value?.user}</span>
+      {href ? (
+        <a class="who" href={href} aria-current={view.value === ME ? "page" : undefined}>
+          {who}
+        </a>
+      ) : (
+        <span class="who">{who}</span>
+      )}
       <button type="button" class="quiet" onClick={() => void signIn.signOut()}>
         Sign out
       </button>
@@ -168,17 +188,8 @@ function useTitle(): void {
   const model = useModel();
   useSignalEffect(() => {
     const status = model.status.value;
-    const link = model.link.value.state;
-    document.title = `${status ? titleOf(link, status, model.clock.value.now) : ""}Queue`;
+    const last = model.past.items.value[0];
+    const title = status ? titleOf(model.link.value.state, status, model.clock.value.now, last) : "";
+    document.title = `${title}Queue`;
   });
-}
-
-function titleOf(link: string, status: NonNullable<Model["status"]["value"]>, now: number): string {
-  if (link === "lost" || link === "silent") return "⚠ not connected · ";
-  const done = planProgress(status, now)?.done;
-  const part = typeof done === "number" ? ` ${Math.round(done * 100)} %` : "";
-  const mark = stateMark(status);
-  if (mark === "failed") return "✕ panicked · ";
-  if (mark === "paused") return `⏸${part} paused · `;
-  return mark === "running" ? `▶${part} · ` : "";
 }

@@ -17,6 +17,7 @@ export function HistoryPanel({ most }: { most?: number }) {
   const { past } = model;
   useEffect(() => past.begin(), [past]);
   const items = most === undefined ? past.items.value : past.items.value.slice(0, most);
+  const mayAdd = model.actions.may("write:queue:edit");
   const hasMore = past.hasOlder.value || items.length < past.items.value.length;
   const reading = past.problem.value ? "" : "Reading …";
   return (
@@ -35,6 +36,7 @@ export function HistoryPanel({ most }: { most?: number }) {
               <th class="scan">Scan</th>
               <th class="who">Who</th>
               <th class="n">Took</th>
+              {mayAdd && <td class="again" />}
             </tr>
           </thead>
           <tbody>
@@ -62,6 +64,16 @@ function HistoryRow({ item }: { item: HistoryItem }) {
   const { result } = item;
   const isBad = hasFailed(item);
   const why = isBad ? reason(result) : "";
+  const again = () => {
+    model.composer.again(item);
+    location.hash = "#/now";
+  };
+  const mayAdd = model.actions.may("write:queue:edit");
+  const button = (
+    <button type="button" class="quiet" onClick={again}>
+      Run again…
+    </button>
+  );
   const who = result.ended_by ? ` by ${shownUser(result.ended_by)}` : "";
   return (
     <tr class={isBad ? "badrow" : ""}>
@@ -75,10 +87,12 @@ function HistoryRow({ item }: { item: HistoryItem }) {
         <span class="call">{planText(item, model.devices.value)}</span>
         {why && <div class="bad why">{why}</div>}
         <Metadata pairs={metadataPairs(item.meta)} />
+        {mayAdd && <div class="again narrow">{button}</div>}
       </td>
       <td class="scan">{ranges(result.scan_ids ?? [])}</td>
       <td class="who">{shownUser(item.user)}</td>
       <td class="n">{took(result) || "–"}</td>
+      {mayAdd && <td class="n again">{button}</td>}
     </tr>
   );
 }

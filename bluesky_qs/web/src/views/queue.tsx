@@ -9,6 +9,7 @@ import { metadataPairs, planText } from "../words/plan";
 import { shownUser } from "../words/results";
 import { plural } from "../words/times";
 import { useModel } from "./app";
+import { Compose } from "./compose";
 import type { Drag } from "./dragging";
 import { Metadata } from "./now";
 import type { Command } from "./queue_keys";
@@ -34,6 +35,7 @@ export function QueuePanel() {
   return (
     <section class="queue" aria-labelledby="queue-title">
       <Heading />
+      <Compose />
       {queue.problem.value && <p class="bad">✕ The queue cannot be read: {queue.problem.value}</p>}
       {isRead && <QueueTools isEditing={isEditing} toList={toList} />}
       {isRead && items.length === 0 && <p class="meta none">The queue is empty.</p>}

@@ -41,7 +41,8 @@ function close(isEditing: Signal<boolean>, toList: () => void): void {
 }
 
 function SelectionTools({ count, isEditing, toList }: Props & { count: number }) {
-  const { edit } = useModel();
+  const { edit, composer, beside } = useModel();
+  const only = beside.value;
   const isPlacing = useSignal(false);
   const moved = (place: number) => {
     isPlacing.value = false;
@@ -94,6 +95,11 @@ function SelectionTools({ count, isEditing, toList }: Props & { count: number })
       >
         Edit…
       </button>
+      {only?.item_type === "plan" && (
+        <button type="button" onClick={() => composer.edit(only)}>
+          Edit the plan…
+        </button>
+      )}
       <button type="button" onClick={() => void edit.duplicate()}>
         Duplicate
       </button>

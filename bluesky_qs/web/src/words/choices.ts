@@ -3,6 +3,7 @@
 import type { Schemas } from "../source/source";
 import type { Kind } from "./annotation";
 import type { Known } from "./completion";
+import { summaryOf } from "./descriptions";
 import { valueText } from "./plan";
 
 type Device = Schemas["DeviceDescription"];
@@ -36,12 +37,7 @@ function allOf(kind: Kind, known: Known, isSearch: boolean): Choice[] {
 
 function plans({ plans: described }: Known, names: readonly string[] | undefined): Choice[] {
   const all = names ?? Object.keys(described).sort();
-  return all.map((name) => ({ text: name, note: firstLine(described[name]?.description) }));
-}
-
-/** The first line of a description. */
-export function firstLine(text: string | undefined): string {
-  return (text ?? "").trim().split("\n")[0]?.trim() ?? "";
+  return all.map((name) => ({ text: name, note: summaryOf(described[name]?.description).first }));
 }
 
 function* devicesOf(devices: Readonly<Record<string, Device>>, prefix = ""): Generator<[string, Device], void> {

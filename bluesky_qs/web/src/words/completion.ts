@@ -44,11 +44,17 @@ export function offersFor(text: string, known: Known): Offers {
   return { fragment, offers: isNext ? [...values, ...named] : [...named, ...values] };
 }
 
+/** What to offer while one types: nothing after a complete value, where Tab is not meant to add one. */
+export function offersWhileTyping(text: string, known: Known): Offers {
+  const found = offersFor(text, known);
+  return found.fragment || /(?:^|[([{,=:])\s*$/.test(text) ? found : { ...found, offers: [] };
+}
+
 /** What can be a value in a list of values that are separated by commas, such as those of `*args`. */
 export function offersForValue(text: string, known: Known): Offers {
   const { fragment } = offersFor(`_(${text}`, { plans: {}, devices: {} });
   const open = callAtEnd(`_(${text}`);
-  if (open === null || /^-?[\d.]/.test(fragment)) return { fragment, offers: [] };
+  if (open === null || !/^[\p{L}_]/u.test(fragment)) return { fragment, offers: [] };
   return { fragment, offers: valueOffers(fragment, undefined, { plans: {}, devices: known.devices }) };
 }
 

@@ -184,6 +184,16 @@ function control(method: ButtonMethod, draft: Draft): Control {
   return { params: {}, weight: "plain", isFirst: false, ...draft, method, question, label };
 }
 
+/** What the scopes permit, and what they do not. */
+export function rights(scopes: ReadonlySet<string>): { area: string; isMine: boolean }[] {
+  return [...SEEN, ...AREAS].map(([scope, area]) => ({ area, isMine: scopes.has(scope) }));
+}
+
+const SEEN: [string, string][] = [
+  ["read:queue", "see the queue"],
+  ["read:history", "see the history"],
+  ["read:console", "see the console output"],
+];
 const AREAS: [WritingScope, string][] = [
   ["write:plan:control", "pause or end plans"],
   ["write:queue:control", "start or stop the queue"],

@@ -1,0 +1,456 @@
+/** Adds plans and edits queued ones: a typed line and a form are two views of the same plan. */
+
+import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import type { HistoryItem, Item, Refused, Schemas, Source, Status } from "../source/source";
+import { ordinal } from "../words/findings";
+import type { Value } from "../words/literal";
+import { type MetaRow, metaOf, metaProblem, metaRows } from "../words/metadata";
+import { type Call, planText } from "../words/plan";
+import { refusalSentence } from "../words/refusals";
+import { repairs } from "../words/repairs";
+import type { Clock } from "../words/status";
+import type { Actions } from "./actions";
+import {
+  callOf,
+  type Entries,
+  type Entry,
+  entriesOf,
+  type Field,
+  fieldsOf,
+  type Given,
+  givenBy,
+  NOT_GIVEN,
+} from "./form";
+import { Latest } from "./latest";
+import type { Lists } from "./lists";
+import type { Queue } from "./queue";
+import { check, faultsOf, type MetaCall, NOTHING, type Reading, readText } from "./reading";
+import { isSameItem } from "./versions";
+
+/** Where a new item goes: to an end of the queue, or beside the item that is selected. */
+export type Place = "back" | "front" | "before" | "after";
+
+export interface Around {
+  readonly source: Source;
+  readonly actions: Actions;
+  readonly queue: Queue;
+  readonly lists: Lists;
+  readonly status: ReadonlySignal<Status | null>;
+  readonly clock: ReadonlySignal<Clock>;
+  /** The item beside which a new one can go; null if none is selected. */
+  readonly beside: ReadonlySignal<Item | null>;
+}
+
+/** What is being written: a new item, one of the history with changes, or changes to one of the queue. */
+export type Subject = { kind: "new" } | { kind: "again"; item: HistoryItem } | { kind: "edit"; item: Item };
+
+export interface Form {
+  name: string;
+  fields: readonly Field[];
+  entries: Entries;
+  before: Given;
+}
+
+/** The edited item is not as it was: as it is now, or null if it has left the queue. */
+export interface Conflict {
+  theirs: Item | null;
+  /** Whether changes were refused because of it. */
+  isRefused: boolean;
+}
+
+/** What was done. */
+export interface Said {
+  text: string;
+  uid: string;
+  warnings: readonly string[];
+}
+
+const NEW: Subject = { kind: "new" };
+/** Classes of errors that are about the plan. */
+const INVALID = ["InvalidPlan", "ItemError"];
+
+export class Composer {
+  readonly text = signal("");
+  /** The form; null while the plan is typed. */
+  readonly form = signal<Form | null>(null);
+  readonly meta = signal<readonly MetaRow[]>([]);
+  readonly place = signal<Place>("back");
+  readonly subject = signal<Subject>(NEW);
+  readonly reading = signal<Reading>(NOTHING);
+  readonly conflict = signal<Conflict | null>(null);
+  readonly said = signal<Said | null>(null);
+  /** Why nothing was done, if no part of the plan is to blame. */
+  readonly problem = signal("");
+  /** What is wrong in the form, by the name of the field. */
+  readonly problems = signal<Readonly<Record<string, string>>>({});
+  readonly isBusy = signal(false);
+  /** How long the item takes that was added last; null until the service knows it. */
+  readonly estimate = signal<Schemas["ItemEstimate"] | null>(null);
+  readonly isDirty: ReadonlySignal<boolean>;
+
+  /** The last plan that was added, for the key ↑. */
+  private last: { text: string; meta: readonly MetaRow[] } | null = null;
+  /** The text and metadata that an item was opened with. */
+  private readonly opened = signal({ text: "", meta: "[]" });
+  private readonly looking: Latest<void>;
+  private readonly stop: () => void;
+
+  constructor(private readonly around: Around) {
+    this.looking = new Latest((_, isLatest) => this.look(isLatest));
+    const version = computed(() => around.status.value?.estimates_uid);
+    this.stop = effect(() => {
+      const uid = this.said.value?.uid;
+      if (uid && version.value !== undefined) void this.readEstimate(uid);
+      else this.estimate.value = null;
+    });
+    this.isDirty = computed(
+      () => this.text.value !== this.opened.value.text || JSON.stringify(this.meta.value) !== this.opened.value.meta,
+    );
+  }
+
+  close(): void {
+    this.stop();
+  }
+
+  // -------------------------------------------------------------------------------------------------- what is typed
+
+  type(text: string): void {
+    batch(() => {
+      this.text.value = text;
+      this.changed();
+    });
+  }
+
+  setMeta(rows: readonly MetaRow[]): void {
+    batch(() => {
+      this.meta.value = rows;
+      this.changed();
+    });
+  }
+
+  /** Bring the last plan back that was added, to change it. False if something is typed. */
+  recall(): boolean {
+    if (this.last === null || this.text.value.trim() || this.subject.value.kind !== "new") return false;
+    const { text, meta } = this.last;
+    batch(() => {
+      this.meta.value = meta;
+      this.type(text);
+    });
+    return true;
+  }
+
+  // ------------------------------------------------------------------------------------------------------- the form
+
+  /** Fill in a form instead. What was typed is in it, as far as it can be read. */
+  async openForm(): Promise<void> {
+    const text = this.text.value;
+    const known = await this.around.lists.read();
+    for (const attempt of [text, ...repairs(text)]) {
+      const reading = await readText(this.around.source, attempt, known).catch(() => null);
+      if (reading === null || text !== this.text.value) return;
+      const { call } = reading;
+      if (call?.item_type === "plan" && call.name) {
+        this.show(this.ownCall(call), attempt);
+        return;
+      }
+    }
+    this.form.value = { name: "", fields: [], entries: {}, before: NOT_GIVEN };
+  }
+
+  /** Type the plan instead. */
+  closeForm(): void {
+    this.form.value = null;
+    this.problems.value = {};
+    this.looking.submit();
+  }
+
+  /** Choose the plan of the form. Values of parameters that it has, too, stay. */
+  choosePlan(name: string): void {
+    const plan = this.around.lists.known.value.plans[name];
+    const fields = fieldsOf(plan);
+    const before = this.form.value;
+    const entries: Record<string, Entry> = {};
+    for (const field of fields) {
+      const old = before?.fields.find((each) => each.name === field.name);
+      const entry = before?.entries[field.name];
+      if (entry && JSON.stringify(old?.shape) === JSON.stringify(field.shape)) entries[field.name] = entry;
+    }
+    this.fillIn({ name, fields, entries, before: NOT_GIVEN });
+  }
+
+  fill(field: Field, entry: Entry): void {
+    const form = this.form.value;
+    if (form) this.fillIn({ ...form, entries: { ...form.entries, [field.name]: entry } });
+  }
+
+  private fillIn(form: Form): void {
+    const { call, problems } = callOf(form.name, form.fields, form.entries, form.before);
+    batch(() => {
+      this.form.value = form;
+      this.problems.value = problems;
+      if (call && form.name) this.text.value = planText(call, this.around.lists.names.value);
+      this.changed();
+    });
+  }
+
+  /** Show a call in the form. The metadata that it gives to `RE` goes to the other metadata. */
+  private show(call: MetaCall, text: string): void {
+    const fields = fieldsOf(this.around.lists.known.value.plans[call.name as string], call);
+    const entries = entriesOf(fields, call, this.around.lists.names.value);
+    const form = { name: call.name as string, fields, entries, before: givenBy(call) };
+    batch(() => {
+      if (call.meta) {
+        const typed = metaRows(call.meta);
+        const keys = new Set(typed.map(({ key }) => key));
+        this.meta.value = [...this.meta.value.filter(({ key }) => !keys.has(key)), ...typed];
+      }
+      // The text stays until something in the form is changed.
+      if (call.meta || text !== this.text.value) this.fillIn(form);
+      else this.form.value = form;
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------- what it is about
+
+  /** Change an item of the queue. */
+  edit(item: Item): void {
+    this.open({ kind: "edit", item }, item);
+  }
+
+  /** Change a copy of an item of the history, and add it. */
+  again(item: HistoryItem): void {
+    this.open({ kind: "again", item }, item);
+  }
+
+  /** Forget what is written. */
+  cancel(): void {
+    this.open(NEW, null);
+  }
+
+  private open(subject: Subject, item: Item | HistoryItem | null): void {
+    this.around.lists.wantPlans();
+    const text = item ? planText(item, this.around.lists.names.value) : "";
+    const meta = item ? metaRows(item.meta) : [];
+    batch(() => {
+      this.opened.value = { text, meta: JSON.stringify(meta) };
+      this.subject.value = subject;
+      this.form.value = null;
+      this.conflict.value = null;
+      this.problems.value = {};
+      this.reading.value = NOTHING;
+      this.meta.value = meta;
+      this.type(text);
+    });
+  }
+
+  /** The queue has changed: is the edited item still as it was? */
+  follow(items: readonly Item[]): void {
+    const subject = this.subject.peek();
+    if (subject.kind !== "edit" || this.isBusy.peek()) return;
+    const theirs = items.find((item) => item.item_uid === subject.item.item_uid) ?? null;
+    const isRefused = this.conflict.peek()?.isRefused ?? false;
+    if (theirs && isSameItem(theirs, subject.item)) {
+      if (!isRefused) this.conflict.value = null;
+    } else {
+      this.conflict.value = { theirs, isRefused };
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------- it is done
+
+  /** Add the item, or save the changes. False if that was not done; the reading or the problem says why. */
+  async submit(): Promise<boolean> {
+    if (this.isBusy.value) return false;
+    this.isBusy.value = true;
+    this.said.value = null;
+    try {
+      const call = await this.ready();
+      if (call === null) return false;
+      const { subject } = this;
+      return subject.value.kind === "edit" ? await this.save(call, subject.value.item) : await this.add(call);
+    } finally {
+      this.isBusy.value = false;
+      // A refusal has the newest version, which the queue may not have yet.
+      if (!this.conflict.value?.isRefused) this.follow(this.around.queue.items.peek());
+    }
+  }
+
+  /** Save the changes over those of others. */
+  async keepMine(): Promise<boolean> {
+    const theirs = this.conflict.value?.theirs;
+    if (!theirs) return false;
+    this.subject.value = { kind: "edit", item: theirs };
+    return this.submit();
+  }
+
+  /** Go on with the version of others; mine is forgotten. */
+  takeTheirs(): void {
+    const theirs = this.conflict.value?.theirs;
+    if (theirs) this.edit(theirs);
+  }
+
+  /** Add my version as a new item, because the edited one is gone or is somebody else's now. */
+  async addMine(): Promise<boolean> {
+    batch(() => {
+      this.subject.value = NEW;
+      this.conflict.value = null;
+    });
+    return this.submit();
+  }
+
+  /** The item that would be sent now, without what only the service knows; null if there is none yet. */
+  item(call: MetaCall): Record<string, unknown> {
+    const subject = this.subject.value;
+    const meta = { ...call.meta, ...metaOf(this.meta.value) };
+    const isMetaKept =
+      subject.kind !== "new" && !call.meta && JSON.stringify(this.meta.value) === this.opened.value.meta;
+    const given = isMetaKept ? subject.item.meta : meta;
+    const { item_type, name, args, kwargs } = call;
+    return {
+      item_type,
+      name,
+      ...(args?.length ? { args } : {}),
+      ...(kwargs && Object.keys(kwargs).length > 0 ? { kwargs } : {}),
+      ...(given && Object.keys(given).length > 0 ? { meta: given } : {}),
+    };
+  }
+
+  /** The call, if it can be sent. What is wrong is in the reading. */
+  private async ready(): Promise<MetaCall | null> {
+    const isKnown = this.around.status.value !== null;
+    this.problem.value = isKnown ? metaProblem(this.meta.value) : "The service has not answered yet. Try again.";
+    if (this.problem.value || Object.keys(this.problems.value).length > 0) return null;
+    this.looking.drop();
+    let reading: Reading;
+    try {
+      reading = await this.read();
+    } catch (error) {
+      this.problem.value = `Not read: ${(error as Error).message}`;
+      return null;
+    }
+    this.reading.value = reading;
+    if (!reading.call && reading.errors.length === 0)
+      this.problem.value = "Type a plan first, such as count([det1], num=3).";
+    return reading.errors.length > 0 ? null : reading.call;
+  }
+
+  private async add(call: MetaCall): Promise<boolean> {
+    const item = this.item(call);
+    const reply = await this.run("queue_item_add", { item, ...this.where() });
+    if (!reply?.item) return false;
+    this.last = { text: this.text.value, meta: this.meta.value };
+    const text = await this.addedText(reply.item);
+    batch(() => {
+      this.cancel();
+      this.said.value = { text, uid: reply.item?.item_uid ?? "", warnings: reply.warnings ?? [] };
+    });
+    return true;
+  }
+
+  /** The place of a new item, as parameters. */
+  where(): Record<string, string> {
+    const beside = this.around.beside.value;
+    const place = this.place.value;
+    if (place === "front") return { pos: "front" };
+    if (place === "back" || !beside) return {};
+    return place === "before" ? { before_uid: beside.item_uid } : { after_uid: beside.item_uid };
+  }
+
+  /** `Added 3rd: count([det1])`. The place is that at this moment: others may add items, too. */
+  private async addedText(item: Item): Promise<string> {
+    const call = planText(item, this.around.lists.names.value);
+    const reply = await this.around.source.ask("item_status", { item_uid: item.item_uid }).catch(() => null);
+    const state = reply?.status as Schemas["ItemState"] | undefined;
+    if (state?.state === "running") return `Added, and running now: ${call}`;
+    return state?.position === undefined ? `Added: ${call}` : `Added ${ordinal(state.position + 1)}: ${call}`;
+  }
+
+  private async readEstimate(uid: string): Promise<void> {
+    const reply = await this.around.source.ask("estimates_get", { uids: [uid] }).catch(() => null); // it has left
+    if (this.said.peek()?.uid === uid) this.estimate.value = reply?.estimates[uid] ?? null;
+  }
+
+  private async save(call: MetaCall, before: Item): Promise<boolean> {
+    const { item_type: _, name: __, args: ___, kwargs: ____, meta: _____, result: ______, ...kept } = before;
+    const item = { ...kept, ...this.item(call) };
+    const reply = await this.run("queue_item_update", { item, expected: { ...before } });
+    if (!reply?.item) return false;
+    const text = `Changed: ${planText(reply.item, this.around.lists.names.value)}`;
+    batch(() => {
+      this.cancel();
+      this.said.value = { text, uid: "", warnings: reply.warnings ?? [] };
+    });
+    return true;
+  }
+
+  private async run(
+    method: "queue_item_add" | "queue_item_update",
+    params: { item: Record<string, unknown>; expected?: Record<string, unknown> },
+  ): Promise<Schemas["ItemAdded"] | null> {
+    let refusal: Refused | null = null;
+    const refused = (found: Refused) => {
+      refusal = found;
+    };
+    const reply = await this.around.actions.run(method, params, { refused });
+    if (refusal) await this.explain(method, refusal);
+    return reply;
+  }
+
+  private async explain(method: "queue_item_add" | "queue_item_update", refusal: Refused): Promise<void> {
+    const { reply, code, message } = refusal;
+    const findings = (reply.errors ?? []) as Schemas["Finding"][];
+    if (code === "ItemChanged") {
+      this.conflict.value = { theirs: (reply.item as Item | null) ?? null, isRefused: true };
+    } else if (code === "NotFound" && method === "queue_item_update") {
+      this.conflict.value = { theirs: null, isRefused: true };
+    } else if (findings.length > 0 || INVALID.includes(code)) {
+      const text = this.text.value;
+      const errors = await faultsOf(this.around.source, text, findings, message);
+      this.reading.value = { ...this.reading.value, text, errors, warnings: [], isChecked: true };
+    } else {
+      const { source, clock } = this.around;
+      const lock = code === "Locked" ? await source.ask("lock_info", {}).catch(() => null) : null;
+      this.problem.value = refusalSentence(method, refusal, clock.value, { info: lock?.lock_info });
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------- while one types
+
+  private changed(): void {
+    this.said.value = null;
+    this.problem.value = "";
+    this.looking.submit();
+  }
+
+  private async look(isLatest: () => boolean): Promise<void> {
+    // Without an answer, the page says that the connection is lost, and the next key tries again.
+    const reading = await this.read().catch(() => null);
+    if (reading === null || !isLatest()) return;
+    if (!reading.call) {
+      this.reading.value = reading;
+      return;
+    }
+    const checked = await check(this.around.source, reading, this.item(reading.call));
+    if (isLatest()) this.reading.value = checked;
+  }
+
+  /** The plan that is typed or filled in, not checked by the service. */
+  private async read(): Promise<Reading> {
+    const form = this.form.peek();
+    const text = this.text.peek();
+    if (form) {
+      const { call } = callOf(form.name, form.fields, form.entries, form.before);
+      return { ...NOTHING, text: "", call: form.name ? call : null };
+    }
+    const reading = await readText(this.around.source, text, await this.around.lists.read());
+    return reading.call ? { ...reading, call: this.ownCall(reading.call) } : reading;
+  }
+
+  /** What was opened and not changed is sent as it was, and not as its text is read. */
+  private ownCall(call: MetaCall): MetaCall {
+    const subject = this.subject.peek();
+    if (subject.kind === "new" || this.text.peek() !== this.opened.peek().text) return call;
+    const { item_type, name, args, kwargs } = subject.item as Call & { args?: Value[] };
+    return { item_type, name, args, kwargs };
+  }
+}

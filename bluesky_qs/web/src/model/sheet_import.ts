@@ -1,0 +1,133 @@
+/** Plans from a table: pasted cells, or a file. The service reads it; all of its plans are added, or none. */
+
+import { batch, signal } from "@preact/signals";
+import type { Refused, Schemas, Source } from "../source/source";
+import { ordinal, withoutLead } from "../words/findings";
+import { plural } from "../words/times";
+import type { Actions } from "./actions";
+import { Latest } from "./latest";
+
+export type Sheet = Schemas["ParsedSheet"];
+
+/** The name of pasted cells, as if they were a file. */
+const PASTED = "pasted.csv";
+
+export interface Around {
+  readonly source: Source;
+  readonly actions: Actions;
+  /** Where in the queue the plans go. */
+  readonly where: () => Record<string, string>;
+}
+
+interface Job {
+  data: Blob;
+  name: string;
+}
+
+export class SheetImport {
+  /** Cells that were pasted or typed. */
+  readonly text = signal("");
+  /** The name of the file; empty for pasted cells. */
+  readonly fileName = signal("");
+  readonly sheet = signal<Sheet | null>(null);
+  readonly isReading = signal(false);
+  readonly isBusy = signal(false);
+  /** Why the table cannot be read, or was not added. */
+  readonly problem = signal("");
+  private readonly reading: Latest<Job>;
+
+  constructor(private readonly around: Around) {
+    this.reading = new Latest((job, isLatest) => this.read(job, isLatest));
+  }
+
+  /** Whether all cells are right. */
+  get isRight(): boolean {
+    const sheet = this.sheet.value;
+    return sheet !== null && !this.isReading.value && sheet.error_count === 0 && sheet.items.length > 0;
+  }
+
+  type(text: string): void {
+    batch(() => {
+      this.text.value = text;
+      this.fileName.value = "";
+      if (text.trim()) this.look({ data: new Blob([text]), name: PASTED });
+      else this.forget();
+    });
+  }
+
+  choose(file: File): void {
+    batch(() => {
+      this.text.value = "";
+      this.fileName.value = file.name;
+      this.look({ data: file, name: file.name });
+    });
+  }
+
+  /** Add all plans. Returns what was done; empty if it was not, and then the problem says why. */
+  async add(): Promise<string> {
+    const { sheet } = this;
+    if (!this.isRight || sheet.value === null || this.isBusy.value) return "";
+    const { items } = sheet.value;
+    this.isBusy.value = true;
+    try {
+      const params = { items: [...items], ...this.around.where() };
+      const reply = await this.around.actions.run("queue_item_add_batch", params, {
+        refused: (refusal) => this.refused(refusal),
+      });
+      return reply ? await this.addedText(reply.items.map((item) => item.item_uid)) : "";
+    } finally {
+      this.isBusy.value = false;
+    }
+  }
+
+  private look(job: Job): void {
+    this.isReading.value = true;
+    this.problem.value = "";
+    this.reading.submit(job);
+  }
+
+  private forget(): void {
+    this.reading.drop();
+    this.isReading.value = false;
+    this.problem.value = "";
+    this.sheet.value = null;
+  }
+
+  private async read({ data, name }: Job, isLatest: () => boolean): Promise<void> {
+    try {
+      const sheet = await this.around.source.readSheet(data, name);
+      if (!isLatest()) return;
+      batch(() => {
+        // A sheet without columns is a file that could not be read.
+        this.sheet.value = sheet.columns.length > 0 ? sheet : null;
+        if (sheet.columns.length === 0) this.problem.value = sheet.msg ?? "";
+        this.isReading.value = false;
+      });
+    } catch (error) {
+      if (!isLatest()) return;
+      this.isReading.value = false;
+      this.problem.value = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** The service refuses plans that were right a moment ago: what is wrong is in their rows. */
+  private refused({ message, reply }: Refused): void {
+    const rows = this.sheet.value?.item_rows ?? [];
+    const results = (reply.results ?? []) as Schemas["ItemResult"][];
+    const wrong = results.flatMap((result, at) => (result.msg ? [`row ${rows[at]}: ${withoutLead(result.msg)}`] : []));
+    this.problem.value = `Nothing was added. ${wrong.length > 0 ? wrong.slice(0, 5).join("; ") : withoutLead(message)}`;
+  }
+
+  private async addedText(uids: readonly string[]): Promise<string> {
+    const [first] = uids;
+    const what = `Added ${plural(uids.length, "item")}`;
+    if (first === undefined) return what;
+    const reply = await this.around.source.ask("item_status", { item_uid: first }).catch(() => null);
+    const position = (reply?.status as Schemas["ItemState"] | undefined)?.position;
+    if (position === undefined) return what;
+    const from = ordinal(position + 1);
+    return uids.length === 1
+      ? `${what}: the ${from}`
+      : `${what}: the ${from} to the ${ordinal(position + uids.length)}`;
+  }
+}

@@ -1,0 +1,91 @@
+/** The signed-in user: who they are, what they may do, and what the browser tells them. */
+
+import { useId } from "preact/hooks";
+import { rights } from "../words/controls";
+import { shownUser } from "../words/results";
+import { useModel } from "./app";
+import { allowNotices, noticePermission, type Permission, refuseNotices } from "./browser_notices";
+
+export function MeView() {
+  const { actions } = useModel();
+  const person = actions.person.value;
+  const roles = person.roles.join(", ");
+  return (
+    <>
+      <section aria-labelledby="me-title">
+        <h2 id="me-title">Who I am</h2>
+        <dl class="facts">
+          <dt>Shown to others as</dt>
+          <dd>{shownUser(person.user)}</dd>
+          <dt>Sign-in</dt>
+          <dd>
+            {person.sharesKey ? "a key that others use too" : shownUser(person.user)}
+            {roles && !person.sharesKey && `, role ${roles}`}
+          </dd>
+          <dt>User group</dt>
+          <dd>{person.group}, which determines the plans and devices that I may use</dd>
+        </dl>
+        {person.sharesKey && <NameForm name={person.name ?? ""} />}
+      </section>
+      <section aria-labelledby="rights-title">
+        <h2 id="rights-title">What I may do</h2>
+        <ul class="rights">
+          {rights(person.scopes).map(({ area, isMine }) => (
+            <li key={area} class={isMine ? "" : "meta"}>
+              <span class={isMine ? "good" : ""} aria-hidden="true">
+                {isMine ? "✓" : "–"}
+              </span>{" "}
+              {isMine ? area : `not: ${area}`}
+            </li>
+          ))}
+        </ul>
+      </section>
+      <BrowserNotices />
+    </>
+  );
+}
+
+/** Changes the name that is shown beside a shared key. */
+function NameForm({ name }: { name: string }) {
+  const { actions, notices } = useModel();
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const given = String(new FormData(event.currentTarget as HTMLFormElement).get("name") ?? "").trim();
+    actions.introduce(given);
+    notices.done(given ? `Others see ${given} from now on.` : "Others see no name from now on.");
+  };
+  return (
+    <form class="tools" onSubmit={submit}>
+      <input name="name" aria-label="Your name" defaultValue={name} maxLength={64} autocomplete="nickname" />
+      <button type="submit">Change the name</button>
+    </form>
+  );
+}
+
+const STATES: Record<Permission, string> = {
+  off: "The browser can tell you about a plan that fails and about a question while you look at something else.",
+  on: "The browser tells you about a plan that fails and about a question while you look at something else.",
+  blocked: "This browser blocks notices of this page. To allow them, change the settings of this page in the browser.",
+  impossible: "This browser shows notices only for pages with https. Ask the administrator of the server for TLS.",
+};
+
+function BrowserNotices() {
+  const permission = noticePermission().value;
+  const id = useId();
+  return (
+    <section aria-labelledby={id}>
+      <h2 id={id}>Notices of the browser</h2>
+      <p>{STATES[permission]}</p>
+      {permission === "off" && (
+        <button type="button" onClick={() => void allowNotices()}>
+          Allow notices
+        </button>
+      )}
+      {permission === "on" && (
+        <button type="button" onClick={refuseNotices}>
+          No notices
+        </button>
+      )}
+    </section>
+  );
+}

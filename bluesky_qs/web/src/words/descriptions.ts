@@ -1,0 +1,20 @@
+/** Descriptions from docstrings, as plain text: their marks are for programs that make documentation. */
+
+/** The text without marks: `:func:`x`` and `` ``x`` `` are x, and code stays in its lines. */
+export function plainText(text: string | undefined): string {
+  return (text ?? "")
+    .replace(/^[ \t]*\.\. [\w-]+::.*\n?/gm, "")
+    .replace(/:[\w:]+:`~?([^`<]+?)(?:\s*<[^>]*>)?`/g, "$1")
+    .replace(/``?([^`]+)``?/g, "$1")
+    .replace(/\n[ \t]*\n(?:[ \t]*\n)+/g, "\n\n")
+    .trim();
+}
+
+/** The first sentence, or what fits of it, and all of the text if there is more. */
+export function summaryOf(text: string | undefined, longest = 100): { first: string; rest: string } {
+  const all = plainText(text);
+  const paragraph = (all.split(/\n\s*\n/)[0] ?? "").replace(/\s+/g, " ");
+  const sentence = /^.*?[.:](?=\s|$)/.exec(paragraph)?.[0] ?? paragraph;
+  const first = sentence.length > longest ? `${sentence.slice(0, longest - 1).replace(/\s+\S*$/, "")} …` : sentence;
+  return { first, rest: first === all ? "" : all };
+}

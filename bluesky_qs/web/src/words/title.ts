@@ -1,0 +1,22 @@
+/** The title of the tab: the state in a few signs, so that users see it from another tab. */
+
+import type { HistoryItem, Link, Status } from "../source/source";
+import { planProgress, stateMark } from "./status";
+
+/** The title without the name of the page. `last` is the item that ended last, if it is known. */
+export function titleOf(link: Link["state"], status: Status, now: number, last: HistoryItem | undefined): string {
+  if (link === "lost" || link === "silent") return "⚠ not connected · ";
+  const question = status.input_pending ? "? question · " : "";
+  const done = planProgress(status, now)?.done;
+  const part = typeof done === "number" ? ` ${Math.round(done * 100)} %` : "";
+  const mark = stateMark(status);
+  if (mark === "failed") return "✕ panicked · ";
+  if (mark === "paused") return `${question}⏸${part} paused · `;
+  if (mark === "running") return `${question}▶${part} · `;
+  return `${question}${hasFailed(status, last) ? "✕ failed · " : ""}`;
+}
+
+/** Whether nothing has run since a plan failed. */
+function hasFailed(status: Status, last: HistoryItem | undefined): boolean {
+  return status.running_item_uid === null && last?.result?.exit_status === "failed";
+}

@@ -1,0 +1,51 @@
+"""Who uses the page, what they may do, and what the tab and the browser tell them."""
+
+import re
+
+from playwright.sync_api import expect
+
+#: A browser that shows no notices, but remembers them; the user looks at something else.
+_NOTICES = """
+window.shown = [];
+window.Notification = class {
+    static permission = "default";
+    static async requestPermission() { Notification.permission = "granted"; }
+    constructor(title, { body }) { window.shown.push(`${title} | ${body}`); }
+};
+document.hasFocus = () => false;
+"""
+
+
+def test_a_user_sees_who_they_are_and_what_they_may_do_and_changes_the_name(site, page, findings, keep_picture):
+    page.get_by_role("link", name="tester (shared key)").click()
+    expect(page.get_by_label("Who I am")).to_contain_text("a key that others use too")
+    rights = page.get_by_label("What I may do")
+    expect(rights).to_contain_text("start or stop the queue")
+    expect(rights).not_to_contain_text("not:")
+    keep_picture(page, "me-1280-light")
+    assert findings(page) == []
+    page.get_by_label("Your name").fill("Grace H.")
+    page.get_by_role("button", name="Change the name").click()
+    expect(page.get_by_role("status").get_by_text("Others see Grace H. from now on.")).to_be_visible()
+    expect(page.get_by_role("link", name="Grace H. (shared key)")).to_be_visible()
+
+
+def test_a_failure_is_in_the_title_and_in_a_notice_of_the_browser_if_the_user_allows_it(site, new_page):
+    page = new_page()
+    page.add_init_script(_NOTICES)
+    page.goto(site.link)
+    page.get_by_role("link", name="tester (shared key)").click()
+    page.get_by_role("button", name="Allow notices").click()
+    expect(page.get_by_role("button", name="No notices")).to_be_visible()
+    page.get_by_role("link", name="Now").click()
+    expect(page.get_by_text("Idle, the environment is open")).to_be_visible()
+    site.add("scan", ["det"], "slow_motor1", -1000, 1000, 3)
+    site.run_all()
+    expect(page).to_have_title("✕ failed · Queue")
+    page.wait_for_function("window.shown.length > 0")
+    (notice,) = page.evaluate("window.shown")
+    assert re.match(r"A plan failed \| scan\(\[det\], slow_motor1, -1000, 1000, 3\): .*outside the limits", notice)
+    site.service.do("queue_clear")
+    site.add("count", ["det1"])
+    site.run_all()
+    expect(page).to_have_title("Queue")
