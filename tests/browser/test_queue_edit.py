@@ -53,6 +53,7 @@ def drag(page, row, to, *, drop=True):
 
 
 def test_rows_are_dragged_with_the_mouse_one_or_several(site, page, five):
+    page.wait_for_load_state("networkidle")  # then nothing above the queue grows any more
     drag(page, rows(page).nth(4), rows(page).nth(1))
     shows(page, 1, 5, 2, 3, 4)
     rows(page).nth(0).click()

@@ -56,7 +56,8 @@ function Latest() {
   const me = model.actions.person.value.user;
   const deeds = model.activity.deeds.value;
   const [latest] = deeds;
-  if (!latest) return null;
+  // The line is kept free, so that nothing moves when the first change is known.
+  if (!latest) return <p class="latest meta none" />;
   const sentence = ({ user, text, time }: typeof latest) =>
     `${user === me ? "you" : shownUser(user)} ${text}, ${zone.moment(time, now)}`;
   return (
