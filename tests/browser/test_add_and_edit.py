@@ -286,6 +286,12 @@ def test_form_and_errors_are_for_everybody(site, new_page, findings, keep_pictur
     expect(page.get_by_text("There is no device or plan 'motr'")).to_be_visible()
     keep_picture(page, f"add-line-{width}-{scheme}")
     assert findings(page) == []
+    page.get_by_role("button", name="From a table…").click()
+    page.get_by_label("Paste cells from a spreadsheet").fill(TABLE.format(num="'many'"))
+    expect(page.locator(".preview .wrong")).to_have_count(2)
+    keep_picture(page, f"add-table-{width}-{scheme}")
+    assert findings(page) == []
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Form…").click()
     expect(page.get_by_label(re.compile("detectors"))).to_be_visible()
     page.get_by_role("button", name="Add metadata").click()
