@@ -16,7 +16,7 @@ from bluesky_qs.wire.codec import json_text
 #: Maximum numbers of items to walk, and of different waits in all walks together.
 MOST_WALKED, _LARGEST = 1000, 100_000
 #: Maximum number of items in one request to the worker.
-_PER_REQUEST = 10
+_PER_REQUEST = 30
 #: Seconds of walking in one round. The next round continues.
 _PER_ROUND = 2.0
 #: After user code has run, the walks are renewed after this multiple of the time that they took, at most these seconds.
@@ -115,7 +115,8 @@ class QueueWalks:
         walks: dict[str, Walked] = {}
         made: deque[Walked] = deque()
         place, size, until = 0, 0, _now() + _PER_ROUND
-        while place < min(len(items), MOST_WALKED) and size < _LARGEST:
+        last = min(len(items), MOST_WALKED)
+        while place < last and size < _LARGEST:
             each, walked = planned[place], None
             if each.is_plan:
                 walked = made.popleft() if made else self._cache.find(each, positions)
@@ -127,7 +128,7 @@ class QueueWalks:
             elif each.is_plan and not self.refusal:
                 if _now() > until:
                     return Found(walks, place, is_whole=False)
-                number = self._number(planned[place : place + _PER_REQUEST])
+                number = self._number(planned[place : min(place + _PER_REQUEST, last)])
                 plans = [json.loads(data) for data in items[place : place + number]]
                 reports = await slices.pause(self._reports(plans, positions, settings))
                 made.extend(self._kept(planned[place:], reports))

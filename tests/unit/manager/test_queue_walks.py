@@ -31,7 +31,7 @@ class Worker:
         self.requests = []
         self.reports = {}
         self.refusal = ""
-        self.reached = 10
+        self.reached = 100
         self.seconds = 0.0
 
     async def until_free(self):
@@ -86,14 +86,14 @@ async def look(walks, plans, carried=None):
     return await walks.walk(items, planned, carried=carried or {}, settings={}, slices=Slices())
 
 
-async def test_new_plans_are_walked_ten_in_a_request_and_never_again(walks, worker):
-    queue = [plan(number) for number in range(25)]
+async def test_new_plans_are_walked_some_in_each_request_and_never_again(walks, worker):
+    queue = [plan(number) for number in range(65)]
     found = await look(walks, queue)
-    assert (len(found.walks), found.reached, found.is_whole) == (25, 25, True)
-    assert [len(request) for request in worker.requests] == [10, 10, 5]
+    assert (len(found.walks), found.reached, found.is_whole) == (65, 65, True)
+    assert [len(request) for request in worker.requests] == [30, 30, 5]
     for _ in range(3):
         await look(walks, queue)
-    assert len(worker.walked) == 25
+    assert len(worker.walked) == 65
 
 
 async def test_equal_plans_are_walked_once_from_each_start(walks, worker):
@@ -201,10 +201,10 @@ async def test_quick_walks_are_renewed_at_once_after_code_has_run(walks, worker)
 
 async def test_a_long_queue_is_walked_in_rounds(walks, worker):
     worker.seconds = 1.5
-    queue = [plan(number) for number in range(40)]
+    queue = [plan(number) for number in range(120)]
     rounds = [await look(walks, queue) for _ in range(2)]
-    assert [(found.reached, found.is_whole) for found in rounds] == [(20, False), (40, True)]
-    assert len(worker.walked) == 40
+    assert [(found.reached, found.is_whole) for found in rounds] == [(60, False), (120, True)]
+    assert len(worker.walked) == 120
 
 
 async def test_only_the_first_items_are_walked(walks, worker):

@@ -15,6 +15,8 @@ from bluesky_qs.manager.learned_times import NAME, LearnedTimes
 from bluesky_qs.manager.stored_times import StoredTimes
 from bluesky_qs.manager.times import Times
 from bluesky_qs.plan_queue.queue import PlanQueue
+from bluesky_qs.store.memory import MemoryStore
+from bluesky_qs.testing import AsyncManager
 
 ITEM = {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 3}, "user": "Ann"}
 
@@ -135,6 +137,18 @@ async def test_a_store_with_a_place_for_learned_times_keeps_them():
         ran(times, queue, 1.0)
     async with learning(StoredTimes(rows)) as (times, queue):
         assert len(times.learned.plans["count"].runs) == 1
+
+
+async def test_a_manager_keeps_learned_times_where_its_store_says():
+    store = MemoryStore()
+    store.learned_times = Rows()
+    async with AsyncManager(store=store) as manager:
+        manager.worker.times = measured(1.0)
+        await manager.open()
+        await manager.add("count", ["det1"])
+        await manager.do("queue_start")
+        await manager.until_idle()
+    assert ("plan", '"count"') in store.learned_times.kept
 
 
 async def test_a_store_that_refuses_learned_times_costs_only_one_warning(caplog):
