@@ -257,7 +257,7 @@ def test_two_people_edit_one_item_and_both_versions_are_shown(site, page, new_pa
 
 def _edit(page):
     page.get_by_role("listbox", name="Queue").get_by_role("option").first.click()
-    page.get_by_role("button", name="Edit the plan…").click()
+    page.get_by_role("button", name="Edit…").click()
 
 
 def test_a_plan_of_the_history_is_run_again_with_changes(site, page):

@@ -64,7 +64,7 @@ def test_rows_are_dragged_with_the_mouse_one_or_several(site, page, five):
     shows(page, 5, 3, 1, 2, 4)
     assert numbers(site) == [5, 3, 1, 2, 4]
     drag(page, rows(page).nth(0), rows(page).nth(3), drop=False)
-    expect(page.locator(".dragged")).to_have_text("1 item → 3")
+    expect(page.locator(".dragged")).to_have_text("1 item to position 2")
     page.keyboard.press("Escape")
     page.mouse.up()
     shows(page, 5, 3, 1, 2, 4)
@@ -202,7 +202,7 @@ def test_what_others_do_meanwhile(site, page, new_page, five):
     )
     drag(page, rows(page).nth(0), rows(page).nth(4), drop=False)
     others.keyboard.press("Delete")
-    expect(page.locator(".dragged")).to_have_text("1 item → 4")
+    expect(page.locator(".dragged")).to_have_text("1 item to position 3")
     page.mouse.up()
     expect(page.get_by_role("alert")).to_contain_text(
         "Not moved: count([det1], num=4) left the queue while you dragged."
@@ -254,6 +254,15 @@ def test_ten_thousand_items_are_moved_removed_and_put_back_while_the_page_stays_
     )
     expect(rows(page).first.locator(".call")).to_have_text("count([det1], num=10000)")
     assert milliseconds < 500
+    # A drag at the edge of the list scrolls it.
+    box = queue_list(page).bounding_box()
+    page.mouse.move(*center(rows(page).nth(1)))
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + box["height"] - 5, steps=3)
+    expect(page.get_by_text("count([det1], num=150)", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    expect(page.locator(".dragged")).to_have_count(0)
     page.keyboard.press("Control+a")
     expect(page.get_by_text("10000 selected")).to_be_visible()
     page.keyboard.press("Delete")

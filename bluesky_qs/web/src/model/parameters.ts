@@ -11,6 +11,8 @@ interface Parameter {
 export interface Plan {
   parameters?: readonly Parameter[];
 }
+/** Plans by name. */
+export type Plans = Readonly<Record<string, Plan>>;
 
 /** The values of a scan for each axis, as its documentation describes `*args`. */
 const AXES = "motor, start, stop";

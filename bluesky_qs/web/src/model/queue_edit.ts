@@ -10,7 +10,6 @@ import type { Actions } from "./actions";
 import type { Dialogs } from "./dialogs";
 import { type Destination, type Move, Moves, moved } from "./moves";
 import type { Notices } from "./notices";
-import type { Plan } from "./parameters";
 import type { Queue } from "./queue";
 import { Selection } from "./selection";
 import { type ChangeName, Undo } from "./undo";
@@ -39,9 +38,6 @@ export interface Around {
   readonly dialogs: Dialogs;
   readonly devices: ReadonlySignal<ReadonlySet<string>>;
 }
-
-/** Descriptions of the plans that may be queued, by name. */
-export type Plans = Readonly<Record<string, Plan>>;
 
 export class QueueEdit {
   readonly selection = new Selection();
@@ -83,6 +79,12 @@ export class QueueEdit {
   /** Move the selected items between the rows that are shown: 0 is before the first one. */
   moveTo(place: number): void {
     this.move(this.selection.inOrder(), destinationAt(this.order(), place, this.selection.chosen.peek()));
+  }
+
+  /** The position of the first selected item, if they move between the rows to this place. */
+  positionAt(place: number): number {
+    const chosen = this.selection.chosen.peek();
+    return this.order().filter((uid, at) => at < place && !chosen.has(uid)).length;
   }
 
   toFront(): void {
@@ -214,11 +216,6 @@ export class QueueEdit {
     if (wrong.length === 0) return "";
     const more = wrong.length > MOST_REASONS ? `; and ${wrong.length - MOST_REASONS} more` : "";
     return wrong.slice(0, MOST_REASONS).join("; ") + more;
-  }
-
-  /** The plans that may be queued, with their parameters. */
-  async plans(): Promise<Plans> {
-    return (await this.around.source.ask("plans_allowed", {})).plans_allowed;
   }
 
   // ---------------------------------------------------------------------------------------------------- helpers

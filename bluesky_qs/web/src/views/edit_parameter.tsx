@@ -2,8 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { commonParameters, objection, withParameter } from "../model/parameters";
-import type { Plans } from "../model/queue_edit";
+import { commonParameters, objection, type Plans, withParameter } from "../model/parameters";
 import type { Item } from "../source/source";
 import { NotAValue, readValue, type Value } from "../words/literal";
 import { planText } from "../words/plan";
@@ -12,36 +11,20 @@ import { useModel } from "./app";
 
 export function EditParameter({ close }: { close: () => void }) {
   const model = useModel();
-  const { edit } = model;
-  const plans = useSignal<Plans | null>(null);
+  const { edit, lists } = model;
   const name = useSignal("");
   const text = useSignal("");
   const problem = useSignal("");
   const isBusy = useSignal(false);
   const field = useRef<HTMLInputElement>(null);
   const items = edit.selected().filter((item) => item.item_type === "plan");
-  const names = plans.value ? commonParameters(items.map((item) => plans.value?.[item.name])) : [];
-  const reading = useRef<Promise<Plans> | null>(null);
-  useEffect(() => void descriptions().catch(() => {}), []); // the form says so when it is submitted
+  const names = commonParameters(items.map((item) => lists.known.value.plans[item.name]));
+  useEffect(() => lists.wantPlans(), [lists]);
   useLayoutEffect(() => field.current?.focus(), []); // before the next key
-  const descriptions = async () => {
-    reading.current ??= edit.plans();
-    try {
-      plans.value = await reading.current;
-      return plans.value;
-    } catch (error) {
-      reading.current = null;
-      throw error;
-    }
-  };
   const change = async () => {
-    try {
-      const found = changes(items, await descriptions(), name.value.trim(), text.value, model.devices.value);
-      return typeof found === "string" ? found : await edit.replace(found.after, found.before);
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      return error.message;
-    }
+    const { plans } = await lists.read();
+    const found = changes(items, plans, name.value.trim(), text.value, model.devices.value);
+    return typeof found === "string" ? found : edit.replace(found.after, found.before);
   };
   const submit = async (event: Event) => {
     event.preventDefault();

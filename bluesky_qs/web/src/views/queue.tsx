@@ -13,7 +13,7 @@ import { Compose } from "./compose";
 import type { Drag } from "./dragging";
 import { Metadata } from "./now";
 import type { Command } from "./queue_keys";
-import { QueueFoot, QueueTools } from "./queue_tools";
+import { QueueFoot, QueueTools, UndoAndClear } from "./queue_tools";
 import { Rows } from "./rows";
 
 /** Seconds for which a row says what somebody else has done with it. */
@@ -21,33 +21,43 @@ const NEWS = 10;
 
 export function QueuePanel() {
   const model = useModel();
-  const { edit, queue } = model;
+  const { composer, edit, queue } = model;
   const items = edit.items.value;
   const isRead = queue.isRead.value;
   const list = useRef<HTMLDivElement>(null);
   const isEditing = useSignal(false);
   const toList = () => list.current?.querySelector<HTMLElement>(".rows")?.focus();
+  const beginEdit = () => {
+    const [only, ...more] = edit.selected();
+    if (only && more.length > 0) isEditing.value = !isEditing.value;
+    else if (only?.item_type === "plan") composer.edit(only);
+  };
   const onCommand = (command: Command) => {
     if (!edit.isAllowed.value) return;
-    if (command === "edit") isEditing.value = edit.selected().length > 0;
+    if (command === "edit") beginEdit();
     else COMMANDS[command]?.(edit);
   };
   return (
     <section class="queue" aria-labelledby="queue-title">
-      <Heading />
+      <div class="title-row">
+        <Heading />
+        {isRead && <UndoAndClear />}
+      </div>
       <Compose />
       {queue.problem.value && <p class="bad">✕ The queue cannot be read: {queue.problem.value}</p>}
-      {isRead && <QueueTools isEditing={isEditing} toList={toList} />}
+      {items.length > 0 && <QueueTools isEditing={isEditing} beginEdit={beginEdit} toList={toList} />}
       {isRead && items.length === 0 && <p class="meta none">The queue is empty.</p>}
       {items.length > 0 && (
         <div ref={list}>
-          <div class="row head" aria-hidden="true">
-            <span class="n">#</span>
-            <span>Plan</span>
-            <span class="who">Who</span>
-            <span class="takes">Takes</span>
-            <span class="starts">Starts</span>
-            <span />
+          <div class="rows-head" aria-hidden="true">
+            <div class="row head">
+              <span class="n">#</span>
+              <span>Plan</span>
+              <span class="who">Who</span>
+              <span class="takes">Takes</span>
+              <span class="starts">Starts</span>
+              <span />
+            </div>
           </div>
           <QueueRows onCommand={onCommand} />
           <QueueFoot />
@@ -114,7 +124,7 @@ function QueueRows({ onCommand }: { onCommand: (command: Command) => void }) {
       onSeen={onSeen}
       onCommand={onCommand}
       onDrop={edit.isAllowed.value ? onDrop : undefined}
-      dragged={({ uids, to }) => `${plural(uids.length, "item")} → ${to}`}
+      dragged={({ uids, to }) => `${plural(uids.length, "item")} to position ${edit.positionAt(to)}`}
     >
       {(item, at, isOpen) => <QueueRow item={item} at={at} isOpen={isOpen} />}
     </Rows>

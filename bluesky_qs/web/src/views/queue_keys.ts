@@ -42,7 +42,7 @@ export const KEYS: [string, string][] = [
   ["Ctrl A, Esc", "select all, none"],
   ["Alt ↑ ↓", "move what is selected"],
   ["Alt Home, Alt End", "move it to the front, to the back"],
-  ["F2", "edit one parameter"],
+  ["F2", "edit"],
   ["Ctrl D", "duplicate"],
   ["Del", "remove"],
   ["Ctrl Z", "undo"],

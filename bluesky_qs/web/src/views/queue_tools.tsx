@@ -8,12 +8,16 @@ import { KEYS } from "./queue_keys";
 import { Uid } from "./uid";
 
 interface Props {
+  /** Whether the form for one parameter of several plans is open. */
   isEditing: Signal<boolean>;
+  /** Edit what is selected: a plan as a whole, or one parameter of several. */
+  beginEdit: () => void;
   /** Put the focus into the list, because the button that had it is gone. */
   toList: () => void;
 }
 
-export function QueueTools({ isEditing, toList }: Props) {
+/** The buttons for what is selected; their line is there before anything is, so that the list stays where it is. */
+export function QueueTools({ isEditing, beginEdit, toList }: Props) {
   const { edit } = useModel();
   if (!edit.isAllowed.value) {
     return <p class="meta">You may look at the queue but not change it: your sign-in lacks write:queue:edit.</p>;
@@ -22,16 +26,30 @@ export function QueueTools({ isEditing, toList }: Props) {
   return (
     <>
       <div class="queue-tools">
-        {chosen > 0 && <SelectionTools count={chosen} isEditing={isEditing} toList={toList} />}
-        <UndoButton />
-        {edit.items.value.length > 0 && (
-          <button type="button" class="danger" onClick={() => void edit.clear()}>
-            Clear…
-          </button>
+        {chosen > 0 ? (
+          <SelectionTools count={chosen} isEditing={isEditing} beginEdit={beginEdit} toList={toList} />
+        ) : (
+          <span class="meta hint">Click rows to move, edit, duplicate or remove them, or drag them.</span>
         )}
       </div>
-      {chosen > 0 && isEditing.value && <EditParameter close={() => close(isEditing, toList)} />}
+      {chosen > 1 && isEditing.value && <EditParameter close={() => close(isEditing, toList)} />}
     </>
+  );
+}
+
+/** What concerns the whole queue. */
+export function UndoAndClear() {
+  const { edit } = useModel();
+  if (!edit.isAllowed.value) return null;
+  return (
+    <span class="whole-queue">
+      <UndoButton />
+      {edit.items.value.length > 0 && (
+        <button type="button" class="danger" onClick={() => void edit.clear()}>
+          Clear…
+        </button>
+      )}
+    </span>
   );
 }
 
@@ -40,9 +58,8 @@ function close(isEditing: Signal<boolean>, toList: () => void): void {
   toList();
 }
 
-function SelectionTools({ count, isEditing, toList }: Props & { count: number }) {
-  const { edit, composer, beside } = useModel();
-  const only = beside.value;
+function SelectionTools({ count, isEditing, beginEdit, toList }: Props & { count: number }) {
+  const { edit, beside } = useModel();
   const isPlacing = useSignal(false);
   const moved = (place: number) => {
     isPlacing.value = false;
@@ -86,18 +103,9 @@ function SelectionTools({ count, isEditing, toList }: Props & { count: number })
         Move to…
       </button>
       {isPlacing.value && <PlaceForm last={edit.items.value.length - count} move={moved} />}
-      <button
-        type="button"
-        aria-expanded={isEditing.value}
-        onClick={() => {
-          isEditing.value = !isEditing.value;
-        }}
-      >
-        Edit…
-      </button>
-      {only?.item_type === "plan" && (
-        <button type="button" onClick={() => composer.edit(only)}>
-          Edit the plan…
+      {(count > 1 || beside.value?.item_type === "plan") && (
+        <button type="button" aria-expanded={count > 1 ? isEditing.value : undefined} onClick={beginEdit}>
+          Edit…
         </button>
       )}
       <button type="button" onClick={() => void edit.duplicate()}>

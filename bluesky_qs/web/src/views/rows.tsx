@@ -35,19 +35,9 @@ export function Rows<T>(props: Props<T>) {
   const open = useSignal<string | null>(null);
   const order = useMemo(() => rows.map(id), [rows]);
   const { tops, first, last, heightAt } = useHeights(props, box, open);
-  const dragging = useDragging(
-    {
-      box,
-      order,
-      selection,
-      placeAt: (y) => {
-        const at = Math.min(lowerBound(tops, y), rows.length - 1);
-        return y > ((tops[at] as number) + (tops[at + 1] as number)) / 2 ? at + 1 : at;
-      },
-      drop: (drag) => props.onDrop?.(drag),
-    },
-    props.onDrop !== undefined,
-  );
+  const placeAt = (y: number) => between(tops, y);
+  const drop = (drag: Drag) => props.onDrop?.(drag);
+  const dragging = useDragging({ box, order, selection, placeAt, drop }, props.onDrop !== undefined);
   useEffect(() => props.onSeen(order.slice(first, last)), [order, first, last]);
   useEffect(() => () => props.onSeen(null), []);
 
@@ -76,29 +66,22 @@ export function Rows<T>(props: Props<T>) {
             const uid = id(row);
             const place = first + offset;
             const isOpen = open.value === uid;
-            const marks = [isOpen && "open", at === place && "current", drag?.uids.includes(uid) && "moving"];
             return (
-              // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
-              <div
+              <Row
                 key={uid}
                 id={`${name}-${place}`}
-                class={["row", ...marks].filter(Boolean).join(" ")}
-                role="option"
-                tabIndex={-1}
-                aria-selected={selection.chosen.value.has(uid)}
-                aria-setsize={rows.length}
-                aria-posinset={place + 1}
-                data-open={isOpen || undefined}
-                style={{ top: `${tops[place]}px`, height: isOpen ? undefined : `${heightAt(place)}px` }}
+                marks={[isOpen && "open", at === place && "current", drag?.uids.includes(uid) && "moving"]}
+                isChosen={selection.chosen.value.has(uid)}
+                place={place}
+                count={rows.length}
+                top={tops[place] as number}
+                height={isOpen ? null : heightAt(place)}
+                focusList={() => box.current?.focus({ preventScroll: true })}
                 onPointerDown={(event) => dragging.onPointerDown(event, uid)}
-                onMouseDown={(event) => {
-                  event.preventDefault(); // the list has the focus, not a row that may leave the page
-                  box.current?.focus({ preventScroll: true });
-                }}
                 onClick={(event) => !dragging.wasDragged() && clicked(event, uid, list)}
               >
                 {props.children(row, place, isOpen)}
-              </div>
+              </Row>
             );
           })}
           {drag && <div class="drop-line" role="presentation" style={{ top: `${tops[drag.to]}px` }} />}
@@ -110,6 +93,46 @@ export function Rows<T>(props: Props<T>) {
         </div>
       )}
     </>
+  );
+}
+
+interface RowProps {
+  id: string;
+  marks: (string | false | undefined)[];
+  isChosen: boolean;
+  place: number;
+  count: number;
+  top: number;
+  /** Pixels; null for the open row, which is as high as what it shows. */
+  height: number | null;
+  focusList: () => void;
+  onPointerDown: (event: PointerEvent) => void;
+  onClick: (event: MouseEvent) => void;
+  children: ComponentChildren;
+}
+
+function Row({ id, marks, isChosen, place, count, top, height, children, ...on }: RowProps) {
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
+    <div
+      id={id}
+      class={["row", ...marks].filter(Boolean).join(" ")}
+      role="option"
+      tabIndex={-1}
+      aria-selected={isChosen}
+      aria-setsize={count}
+      aria-posinset={place + 1}
+      data-open={height === null || undefined}
+      style={{ top: `${top}px`, height: height === null ? undefined : `${height}px` }}
+      onPointerDown={on.onPointerDown}
+      onMouseDown={(event) => {
+        event.preventDefault(); // the list has the focus, not a row that may leave the page
+        on.focusList();
+      }}
+      onClick={on.onClick}
+    >
+      {children}
+    </div>
   );
 }
 
@@ -181,6 +204,12 @@ function useScrolling(box: { current: HTMLElement | null }, seen: { value: { top
 function scrollTo(box: HTMLElement, top: number, bottom: number): void {
   if (top < box.scrollTop) box.scrollTop = top;
   else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
+}
+
+/** The place between two rows that is nearest to `y`: 0 is before the first one. */
+export function between(tops: Float64Array, y: number): number {
+  const at = Math.min(lowerBound(tops, y), tops.length - 2);
+  return y > ((tops[at] as number) + (tops[at + 1] as number)) / 2 ? at + 1 : at;
 }
 
 /** The last place whose top is not below `y`. */
