@@ -218,7 +218,7 @@ def _ticks(values: list[float], most: int, column: Column) -> tuple[list[float],
     """Round numbers between these values, with their labels. Whole numbers have whole ticks."""
     low, high = (_exact(value) for value in (min(values), max(values)))
     if low == high:
-        return [float(low)], column.ticks([low])
+        return [float(low)], [column.now(float(low))]
     is_whole = all(float(value).is_integer() for value in values)
     step = next(
         step

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bluesky_qs.client.failures import RequestFailedError
+from bluesky_qs.client.http_failures import NotAuthorizedError
+from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.words.parseable import has_index, written
 from bluesky_qs.words.planexpr import can_be_sent
@@ -82,3 +85,30 @@ class KnownNames:
                 return True
             device = (device or {}).get("components", {}).get(part)
         return False
+
+
+def fetched(rm: REManagerAPI, status: Mapping[str, Any]) -> tuple[tuple[object, ...], KnownNames]:
+    """Fetch the names, with the versions of their lists; no names if the service refuses to list them.
+
+    Raises
+    ------
+    NotAuthorizedError
+        The user may not read the lists.
+    """
+    try:
+        # Reloaded, because otherwise the client would fetch the status first.
+        plans, devices = rm.plans_allowed(reload=True), rm.devices_allowed(reload=True)
+    except NotAuthorizedError as error:
+        error.add_note("Without the lists of plans and devices, %qs cannot add, change or run a plan.")
+        raise
+    except RequestFailedError:
+        return versions_in(status), KnownNames({}, {})
+    # Only if the service lists functions; without a status, the next one shows whether it does.
+    listed = rm.functions_allowed(reload=True) if status.get("functions_allowed_uid") else {}
+    uids = plans.get("plans_allowed_uid"), devices.get("devices_allowed_uid"), listed.get("functions_allowed_uid")
+    return uids, KnownNames(plans["plans_allowed"], devices["devices_allowed"], listed.get("functions_allowed"))
+
+
+def versions_in(status: Mapping[str, Any]) -> tuple[object, ...]:
+    """The versions of the lists in a status."""
+    return status.get("plans_allowed_uid"), status.get("devices_allowed_uid"), status.get("functions_allowed_uid")

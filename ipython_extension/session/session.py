@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError
-from bluesky_qs.client.http_failures import NotAuthorizedError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import NotFound, QSError
 from bluesky_qs.words.parseable import has_index
@@ -14,7 +13,8 @@ from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session import past
 from ipython_extension.session.finding import by_beginning, counted_back, integer, only_one, shown_at
-from ipython_extension.session.known_names import KnownNames
+from ipython_extension.session.history_at_hand import HistoryAtHand
+from ipython_extension.session.known_names import KnownNames, fetched, versions_in
 from ipython_extension.session.placing import placed_in
 from ipython_extension.session.prompt_settings import PromptSettings
 from ipython_extension.session.requeued import Requeued, find_requeued, requeued_item
@@ -55,8 +55,7 @@ class Session:
         self._last: dict[int, Item] | None = None
         #: The item that ran without the queue, if nothing was shown since; it has no position.
         self._ran: Item | None = None
-        #: The length of the history when it was seen last.
-        self._length = 0
+        self._past_at_hand = HistoryAtHand()
         #: Items of the history that a negative number has referred to, by their number there.
         self._counted_back: dict[int, Item] = {}
         #: Items that were added since the queue was shown last, by position.
@@ -82,7 +81,7 @@ class Session:
         """The status now."""
         status: dict[str, Any] = dict(self.rm.status())
         self._line_status = self._line_status or status
-        self._length = status.get("items_in_history", 0)
+        self._past_at_hand.has_length(status.get("items_in_history", 0))
         return status
 
     def begin_line(self) -> None:
@@ -107,8 +106,9 @@ class Session:
         the service validates every plan anyway.
         """
         held = self._known
-        if held is None or held[0][0] is not self.rm or (status and held[0][1:] != _versions(status)):
-            self._known = held = self._known_now(status or {})
+        if held is None or held[0][0] is not self.rm or (status and held[0][1:] != versions_in(status)):
+            versions, names = fetched(self.rm, status or {})
+            self._known = held = (self.rm, *versions), names
         return held[1]
 
     def at_hand(self) -> KnownNames:
@@ -161,8 +161,9 @@ class Session:
             return next((uid for uid in uids if uid.startswith(text)), "")
         if position == -1 and self._ran:
             return self._ran["item_uid"]
-        numbered = {**(self._history or {}), **self._counted_back}
-        return numbered.get(position if position >= 0 else self._length + position, {}).get("item_uid", "")
+        if position < 0:
+            return self._past_at_hand.uid(-position)
+        return (self._history or {}).get(position, {}).get("item_uid", "")
 
     def seen_item(self, uid: str) -> Item | None:
         """The item with this uid if it was shown."""
@@ -268,6 +269,7 @@ class Session:
         rows = rows or self.settings.rows()
         shown = HistoryView(reply, self.known(), rows=rows, since=since, query=query, me=self.rm.user)
         self._history = self._last = shown.rows_by_number()
+        self._past_at_hand.note(self._history)
         self.remember(shown)
         self._counted_back = {}
         self._ran = None
@@ -276,7 +278,7 @@ class Session:
     def ran_since(self, before: int, now: int) -> HistoryView:
         """The plans that ran while the history grew from one length to another; if any, the last table shown."""
         self.watched.all_shown()
-        self._length = now
+        self._past_at_hand.has_length(now)
         if before < now:
             return self.take_history(past.page(self.rm, {}, now - before), since=before)
         return HistoryView({"items": []}, self.known())
@@ -326,6 +328,7 @@ class Session:
         self.functions.clear()
         self._queue = self._history = self._last = self._ran = None
         self.watched = Watched()
+        self._past_at_hand = HistoryAtHand()
         self._with_metadata.clear()
         self._grown = {}
 
@@ -340,22 +343,6 @@ class Session:
             known = self.known(self.line_status())  # the name may be new
             self._lists_are_checked = True
         return known.objection(name, variables, self.rm.user_group)
-
-    def _known_now(self, status: Mapping[str, Any]) -> tuple[tuple[object, ...], KnownNames]:
-        """Fetch the names and their version."""
-        try:
-            # Reloaded, because otherwise the client would fetch the status first.
-            plans, devices = self.rm.plans_allowed(reload=True), self.rm.devices_allowed(reload=True)
-        except NotAuthorizedError as error:
-            error.add_note("Without the lists of plans and devices, %qs cannot add, change or run a plan.")
-            raise
-        except RequestFailedError:
-            return (self.rm, *_versions(status)), KnownNames({}, {})
-        # Only if the service lists functions; without a status, the next one shows whether it does.
-        listed = self.rm.functions_allowed(reload=True) if status.get("functions_allowed_uid") else {}
-        uids = plans.get("plans_allowed_uid"), devices.get("devices_allowed_uid"), listed.get("functions_allowed_uid")
-        names = KnownNames(plans["plans_allowed"], devices["devices_allowed"], listed.get("functions_allowed"))
-        return (self.rm, *uids), names
 
     # ------------------------------------------------------------------------------------------- finding an item
     def queued(self, line: Line, token: LineWord) -> str:
@@ -439,6 +426,7 @@ class Session:
         found = counted_back(line, token, reply["items"], back)
         numbers = reply.get("positions") or range(len(reply["items"]))
         self._counted_back[numbers[-back]] = found
+        self._past_at_hand.note(self._counted_back)
         return found
 
     def name_in_history(self, item: Item) -> str:
@@ -491,8 +479,3 @@ def _identify(client: REManagerAPI) -> None:
     if client.protocol is client.Protocols.HTTP:
         with suppress(QSError):
             client.identify()
-
-
-def _versions(status: Mapping[str, Any]) -> tuple[object, ...]:
-    """The versions of the lists."""
-    return status.get("plans_allowed_uid"), status.get("devices_allowed_uid"), status.get("functions_allowed_uid")

@@ -18,7 +18,7 @@ _TYPE_WIDTH = 26
 _DESCRIPTION_WIDTH = 100
 #: Characters of a default; a longer one is shortened.
 _DEFAULT_WIDTH = 60
-_NO_FUNCTIONS = "The permissions of your user group allow no functions (allowed_functions)."
+_NO_FUNCTIONS = "The permissions of your user group allow none of the functions here (allowed_functions)."
 _NOT_OPENED = "No functions are known yet. Open the environment first (%qs open)."
 #: Columns of a function with its parameters.
 _CALL_WIDTH = 48

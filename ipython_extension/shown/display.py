@@ -246,20 +246,27 @@ def _without_state(row: Row, *, is_said: bool) -> Row:
 class StatusView(View, dict[str, Any]):
     """The status, displayed as a sentence, with the reasons for a pause or a lock; a dictionary.
 
-    ``lock`` is the sentence about the lock.
+    ``lock`` is the sentence about the lock, and ``me`` the name of the user.
     """
 
     def __init__(
-        self, status: Mapping[str, Any], running: Item | None = None, known: Container[str] = (), *, lock: str = ""
+        self,
+        status: Mapping[str, Any],
+        running: Item | None = None,
+        known: Container[str] = (),
+        *,
+        lock: str = "",
+        me: str = "",
     ) -> None:
         super().__init__(status)
+        self.me = me
         self.running = running or {}
         self.known = known
         self.lock = lock
 
     def text(self, width: int) -> str:
         plan = plan_text(self.running, self.known) if self.running else ""
-        lines = [status_sentence(self, plan, width), waiting_sentence(self), self.lock]
+        lines = [status_sentence(self, plan, width), waiting_sentence(self, self.me), self.lock]
         return "\n".join(line for line in lines if line)
 
     def html(self) -> str:
@@ -279,7 +286,7 @@ class Overview(StatusView):
         *,
         lock: str = "",
     ) -> None:
-        super().__init__(status, queue.running, queue.known, lock=lock)
+        super().__init__(status, queue.running, queue.known, lock=lock, me=queue.me)
         self.queue = queue
         self.last = last
         self.notes = notes
@@ -295,7 +302,7 @@ class Overview(StatusView):
         return super().html() + past + (self.queue.rows_html() if self._has_rows() else "")
 
     def _past(self, width: int) -> list[str]:
-        last = [last_sentence(self.last, plan_text(self.last, self.known), width, self.queue.me)] if self.last else []
+        last = [last_sentence(self.last, plan_text(self.last, self.known), width, self.me)] if self.last else []
         return [*last, *self.notes]
 
     def _has_rows(self) -> bool:
@@ -305,8 +312,8 @@ class Overview(StatusView):
 class Waited(StatusView):
     """The state after a wait, and the plans that ran during it; ``stopped`` is the reason why the queue has stopped."""
 
-    def __init__(self, status: Mapping[str, Any], ran: Items, *, stopped: str = "") -> None:
-        super().__init__(status)
+    def __init__(self, status: Mapping[str, Any], ran: Items, *, stopped: str = "", me: str = "") -> None:
+        super().__init__(status, me=me)
         self.ran = ran
         self.stopped = stopped
 

@@ -228,20 +228,16 @@ def devices(reply: Reply) -> CatalogueView:
     return CatalogueView.of_devices(reply.get("devices_allowed") or reply.get("devices_existing") or {})
 
 
-def lock(reply: Reply) -> ReplyView:
-    """Show who locked the service, and why."""
-    info = reply["lock_info"]
-    return ReplyView(reply, lock_sentence(info) or "Nothing is locked.")
-
-
-def lock_sentence(info: Mapping[str, Any]) -> str:
-    """Report the locks with user, time and note; empty if nothing is locked."""
+def lock_sentence(info: Mapping[str, Any], me: str) -> str:
+    """Report the locks with user, time and note; empty if nothing is locked. ``me`` is the name of the user."""
     names = [name for name in ("environment", "queue") if info.get(name)]
     if not names:
         return ""
     note = f": {info['note']}" if info.get("note") else ""
     since = moment(info["time"]) if info.get("time") else info.get("time_str")
-    return full_sentence(f"Locked ({' and '.join(names)}) by {shown_user(str(info.get('user')))} since {since}{note}")
+    user = str(info.get("user"))
+    who = "you" if user == me else shown_user(user)
+    return full_sentence(f"Locked ({' and '.join(names)}) by {who} since {since}{note}")
 
 
 def task_result(reply: Reply) -> ReplyView:
@@ -329,8 +325,6 @@ _OF_REPLIES: dict[str, Callable[[Reply], View]] = {
     "devices_existing": devices,
     "functions_allowed": functions,
     "device_read": readings,
-    "lock": lock,
-    "lock_info": lock,
     "task_result": task_result,
     "console_get": console,
     "documents_get": documents,

@@ -254,17 +254,23 @@ def is_suspended(status: Mapping[str, Any]) -> bool:
     return (status.get("waiting_for") or {}).get("kind") == "suspender"
 
 
-def waiting_sentence(status: Mapping[str, Any]) -> str:
-    """Report why the plan waits; empty if it does not wait, or if `status_sentence` reports it."""
+def waiting_sentence(status: Mapping[str, Any], me: str) -> str:
+    """Report why the plan waits; empty if it does not wait, or if `status_sentence` reports it.
+
+    ``me`` is the name of the user.
+    """
     waiting = status.get("waiting_for") or {}
     is_reported = waiting.get("kind") == "input" or (waiting.get("kind") == "pause" and status.get("pause_pending"))
     text = "" if is_reported else str(waiting.get("text") or "")
+    if waiting.get("kind") == "pause":
+        pause, comma, why = text.partition(_WHILE_SUSPENDED)
+        text = f"{pause.removesuffix(f' by {me}')} by you{comma}{why}" if pause.endswith(f" by {me}") else text
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
-def held_sentence(status: Mapping[str, Any]) -> str:
+def held_sentence(status: Mapping[str, Any], me: str) -> str:
     """Report a pause or suspension with its start; empty if there is none."""
-    return "" if (status.get("waiting_for") or {}).get("kind") in _OWN_WAITS else waiting_sentence(status)
+    return "" if (status.get("waiting_for") or {}).get("kind") in _OWN_WAITS else waiting_sentence(status, me)
 
 
 def own_wait(status: Mapping[str, Any]) -> str:
@@ -275,11 +281,11 @@ def own_wait(status: Mapping[str, Any]) -> str:
     return str(waiting.get("text") or "")
 
 
-def pause_sentence(status: Mapping[str, Any]) -> str:
+def pause_sentence(status: Mapping[str, Any], me: str) -> str:
     """Report the pause of a plan with time and user, and the commands that resume or end the plan."""
     since = (status.get("running_item_progress") or {}).get("paused_since")
     is_told = (status.get("waiting_for") or {}).get("kind") == "pause"
-    lead = waiting_sentence(status) if is_told else f"Paused{f' at {moment(since)}' if since else ''}."
+    lead = waiting_sentence(status, me) if is_told else f"Paused{f' at {moment(since)}' if since else ''}."
     if lead.endswith(f" by {_BY_PLAN}."):
         lead += " %qs log shows what it printed."
     if suspension_of_pause(status):

@@ -224,7 +224,8 @@ def _functions(at: At, previous: list[str]) -> Offers:
     if previous:
         return fitting(at.fragment, ())
     names = {*at.session.at_hand().functions, *at.session.functions}
-    return fitting(at.fragment, (Offer(f"{name}(", "function") for name in sorted(names)))
+    # Not "function": IPython shows brackets after those.
+    return fitting(at.fragment, (Offer(f"{name}(", "call") for name in sorted(names)))
 
 
 _SPECIAL: Mapping[str, Callable[[At, list[str]], Offers]] = {

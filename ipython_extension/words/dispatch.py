@@ -196,7 +196,7 @@ def _monitor(session: Session) -> View:
         for status in wait.statuses():
             shown = progress.of(status)
             lines = [status_sentence({**status, "running_item_progress": None}, progress.plan, 1000)]
-            sentence = "\n".join([*lines, *filter(None, [held_sentence(status)])])
+            sentence = "\n".join([*lines, *filter(None, [held_sentence(status, session.rm.user)])])
             if sentence != printed:
                 printed = sentence
                 if wait.shows:

@@ -37,7 +37,8 @@ def overview(session: Session) -> StatusView:
     try:
         return _whole_overview(session, status)
     except NotAuthorizedError as error:
-        return StatusView(status, lock=f"The queue and the history are not shown. {error}")
+        note = f"The queue and the history are not shown. {error}"
+        return StatusView(status, lock=note, me=session.rm.user)
 
 
 def _whole_overview(session: Session, status: dict[str, Any]) -> Overview:

@@ -97,7 +97,7 @@ def lock_owner(session: Session, status: Mapping[str, Any]) -> str:
     if not any((status.get("lock") or {}).values()):
         return ""
     try:
-        return reply_views.lock_sentence(session.rm.lock_info()["lock_info"])
+        return reply_views.lock_sentence(session.rm.lock_info()["lock_info"], session.rm.user)
     except RequestFailedError:  # the state is more important than the lock
         return ""
 
@@ -116,7 +116,11 @@ def _history(session: Session, _params: Mapping[str, Any], reply: Reply) -> Hist
 
 def _status(session: Session, _params: Mapping[str, Any], reply: Reply) -> StatusView:
     running = cast("Item", session.rm.queue_get(reload=True)["running_item"]) if reply.get("running_item_uid") else {}
-    return StatusView(reply, running, session.known(reply), lock=lock_owner(session, reply))
+    return StatusView(reply, running, session.known(reply), lock=lock_owner(session, reply), me=session.rm.user)
+
+
+def _lock(session: Session, _params: Mapping[str, Any], reply: Reply) -> ReplyView:
+    return ReplyView(reply, reply_views.lock_sentence(reply["lock_info"], session.rm.user) or "Nothing is locked.")
 
 
 def _started(session: Session, _params: Mapping[str, Any], reply: Reply) -> ReplyView:
@@ -174,6 +178,8 @@ _FETCHING: dict[str, Callable[[Session, Mapping[str, Any], Reply], View]] = {
     "status": _status,
     "ping": _status,
     "queue_get": _queue,
+    "lock": _lock,
+    "lock_info": _lock,
     "history_get": _history,
     "queue_start": _started,
     "queue_item_add": added,

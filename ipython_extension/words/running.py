@@ -65,18 +65,18 @@ def pause(session: Session, line: Line) -> View:
     line.nothing_more()
     reply = session.rm.re_pause("immediate" if now else "deferred")
     status: dict[str, Any] = {}
-    reported = ""
+    reported, me = "", session.rm.user
     with waiting(session, _PAUSING if now else _WILL_PAUSE) as wait:
         for status in wait.statuses():
             # A published status may be from before the request. Only a newer one shows that the pause is over.
             if _pauses_no_more(status, now=now) and _pauses_no_more(status := session.status(), now=now):
                 break
-            if not now and is_suspended(status) and (sentence := held_sentence(status)) != reported:
+            if not now and is_suspended(status) and (sentence := held_sentence(status, me)) != reported:
                 wait.put(f"{sentence} The plan pauses after that. To pause it at once: Ctrl-C, then %qs pause now")
                 reported = sentence
             wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}")
     if status["manager_state"] == "paused":
-        return ReplyView(reply, pause_sentence(status))
+        return ReplyView(reply, pause_sentence(status, me))
     if status["manager_state"] in _RUNNING:  # somebody has resumed it
         return ReplyView(reply, "The plan was paused, and is running again.")
     return ReplyView(reply, "The plan ended before it could be paused; the queue has been stopped.")

@@ -67,7 +67,8 @@ def queue_ended(session: Session, timeout: float | None) -> Waited:
             wait.say(progress.of(status))
     ran = session.ran_since(before, status["items_in_history"])
     last = ran[-1] if ran else _last_run(session, status)
-    view = Waited(status, ran, stopped=queue_stopped(status, last, session.rm.user) or stopped)
+    me = session.rm.user
+    view = Waited(status, ran, stopped=queue_stopped(status, last, me) or stopped, me=me)
     if ran and _is_failure(session, status, ran[-1]):
         raise _failure(view, ran[-1])
     return view
@@ -153,7 +154,8 @@ def _statuses(session: Session, wait: ProgressWait) -> Iterator[dict[str, Any]]:
         stop.look(status)
         uid = status["running_item_uid"]
         is_paused = bool(uid) and status["manager_state"] == "paused" and status.get("re_state") not in _LEAVING
-        if sentence := pause_sentence(status) if is_paused else held_sentence(status):
+        me = session.rm.user
+        if sentence := pause_sentence(status, me) if is_paused else held_sentence(status, me):
             began = wait.elapsed if began is None else began
             lasts = not is_paused or wait.elapsed - began >= _SHORT_PAUSE
             # While a paused plan is being ended, the status loses the time of the pause and its user.

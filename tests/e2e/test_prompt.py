@@ -331,7 +331,7 @@ def test_a_wait_survives_a_restart_of_the_manager(prompt, service):
 
 def test_a_lock_keeps_others_out_and_this_session_in(prompt, service):
     prompt.type("%load_ext bluesky_qs")
-    assert "Locked (queue) by ada" in prompt.type("%qs lock queue 'my beamtime'")
+    assert "Locked (queue) by you" in prompt.type("%qs lock queue 'my beamtime'")
     assert "Queued at position 0" in prompt.type("%qs add count([det1])")
     assert not service.ask("queue_clear")["success"]
     assert "Unlocked" in prompt.type("%qs unlock")

@@ -133,7 +133,7 @@ def test_metadata_is_shown_as_it_is_typed(qs, qs_manager, plan):
 def test_a_lock_is_shown_with_the_local_time(qs, qs_manager):
     qs_manager.do("lock", lock_key="k", queue=True, user="ada")
     shown = pretty(qs("lock info"))
-    assert shown.startswith("Locked (queue) by ada since ")
+    assert shown.startswith("Locked (queue) by you since ")
     assert shown.endswith(".")
     assert qs_manager.do("lock_info")["lock_info"]["time_str"] not in shown
 

@@ -250,6 +250,8 @@ def test_of_a_scan_that_is_named_only_its_own_fields_are_offered_to_plot(qs, ope
     assert offered("%qs plot -1 ") == offered("%qs plot 1 ") == offered(f"%qs plot {uids[1]} ") == ["signal"]
     assert offered("%qs plot -2 ") == offered("%qs plot 0 ") == offered("%qs plot 0 temp") == ["temperature"]
     assert offered("%qs plot 0 temperature ") == []  # each once
+    qs("history -n 1")
+    assert offered("%qs plot -2 ") == ["temperature"]  # although no table shows it now
     assert {"temperature", "signal"} < set(offered("%qs plot "))
     assert offered("%qs plot -3 ") == []
 

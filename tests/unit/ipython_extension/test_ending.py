@@ -168,7 +168,7 @@ def test_a_pause_waits_until_the_plan_is_paused_and_says_who_paused_it(qs, runni
     shown = str(pretty(qs("pause now")))
     assert running.do("status")["manager_state"] == "paused"
     assert shown.startswith("Paused at ")
-    assert " by ada. %qs resume resumes the plan; " in shown
+    assert " by you. %qs resume resumes the plan; " in shown
 
 
 def test_a_deferred_pause_waits_for_the_checkpoint(qs, opened, at_looks):
@@ -209,7 +209,7 @@ def test_a_pause_of_a_suspended_plan_has_the_whole_reason_once_and_says_how_to_p
 def test_a_plan_that_was_paused_while_suspended_is_resumed_with_a_warning(qs, suspended, printed):
     paused = pretty(qs("pause now")).replace("\n", " ")
     assert printed == []
-    assert "by ada, while suspended: Signal shutter is high. A resumed plan does not wait for that." in paused
+    assert "by you, while suspended: Signal shutter is high. A resumed plan does not wait for that." in paused
     resumed = " ".join(pretty(qs("resume")).split())
     assert "does not wait for this: Signal shutter is high." in resumed
     assert "%qs pause" in resumed

@@ -19,7 +19,8 @@ def test_before_the_first_opening_no_function_is_known(qs):
 
 def test_where_no_function_is_allowed_the_open_environment_is_not_blamed(qs, opened, update):
     update(functions={})
-    assert pretty(qs("functions")) == "The permissions of your user group allow no functions (allowed_functions)."
+    sentence = "The permissions of your user group allow none of the functions here (allowed_functions)."
+    assert pretty(qs("functions")) == sentence
 
 
 def test_the_names_are_at_hand_without_a_request(qs, shell, opened, update):

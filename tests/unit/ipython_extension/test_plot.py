@@ -235,7 +235,8 @@ def test_the_labels_of_a_text_plot_are_short_for_very_small_numbers():
         ([123456.7, 123456.9], 3, ["123456.7", "123456.8", "123456.9"]),
         ([0.0, 1e300], 3, ["0", "5e+299", "1e+300"]),
         ([3.0, 3.0, 3.0], 5, ["3"]),
-        ([123456.7, 123456.7], 5, ["123456.7"]),
+        ([123456.7, 123456.7], 5, ["123457"]),  # as in a table
+        ([0.011108996, 0.011108996], 5, ["0.011109"]),
     ],
 )
 def test_ticks_are_round_numbers_and_whole_for_whole_numbers(values, most, labels):

@@ -130,7 +130,7 @@ def test_a_call_is_pushed_by_its_name(qs):
 
 def test_locking_takes_the_key_of_the_key_file_and_keeps_it(shell, qs, qs_manager, key_file):
     printed = pretty(qs("lock env 'mirror, back at 15:00'"))
-    assert printed.startswith("Locked (environment) by ada since ")
+    assert printed.startswith("Locked (environment) by you since ")
     assert printed.endswith(": mirror, back at 15:00.")
     key = key_file.read_text()
     (request,) = qs_manager.asked("lock")
