@@ -264,7 +264,8 @@ def test_a_plan_of_the_history_is_run_again_with_changes(site, page):
     site.add("count", ["det1"], num=2, meta={"sample": "S01"})
     site.run_all()
     page.get_by_role("link", name="History").click()
-    page.get_by_role("button", name="Run again…").first.click()
+    row = page.get_by_role("row").filter(has_text="count([det1], num=2)").filter(has_text="sample S01").first
+    row.get_by_role("button", name="Run again…").click()
     line = page.get_by_role("combobox", name="Add a plan")
     expect(line).to_be_focused()
     expect(line).to_have_value("count([det1], num=2)")
