@@ -284,12 +284,12 @@ async def test_no_dry_run_writes_or_triggers_and_real_runs_do(hardware, open_in_
         assert (report["ok"], report["points"], found["min"], found["max"]) == (True, 3, -1.0, 1.0), report
     unseen = {"libc"}  # the kernel refuses it, and nobody can tell
     without_line = {
-        name
+        name: report
         for name, report in of_direct.items()
         if name not in unseen
         and (report["ok"] is not None or not any("in directly" in each["traceback"] for each in report["blocked"]))
     }
-    assert without_line == set()
+    assert without_line == {}
 
     for axis in AXES:
         await run(driver, "moves_and_measures", axis)
