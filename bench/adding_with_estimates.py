@@ -36,7 +36,7 @@ async def estimated():
         begin = time.process_time()
         while True:
             found = (await manager.do("estimates_get"))["estimates"]
-            if not any(each["reason"].endswith("looked at yet") for each in found.values()):
+            if not any(each["reason"].endswith("estimated yet") for each in found.values()):
                 return time.process_time() - begin
             await asyncio.sleep(0.5)
 

@@ -227,6 +227,7 @@ _ESTIMATES: list[dict[str, Any]] = [
     _estimate(7500.0),
     _estimate(180.0, NOW + 60, at_least=True),
     _estimate(0.0, NOW + 60, at_least=True),
+    _estimate(0.9, NOW + 60, at_least=True),
     _estimate(None, NOW + 60, source="unknown", reason="The plan has not been estimated yet"),
     _estimate(None, NOW + 60, low=200.0, at_least=True),
     _estimate(None, NOW + 60, low=0.5, at_least=True),

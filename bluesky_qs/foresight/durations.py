@@ -112,6 +112,8 @@ class Durations:
             if x is None or not points:
                 continue
             error, found = _at(points, x)
+            if moving and isinstance(found, Unknown):
+                found = Unknown("has not been moved by a similar distance yet")
             if best is None or error < best[0] * _BETTER:
                 best = error, found
         return best[1] if best is not None else Unknown("has not been used with these settings yet")

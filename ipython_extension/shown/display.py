@@ -233,7 +233,18 @@ class QueueView(Items):
             return [] if place < self.rows else [f"  At {when}, the item at position {place} runs."]
         if end is not None and end <= self.until and not self.estimates["queue"]["at_least"]:
             return [f"  The queue is done before {when}."]
-        return [f"  It is not known what runs at {when}."]
+        return [f"  It is not known what runs at {when}{self._because(shown)}."]
+
+    def _because(self, shown: Sequence[Item]) -> str:
+        """The first item after which nothing is known, as a reason."""
+        for at, item in enumerate(shown):
+            position = at - bool(self.running)
+            if item.get("item_type") == "instruction":
+                return f", because the queue stops at position {position}"
+            if (estimate := self._estimate(item)) is not None and estimate["seconds"] is None:
+                which = "running plan" if position < 0 else f"plan at position {position}"
+                return f", because the time of the {which} is not known"
+        return ""
 
 
 def _without_state(row: Row, *, is_said: bool) -> Row:

@@ -15,6 +15,8 @@ _WIDEST = 110
 OLD = 60.0
 #: Maximum of digits after the point of a position; smaller parts are rounding errors.
 _DIGITS = 15
+#: Seconds below which a part of the time is not shown.
+_SHORTEST = 0.05
 #: Maximum of lines for a list, and for the output.
 _MOST = 10
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>[^\n]+)(?:\n +(?P<code>[^\n]+))?')
@@ -56,7 +58,8 @@ class DryRunView(View, dict[str, Any]):
             yield f"Triggers: {', '.join(f'{name} ({n})' for name, n in triggers.items())}."
         estimate = self["estimate"]
         if estimate["seconds"] is not None:
-            yield f"Takes {times_text.takes(estimate)} ({_parts(estimate['parts'])})."
+            parts = _parts(estimate["parts"])
+            yield f"Takes {times_text.takes(estimate)}{parts and f' ({parts})'}."
         elif estimate["reason"] and self["complete"] and not self["errors"] and not self["blocked"]:
             yield f"The time is not known: {estimate['reason']}."
         if estimate["seconds"] is None and (slept := estimate["parts"]["sleep"] or 0.0) >= 1:
@@ -146,5 +149,5 @@ def _bytes(number: float) -> str:
 def _parts(parts: Mapping[str, float | None]) -> str:
     """``moves 3 min, triggers 8 min, …``"""
     names = {"move": "moves", "trigger": "triggers", "sleep": "sleeps", "other": "the rest"}
-    known = {name: seconds for name, seconds in parts.items() if seconds}
+    known = {name: seconds for name, seconds in parts.items() if seconds and seconds >= _SHORTEST}
     return ", ".join(f"{names[name]} {times_text.roughly(seconds)}" for name, seconds in known.items())

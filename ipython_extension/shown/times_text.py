@@ -26,7 +26,7 @@ def clock(epoch: float) -> str:
 
 def takes(estimate: Mapping[str, Any]) -> str:
     """``about 12 min``; ``at least 3 min`` if a part of the time is not known; empty if nothing is."""
-    if estimate["seconds"] is not None and not (estimate["at_least"] and not estimate["seconds"]):
+    if estimate["seconds"] is not None and not (estimate["at_least"] and estimate["seconds"] < 1):
         return f"{'at least' if estimate['at_least'] else 'about'} {roughly(estimate['seconds'])}"
     return f"at least {roughly(estimate['low'])}" if estimate["at_least"] and (estimate["low"] or 0) >= 1 else ""
 

@@ -156,7 +156,7 @@ def _about_unknown_keys(session: Session, keys: Iterable[str]) -> str:
 
 @word("item", "ID")
 def item(session: Session, line: Line) -> ItemView:
-    """Show all details of one item."""
+    """Show all details of one item; for a queued plan also how long it will take, or why that is not known."""
     found = session.any_item(line, line.word("the position or uid of an item"))
     line.nothing_more()
     return whole(session, found)

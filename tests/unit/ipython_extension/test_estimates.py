@@ -16,7 +16,8 @@ NOON = time.mktime((2026, 11, 30, 12, 0, 0, 0, 0, -1))
 
 
 def estimate(seconds, *, low=None, start=None, at_least=False, later=False):
-    found = {"seconds": seconds, "low": low, "high": None, "at_least": at_least, "source": "walk", "reason": ""}
+    found = {"seconds": seconds, "low": low, "high": None, "at_least": at_least, "reason": ""}
+    found["source"] = "unknown" if seconds is None else "walk"
     return found | {"start": start, "start_at_least": later}
 
 
@@ -79,6 +80,20 @@ def test_until_marks_the_plan_that_will_run_then(view):
     assert shown.text(100).splitlines()[-1] == "  The queue is done before 12:25."
     shown.until, shown.rows = NOON + 900, 1
     assert shown.text(100).splitlines()[-1] == "  At 12:15, the item at position 1 runs."
+
+
+def test_until_says_why_it_is_not_known_what_runs_then(view):
+    shown = view(
+        [estimate(720, start=NOON), estimate(None, start=NOON + 720)], whole(720, end=NOON + 720, at_least=True)
+    )
+    shown.until = NOON + 1500
+    reason = "because the time of the plan at position 1 is not known"
+    assert shown.text(100).splitlines()[-1] == f"  It is not known what runs at 12:25, {reason}."
+
+
+def test_less_than_a_second_of_an_unknown_time_is_not_shown(view):
+    shown = view([estimate(None, start=NOON)], whole(0.004, at_least=True))
+    assert shown.title == "1 item in the queue"
 
 
 def test_the_status_says_when_the_queue_is_done():

@@ -153,7 +153,7 @@ async def test_without_the_option_findings_are_not_shown():
         while not walked(manager):
             manager.clock.advance(0.5)
             await manager.do("ping")
-        while (await manager.do("estimates_get"))["estimates"][item["item_uid"]]["reason"].endswith("looked at yet"):
+        while (await manager.do("estimates_get"))["estimates"][item["item_uid"]]["reason"].endswith("estimated yet"):
             manager.clock.advance(0.5)
         assert (await manager.do("status"))["dry_runs_uid"] is None
         assert "dry_run" not in await state_of(manager, item["item_uid"])

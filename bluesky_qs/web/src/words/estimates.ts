@@ -17,7 +17,7 @@ export function roughly(seconds: number): string {
 
 /** `about 12 min`; `at least 3 min` if a part of the time is not known; empty if nothing is. */
 export function takes({ seconds, low, at_least: isAtLeast }: Length): string {
-  if (seconds !== null && !(isAtLeast && seconds === 0)) {
+  if (seconds !== null && !(isAtLeast && seconds < 1)) {
     return `${isAtLeast ? "at least" : "about"} ${roughly(seconds)}`;
   }
   return isAtLeast && (low ?? 0) >= 1 ? `at least ${roughly(low ?? 0)}` : "";
