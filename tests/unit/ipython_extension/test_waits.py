@@ -150,7 +150,7 @@ def test_the_end_of_a_paused_plan_does_not_report_the_pause_again(qs, running, p
     running.do("re_pause", option="immediate", user="grace")
     running.wait_until(lambda status: status["manager_state"] == "paused")
     numbers = itertools.count()
-    monkeypatch.setattr("ipython_extension.words.waits.pause_sentence", lambda _: f"Paused ({next(numbers)}).")
+    monkeypatch.setattr("ipython_extension.words.waits.pause_sentence", lambda *_: f"Paused ({next(numbers)}).")
     at_looks(None, None, lambda _: running.do("re_abort", user="grace"))
     with pytest.raises(NotDone, match="because grace aborted the last plan"):
         qs("wait")
