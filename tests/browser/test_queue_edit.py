@@ -43,7 +43,7 @@ def moves(page):
 
 def drag(page, row, to, *, drop=True):
     """Drag a row to the upper part of another one."""
-    page.mouse.move(*center(row))
+    row.hover()
     page.mouse.down()
     x, y = center(to)
     page.mouse.move(x, y + 2, steps=3)
@@ -53,7 +53,6 @@ def drag(page, row, to, *, drop=True):
 
 
 def test_rows_are_dragged_with_the_mouse_one_or_several(site, page, five):
-    page.wait_for_load_state("networkidle")  # then nothing above the queue grows any more
     drag(page, rows(page).nth(4), rows(page).nth(1))
     shows(page, 1, 5, 2, 3, 4)
     rows(page).nth(0).click()
@@ -74,7 +73,6 @@ def test_rows_are_dragged_with_a_finger_at_their_grip(site, new_page, five):
     page = new_page(360, 780, has_touch=True)
     page.goto(site.link)
     shows(page, 1, 2, 3, 4, 5)
-    page.wait_for_load_state("networkidle")  # then nothing above the queue grows any more
     page.locator(".grip").nth(4).scroll_into_view_if_needed()
     touch = page.context.new_cdp_session(page)
 
@@ -213,6 +211,7 @@ def test_what_others_do_meanwhile(site, page, new_page, five):
 def test_a_refused_move_is_taken_back_at_once_and_says_why(site, page, five):
     site.service.do("lock", lock_key="secret", queue=True, user="grace")
     try:
+        expect(page.get_by_text("by grace since")).to_be_visible()
         drag(page, rows(page).nth(4), rows(page).nth(0))
         expect(page.get_by_role("alert")).to_contain_text("grace")
         shows(page, 1, 2, 3, 4, 5)

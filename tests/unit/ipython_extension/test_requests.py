@@ -41,7 +41,7 @@ _LINES = {
     "update": [("update", _CHANGE)],
     "queue": [("queue", 4)],  # how long the plans take
     "history": [("history", _CHANGE)],
-    "item": [("item 0", 1), ("item aaaa", _CHANGE), ("item hhhh", _CHANGE), ("item -1", 1)],
+    "item": [("item 0", 2), ("item aaaa", 3), ("item hhhh", _CHANGE), ("item -1", 2)],  # how long it takes
     "plans": [("plans", 2)],
     "devices": [("devices", 2)],
     "functions": [("functions", 1)],
@@ -76,7 +76,7 @@ _OF_QSERVER = [
     ("queue add plan {'name': 'count', 'args': [['det1']]}", _CHANGE),
     ("queue add plan front {'name': 'count', 'args': [['det1']]}", _CHANGE),
     ("queue add batch [{'name': 'count', 'args': [['det1']]}]", _CHANGE),
-    ("queue item get 0", _CHANGE),
+    ("queue item get 0", 3),  # how long it takes
     ("queue item remove uid aaaa-1", 1),
     ("queue item move uid aaaa-1 back", _CHANGE),
     ("queue clear", 1),
@@ -144,8 +144,8 @@ _FIRST = [
     ("redo hhhh --at 1", _CHANGE),
     ("redo hhhh --after 1", _CHANGE + 1),
     ("redo ffff --front", _CHANGE + 1),
-    ("item 0", 1),
-    ("item aaaa", _CHANGE),
+    ("item 0", 2),  # how long it takes
+    ("item aaaa", 3),
     ("item hhhh", _CHANGE),
     ("item ffff", _CHANGE),
 ]

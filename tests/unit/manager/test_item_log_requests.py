@@ -91,6 +91,7 @@ async def gone(manager, uid):
 
 async def test_a_missing_log_costs_nothing_else(manager, tmp_path):
     first, second = await run(manager, Print("a\n")), await run(manager, Print("b\n"))
+    assert await log(manager, first) == "a\n"
     next((tmp_path / "state" / "logs").glob(f"*{first}.log")).unlink()
     await gone(manager, first)
     assert await log(manager, second) == "b\n"
