@@ -296,7 +296,7 @@ def text() -> str:
             "states": [_state(changes) for changes in _STATES],
             "plans": [{"item": item, "text": plan_text(item, _KNOWN)} for item in _PLANS],
             "known": sorted(_KNOWN),
-            "locks": [{"info": info, "sentence": reply_views.lock_sentence(info)} for info in _LOCKS],
+            "locks": [{"info": info, "sentence": reply_views.lock_sentence(info, "")} for info in _LOCKS],
             "described": {"plans": {plan["name"]: plan for plan in _DESCRIBED}, "devices": _DEVICES},
             "completions": [_completions(typed) for typed in _TYPED],
             "lengths": [[seconds, tables.length_of_time(seconds)] for seconds in _lengths()],
@@ -312,7 +312,7 @@ def text() -> str:
 def _state(changes: dict[str, Any]) -> dict[str, Any]:
     status = {**_IDLE, **changes}
     sentence = status_text.status_sentence(status, "count([det1])" if status["running_item_uid"] else "", 1000)
-    waits = status_text.held_sentence(status) or status_text.own_wait(status)
+    waits = status_text.held_sentence(status, "") or status_text.own_wait(status)
     return {
         "status": status,
         "sentence": _COMMANDS.sub("", sentence),

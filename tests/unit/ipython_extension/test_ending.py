@@ -308,4 +308,4 @@ def test_a_pause_that_an_unnamed_user_requested_is_not_the_plans(running):
 
 
 def test_the_start_of_a_pause_is_omitted_if_it_is_unknown():
-    assert pause_sentence({"running_item_progress": None}).startswith("Paused. %qs resume")
+    assert pause_sentence({"running_item_progress": None}, "ada").startswith("Paused. %qs resume")
