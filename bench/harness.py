@@ -105,7 +105,7 @@ class Client:
             return False
 
     def wait(self, pred, timeout, poll=0.01, what=""):
-        """Poll the status until ``pred(status)``; return the seconds. A dead server is no error."""
+        """Poll the status until ``pred(status)``; return the seconds. A server that does not answer is not an error."""
         t0 = now()
         st = None
         while now() - t0 < timeout:

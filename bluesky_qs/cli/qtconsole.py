@@ -13,7 +13,7 @@ While a plan or a foreground task runs, your input waits until it ends."""
 def _start(arguments: list[str], _: REManagerAPI) -> None:
     try:
         from qtconsole.qtconsoleapp import JupyterQtConsoleApp  # noqa: PLC0415 # pyright: ignore[reportMissingImports] - optional
-    except ImportError as error:  # qtpy raises this too if there is no Qt
+    except ImportError as error:  # qtpy also raises it if Qt is missing
         raise CannotStart(f"qtconsole and PyQt5 are required: pip install qtconsole PyQt5 ({error})") from error
 
     JupyterQtConsoleApp.launch_instance(arguments)

@@ -81,9 +81,7 @@ def _whole_plan(text: str) -> dict[str, Any]:
     try:
         json.dumps(found, allow_nan=False)
     except ValueError:
-        raise ExpressionError(
-            "The plan has a number that is infinite or not defined", text, start, end - start
-        ) from None
+        raise ExpressionError("The plan contains infinity or NaN", text, start, end - start) from None
     return found
 
 
@@ -151,7 +149,7 @@ def _sheet(message: str) -> dict[str, Any]:
 
 
 async def _checks(call: Call, plans: list[SheetPlan]) -> list[dict[str, Any]]:
-    """What the service says about plans if they are added now."""
+    """Check the plans as if somebody added them now."""
     if not plans:
         return []
     reply = decode((await _item_check.send(call, {"items": json_text([plan.item for plan in plans])})).body)

@@ -50,7 +50,7 @@ class PlacedName(TypedDict):
 
 
 class ParsedPlan(Reply):
-    """A plan that was written as in ``RE(…)``. ``places`` are those of the requested paths, in the same order."""
+    """A plan typed as in ``RE(…)``. ``places`` has the place of each requested path, in the same order."""
 
     item: dict[str, Any] | None
     errors: list[PlanFault]
@@ -83,7 +83,7 @@ class SheetFault(TypedDict):
 
 
 class ParsedSheet(Reply):
-    """The plans of a spreadsheet. ``row_count`` and ``error_count`` count all, also those that are left out."""
+    """The plans of a spreadsheet. ``row_count`` and ``error_count`` include those that the reply leaves out."""
 
     sheet: str
     columns: list[SheetColumn]

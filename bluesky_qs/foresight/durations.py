@@ -12,7 +12,7 @@ from bluesky_qs.foresight.work import Amount, Settings
 MOST_GROUPS = 60
 #: Largest relative error of a line. Beyond it, durations are interpolated between neighboring points.
 _CLOSE = 0.05
-#: Relative uncertainty of a duration that was observed once, and of an extrapolated one.
+#: Relative uncertainty of a duration after one observation, and of an extrapolated duration.
 _ONCE, _BEYOND = 0.05, 0.15
 #: Durations below this number of seconds may depend on anything.
 _SHORT = 0.01
@@ -49,7 +49,7 @@ Found = Duration | Unknown
 
 
 class Durations:
-    """Durations of one action of one device, in groups. The group that was used last comes last."""
+    """Durations of one action of one device, in groups. The most recently used group is the last one."""
 
     def __init__(self, groups: Iterable[Group] = ()) -> None:
         self._groups = list(groups)
@@ -173,7 +173,7 @@ def _new_setting(groups: list[Group], settings: Settings, varying: list[str]) ->
 
 
 def _same(known: Settings, settings: Settings, varying: list[str]) -> bool:
-    """Whether the varying settings have the same values. Settings that are unknown for the plan do not count."""
+    """Whether the varying settings have the same values. Settings that the plan leaves unknown are ignored."""
     return all(known.get(name) == settings[name] for name in varying if name in settings)
 
 

@@ -110,32 +110,34 @@ def test_the_history_shows_estimated_beside_actual_time(plan):
     assert "2 min 00 s (est. 1 min 58 s)" in shown.text(120)
 
 
-def test_the_queue_at_the_prompt_asks_for_estimates(qs, opened):
+def add_estimated(opened, work, detector, **place):
+    """Queue a count with this work, and wait for its estimate; its uid."""
+    opened.worker.dry_run = {"work": work.to_json()}
+    before = opened.do("status")["estimates_uid"]
+    uid = opened.add("count", [detector], **place)["item_uid"]
+    opened.wait_until(lambda status: status["estimates_uid"] != before)
+    return uid
+
+
+@pytest.fixture
+def ten_minutes(opened):
+    """The work of a plan that takes ten minutes, and is in the queue."""
     work = Work()
     work.slept = 600.0
-    opened.worker.dry_run = {"work": work.to_json()}
     opened.worker.on_plan("count", Measure())
-    before = opened.do("status")["estimates_uid"]
-    opened.add("count", ["det1"])
-    opened.wait_until(lambda status: status["estimates_uid"] != before)
+    add_estimated(opened, work, "det1")
+    return work
+
+
+def test_the_queue_at_the_prompt_asks_for_estimates(qs, ten_minutes):
     assert "about 10 min" in qs("queue").text(100)
     assert "runs at" in qs("queue --until 23:59").text(100) or "is done before" in qs("queue --until 23:59").text(100)
 
 
-def test_an_item_says_how_long_it_takes_or_why_that_is_not_known(qs, opened):
-    work = Work()
-    work.slept = 600.0
-    opened.worker.dry_run = {"work": work.to_json()}
-    opened.worker.on_plan("count", Measure())
-    before = opened.do("status")["estimates_uid"]
-    opened.add("count", ["det1"])
-    opened.wait_until(lambda status: status["estimates_uid"] != before)
+def test_an_item_says_how_long_it_takes_or_why_that_is_not_known(qs, opened, ten_minutes):
     assert "  takes    about 10 min, at " in qs("item 0").text(100)
-    work.waits[Member("trigger", "det2", None, 0),] = 1
-    opened.worker.dry_run = {"work": work.to_json()}
-    before = opened.do("status")["estimates_uid"]
-    uid = opened.add("count", ["det2"], pos="front")["item_uid"]
-    opened.wait_until(lambda status: status["estimates_uid"] != before)
+    ten_minutes.waits[Member("trigger", "det2", None, 0),] = 1
+    uid = add_estimated(opened, ten_minutes, "det2", pos="front")
     reason = "the rest is not known: det2 has not been triggered in a plan yet"
     assert f"; {reason}" in qs(f"item {uid[:8]}").text(100)
 

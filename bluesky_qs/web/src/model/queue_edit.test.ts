@@ -38,6 +38,9 @@ beforeEach(async () => {
   return () => queue.close();
 });
 
+/** All that can happen without an answer of the service has happened: the fake one answers in the same turn. */
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
 test("a move is shown at once, sent as it was meant, and said", async () => {
   edit.selection.choose("c");
   edit.selection.toggle("d");
@@ -108,7 +111,7 @@ test("what follows a move is sent after it, because it counts on it", async () =
   edit.selection.choose("a");
   edit.toBack();
   const duplicated = edit.duplicate();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await settled();
   expect(source.sent.map(({ method }) => method)).toEqual(["queue_item_move_batch"]);
   answer({ success: true, items: [], qsize: 4 });
   await duplicated;
@@ -136,7 +139,7 @@ test("what I did last is undone, also right after it, before its event has come"
   edit.selection.choose("b");
   void edit.remove();
   const undone = edit.undoLast();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await settled();
   expect(source.sent.map(({ method }) => method)).toEqual(["queue_item_remove_batch"]);
   source.happened({ type: "queue_changed", dropped: ["b"], change: "removal", user: "ada" });
   await undone;
