@@ -12,8 +12,9 @@ logger = logging.getLogger(__name__)
 
 # The supervisor gives the manager more time than the sum of `plan_cleanup_timeout` and these, with the last one
 # twice.
-#: Seconds in which the worker can close before it is killed.
-_CLOSING_SECONDS = 0.8
+#: Seconds in which the worker can close before it is killed. With pyepics, ophyd's exit handler waits for a thread that
+#: looks at the clock only once a second.
+_CLOSING_SECONDS = 2.0
 #: Seconds for attempts to store the end of the plan while the store fails.
 _RECORDING_SECONDS = 1.0
 

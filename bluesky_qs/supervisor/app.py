@@ -37,9 +37,9 @@ from bluesky_qs.supervisor.workers import SPARE_DELAY, Workers
 _log = logging.getLogger(__name__)
 
 #: Seconds that the manager has for an orderly end when the service stops, besides those for the plan's clean-up.
-STOP_TIMEOUT = 3.5
+STOP_TIMEOUT = 4.7
 #: The same after a second request to stop, when nobody waits for the plan.
-HURRY_TIMEOUT = 2.0
+HURRY_TIMEOUT = 3.2
 #: If the supervisor wakes up this number of seconds late, nothing could run, including the manager.
 _OVERSLEPT = 1.0
 _TRACEBACK_TIME = 0.2

@@ -248,6 +248,20 @@ def test_a_plan_cleans_up_when_the_service_is_stopped(new_service, startup_dir, 
     assert len(ended["result"]["run_uids"]) == 1
 
 
+def test_exit_handlers_that_take_as_long_as_those_of_ophyd_run_when_the_service_stops(new_service, startup_dir):
+    """With pyepics, ophyd waits up to a second for one of its threads when the worker ends."""
+    (startup_dir / "50-exit.py").write_text(
+        "import atexit, threading\n"
+        "atexit.register(lambda: print('the exit handler is done', flush=True))\n"
+        "atexit.register(threading.Event().wait, 1.0)\n"
+    )
+    service = light(new_service, startup_dir)
+    service.open()
+    assert service.stop() == 0
+    assert "the exit handler is done" in service.output()
+    assert "Killing the worker" not in service.output()
+
+
 def test_a_clean_up_that_hangs_is_killed_in_time(new_service, startup_dir, tmp_path):
     (startup_dir / "50-shutter.py").write_text(SHUTTER)
     service = light(new_service, startup_dir, "--plan-cleanup-timeout", "3")
