@@ -1,9 +1,12 @@
 """Work with the queue on the page: move, select, remove, duplicate, edit, undo, and what others do meanwhile."""
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.conftest import PATIENCE
 
 
 def rows(page):
@@ -36,34 +39,45 @@ def center(row):
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
+def below(rows):
+    """A point below the last row, also after a row has grown by a line."""
+    box = rows.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] + 60
+
+
 def moves(page):
     """A move in this block is answered at its end: the page shows it before."""
     return page.expect_response("**/api/queue/item/move/batch")
 
 
-def drag(page, row, to, *, drop=True):
-    """Drag a row to the upper part of another one."""
+def drag(page, row, to, says, *, drop=True):
+    """Drag a row to the upper part of another one, until the page ``says`` where it goes.
+
+    A row may grow by a line under the pointer, when its estimate comes: then this aims again.
+    """
     row.hover()
     page.mouse.down()
     x, y = center(to)
     page.mouse.move(x, y + 2, steps=3)
-    page.mouse.move(x, to.bounding_box()["y"] + 3)
+    give_up = time.monotonic() + PATIENCE
+    while page.locator(".dragged").text_content() != says:
+        assert time.monotonic() < give_up, page.locator(".dragged").text_content()
+        page.mouse.move(x, to.bounding_box()["y"] + 3)
     if drop:
         page.mouse.up()
 
 
 def test_rows_are_dragged_with_the_mouse_one_or_several(site, page, five):
-    drag(page, rows(page).nth(4), rows(page).nth(1))
+    drag(page, rows(page).nth(4), rows(page).nth(1), "1 item to position 1")
     shows(page, 1, 5, 2, 3, 4)
     rows(page).nth(0).click()
     rows(page).nth(2).click(modifiers=["Control"])
     expect(page.get_by_text("2 selected")).to_be_visible()
     with moves(page):
-        drag(page, rows(page).nth(2), rows(page).nth(4))
+        drag(page, rows(page).nth(2), rows(page).nth(4), "2 items to position 2")
     shows(page, 5, 3, 1, 2, 4)
     assert numbers(site) == [5, 3, 1, 2, 4]
-    drag(page, rows(page).nth(0), rows(page).nth(3), drop=False)
-    expect(page.locator(".dragged")).to_have_text("1 item to position 2")
+    drag(page, rows(page).nth(0), rows(page).nth(3), "1 item to position 2", drop=False)
     page.keyboard.press("Escape")
     page.mouse.up()
     shows(page, 5, 3, 1, 2, 4)
@@ -198,8 +212,10 @@ def test_what_others_do_meanwhile(site, page, new_page, five):
     expect(page.get_by_role("option", selected=True).locator(".call")).to_have_text(
         ["count([det1], num=4)", "count([det1], num=2)"]
     )
-    drag(page, rows(page).nth(0), rows(page).nth(4), drop=False)
+    drag(page, rows(page).nth(0), rows(page).nth(4), "2 items to position 2", drop=False)
     others.keyboard.press("Delete")
+    expect(page.locator(".dragged")).to_contain_text("1 item to position")
+    page.mouse.move(*below(queue_list(page)))
     expect(page.locator(".dragged")).to_have_text("1 item to position 3")
     page.mouse.up()
     expect(page.get_by_role("alert")).to_contain_text(
@@ -212,7 +228,7 @@ def test_a_refused_move_is_taken_back_at_once_and_says_why(site, page, five):
     site.service.do("lock", lock_key="secret", queue=True, user="grace")
     try:
         expect(page.get_by_text("by grace since")).to_be_visible()
-        drag(page, rows(page).nth(4), rows(page).nth(0))
+        drag(page, rows(page).nth(4), rows(page).nth(0), "1 item to position 0")
         expect(page.get_by_role("alert")).to_contain_text("grace")
         shows(page, 1, 2, 3, 4, 5)
     finally:

@@ -55,7 +55,6 @@ export function useDragging(list: List, isAllowed: boolean): Dragging {
     if (left.length === 0) return;
     const changed = { ...value, uids: value.uids.filter((uid) => here.has(uid)), gone: [...value.gone, ...left] };
     drag.value = changed;
-    gesture.current?.show();
     if (changed.uids.length === 0) gesture.current?.end(true);
   }, [list.order]);
   return {
@@ -135,15 +134,24 @@ class Gesture {
     const { selection } = this.list.current;
     if (!selection.chosen.value.has(this.uid)) selection.choose(this.uid);
     this.drag.value = { uids: selection.inOrder(), gone: [], to: 0, x: this.x, y: this.y };
-    this.frame = requestAnimationFrame(() => this.scroll());
+    this.frame = requestAnimationFrame(() => this.watch());
   }
 
   /** Where the rows would go now. */
-  show(): void {
+  private show(): void {
     const { box, placeAt } = this.list.current;
-    if (!box.current || this.drag.value === null) return;
+    const { value } = this.drag;
+    if (!box.current || value === null) return;
     const to = placeAt(this.y - box.current.getBoundingClientRect().top + box.current.scrollTop);
-    this.drag.value = { ...this.drag.value, to, x: this.x, y: this.y };
+    if (to === value.to && this.x === value.x && this.y === value.y) return;
+    this.drag.value = { ...value, to, x: this.x, y: this.y };
+  }
+
+  /** In every frame, because rows also come, go, and grow under a pointer that rests. */
+  private watch(): void {
+    this.scroll();
+    this.show();
+    if (this.drag.value !== null) this.frame = requestAnimationFrame(() => this.watch());
   }
 
   private scroll(): void {
@@ -153,10 +161,6 @@ class Gesture {
     const above = Math.max(top, 0) + EDGE - this.y;
     const below = this.y - (Math.min(bottom, innerHeight) - EDGE);
     const by = above > 0 ? -Math.min(above / EDGE, 1) : below > 0 ? Math.min(below / EDGE, 1) : 0;
-    if (by !== 0) {
-      box.scrollTop += by * SPEED;
-      this.show();
-    }
-    this.frame = requestAnimationFrame(() => this.scroll());
+    if (by !== 0) box.scrollTop += by * SPEED;
   }
 }
