@@ -10,7 +10,8 @@ from bluesky_qs.words.plantext import plan_text
 from ipython_extension.shown.tables import plural, ranges
 from ipython_extension.typed.line import Line, LineWord
 
-_SHORTEST_UID = 4
+#: How many characters of a uid are enough, and how many of them tables and messages show.
+_SHORTEST_UID, _SHOWN_UID = 4, 8
 #: A position or the beginning of a uid. No field of a plan has this form.
 _POSITION, _UID = re.compile(r"-?\d{1,9}"), re.compile(r"(?=[a-f-]*\d)[\da-f]{4}[\da-f-]*")
 _WORDS = {"first": 0, "last": -1}
@@ -27,6 +28,19 @@ def integer(text: str) -> int | None:
         return None
 
 
+def position_of(text: str, seen: Mapping[int, Item]) -> int | None:
+    """The text as a position of the table that was shown; None if it is the beginning of a uid.
+
+    A uid may begin with digits only. Seven or fewer are a position, unless the table has no such position and one
+    uid that begins with them.
+    """
+    position = integer(text)
+    if position is None or len(text) < _SHORTEST_UID or not text.isdigit():
+        return position
+    is_uid_shown = position not in seen and only_one(text, seen.values()) is not None
+    return None if len(text) >= _SHOWN_UID or is_uid_shown else position
+
+
 def is_position(text: str) -> bool:
     """Whether a text is a position, and not a field."""
     return _POSITION.fullmatch(text) is not None
@@ -37,10 +51,10 @@ def is_uid(text: str) -> bool:
     return _UID.fullmatch(text) is not None
 
 
-def only_one(token: LineWord, seen: Iterable[Item]) -> Item | None:
-    """The item that was shown and whose uid begins with the token, if there is exactly one."""
-    found = {item["item_uid"]: item for item in seen if item["item_uid"].startswith(token.text)}
-    return found.popitem()[1] if len(found) == 1 and len(token.text) >= _SHORTEST_UID else None
+def only_one(text: str, seen: Iterable[Item]) -> Item | None:
+    """The item that was shown and whose uid begins with the text, if there is exactly one."""
+    found = {item["item_uid"]: item for item in seen if item["item_uid"].startswith(text)}
+    return found.popitem()[1] if len(found) == 1 and len(text) >= _SHORTEST_UID else None
 
 
 def shown_at(line: Line, token: LineWord, position: int, seen: Mapping[int, Item]) -> Item:

@@ -12,7 +12,7 @@ from bluesky_qs.words.parseable import has_index
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session import past
-from ipython_extension.session.finding import by_beginning, counted_back, integer, only_one, shown_at
+from ipython_extension.session.finding import by_beginning, counted_back, only_one, position_of, shown_at
 from ipython_extension.session.history_at_hand import HistoryAtHand
 from ipython_extension.session.known_names import KnownNames, fetched, versions_in
 from ipython_extension.session.placing import placed_in
@@ -156,7 +156,7 @@ class Session:
 
     def uid_at_hand(self, text: str) -> str:
         """The uid of the item that `finished` would find, without a request; empty if this session does not know it."""
-        if (position := integer(text)) is None:
+        if (position := position_of(text, self._history or {})) is None:
             uids = [*(item["item_uid"] for item in self._seen()), *self.fields.uids()]
             return next((uid for uid in uids if uid.startswith(text)), "")
         if position == -1 and self._ran:
@@ -351,8 +351,9 @@ class Session:
         A position refers to the table that was shown last. The service checks whether the item is still in the
         queue; see `explained`.
         """
-        if (position := integer(token.text)) is None:
-            found = only_one(token, {**(self._queue or {}), **self._grown}.values())
+        shown = {**(self._queue or {}), **self._grown}
+        if (position := position_of(token.text, shown)) is None:
+            found = only_one(token.text, shown.values())
             return (found or self.queued_item(line, token))["item_uid"]
         return self._shown_in_queue(line, token, position)["item_uid"]
 
@@ -361,7 +362,7 @@ class Session:
 
         If the queue was not shown yet, a position refers to the queue as it is now.
         """
-        position = integer(token.text)
+        position = position_of(token.text, {})
         if position is None or self._queue is not None or self._grown:
             return {"uid": self.queued(line, token)}
         return {"pos": position}
@@ -382,7 +383,7 @@ class Session:
         queue = self.line_queue()
         now, running = queue["items"], queue["running_item"]
         self._looked_at = now
-        if (position := integer(token.text)) is None:
+        if (position := position_of(token.text, self._queue or {})) is None:
             item = by_beginning(line, token, [*now, running] if running else now, self.known)
             if item is running:
                 raise NotFound(f"{plan_text(item, self.known())} is running now")
@@ -405,13 +406,15 @@ class Session:
         A number is that of the history table that was shown last. A negative number counts back from the plan that
         ended last, which that table may not have.
         """
-        if (position := integer(token.text)) is None:
-            found = only_one(token, (self._history or {}).values())
-            return found or by_beginning(line, token, self._past(), self.known)
-        if position < 0:
+        position = position_of(token.text, self._history or {})
+        if position is not None and position < 0:
             return self._back_in_history(line, token, -position)
-        if self._history is None:
+        if position is not None and self._history is None:
             self._history_is_seen(past.page(self.rm, {}, past.MANY))
+            position = position_of(token.text, self._history or {})
+        if position is None:
+            found = only_one(token.text, (self._history or {}).values())
+            return found or by_beginning(line, token, self._past(), self.known)
         return shown_at(line, token, position, self._history or {})
 
     def _back_in_history(self, line: Line, token: LineWord, back: int) -> Item:
@@ -441,7 +444,7 @@ class Session:
         """The item that a token refers to: a position in the table that was shown last, or a uid."""
         queue = self.line_queue()
         now: list[Item] = [*queue["items"], *([queue["running_item"]] if queue["running_item"] else [])]
-        if (position := integer(token.text)) is None:
+        if (position := position_of(token.text, self._last or {})) is None:
             return by_beginning(line, token, [*now, *self._past()], self.known)
         if position == -1 and self._ran:
             seen = self._ran

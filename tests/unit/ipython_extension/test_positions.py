@@ -236,3 +236,45 @@ def test_positions_that_are_none_are_refused_before_anything_is_removed(qs, four
 def test_digits_and_a_dash_may_begin_a_uid(qs, qs_manager, plan):
     qs_manager.fill([plan("count", "12345678-1234-a"), plan("scan", "12345678-9")])
     assert pretty(qs("rm 12345678-1234")) == "Removed: count()"
+
+
+DIGITS, QUEUED = "24174881-5b3f-4a1e-9d51-0c9a3d1f7e52", "31415926-5b3f-4a1e-9d51-0c9a3d1f7e52"
+
+
+@pytest.fixture
+def of_digits(qs_manager, plan):
+    """One plan that ran and one in the queue, whose uids begin with eight digits."""
+    qs_manager.fill([plan("count", QUEUED, ["det1"])], [plan("count", DIGITS, ["det1"]) | {"result": GOOD}])
+
+
+@pytest.mark.parametrize("length", [8, 6, 4])
+def test_digits_of_a_uid_that_no_table_has_as_a_position_are_the_uid(qs, of_digits, length):
+    qs("history;")
+    assert qs(f"item {DIGITS[:length]}")["item_uid"] == DIGITS
+    assert pretty(qs(f"redo {DIGITS[:length]}")) == "Queued number 0 again at position 1: count([det1])"
+    qs("queue;")
+    assert qs(f"item {QUEUED[:length]}")["item_uid"] == QUEUED
+
+
+def test_eight_digits_are_a_uid_before_any_table_was_shown(qs, qs_manager, of_digits):
+    assert qs(f"item {QUEUED[:8]}")["item_uid"] == QUEUED
+    qs(f"rm {QUEUED[:8]}")
+    assert qs_manager.do("queue_get")["items"] == []
+
+
+def test_few_digits_are_a_position_if_the_table_has_it(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", f"{at:08}-5b3f-4a1e-9d51-0c9a3d1f7e52", ["det1"], num=at) for at in range(1002)])
+    qs("queue;")
+    assert qs("item 1000")["kwargs"] == {"num": 1000}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("item 5000", "The last table has no item 5000: its last item is 0"),
+        ("item 50005000", "No item has a uid that begins with '50005000'"),
+    ],
+)
+def test_digits_that_are_neither_say_so(qs, of_digits, line, message):
+    qs("queue;")
+    assert message in refused(qs, line)
