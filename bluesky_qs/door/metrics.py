@@ -87,6 +87,8 @@ class Metrics:
         self._door = door
         self._registry = CollectorRegistry()
         self._requests = self._histogram(_REQUEST_DURATION, _REQUEST_SECONDS)
+        #: Its parts by route and status, which the library would look up under a lock.
+        self._answers: dict[tuple[str, int], Histogram] = {}
         self._plans = self._histogram(_PLAN_DURATION, _PLAN_SECONDS)
         self._ended = Counter(_PLANS.name, _PLANS.text, _PLANS.labels, registry=self._registry)
         #: The start times of the running items, by service.
@@ -155,7 +157,10 @@ class Metrics:
         return ()
 
     def _answered(self, route: str, status: int, seconds: float) -> None:
-        self._requests.labels(route, status).observe(seconds)
+        answered = self._answers.get((route, status))
+        if answered is None:
+            answered = self._answers[route, status] = self._requests.labels(route, status)
+        answered.observe(seconds)
 
     def _heard(self, instrument: str, text: bytes) -> None:
         if b'"item_' not in text:

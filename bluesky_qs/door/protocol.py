@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -21,6 +22,13 @@ class LimitedProtocol(HttpToolsProtocol):
             # Head and body of an answer are sent one after the other. The event loop sees to this only for sockets that
             # were made with the number of TCP: without it, the body waits 40 ms for the client's acknowledgment.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connection = transport
+        self.transport = _HeadWithBody(transport, self.loop)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection becomes a websocket, which sends no heads of answers."""
+        self.transport = self._connection
+        super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
         """Parse the data that has arrived."""
@@ -55,6 +63,43 @@ class LimitedProtocol(HttpToolsProtocol):
             b"content-length: %d\r\n\r\n%s" % (len(body), body)
         )
         self.transport.close()
+
+
+class _HeadWithBody:
+    """A transport that sends the head of an answer together with the first bytes of its body.
+
+    uvicorn writes them one after the other. A system call for each would cost a tenth of the time that a short request
+    takes, and wake the client twice. A head without a body is sent in the next turn of the event loop.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send data, or keep it for a moment if it is a head."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.writelines((head, data))
+        elif data.startswith(b"HTTP/1."):
+            self._head = data
+            self._loop.call_soon(self._send_head)
+        else:
+            self._transport.write(data)
+
+    def _send_head(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Close the connection after everything is sent."""
+        self._send_head()
+        self._transport.close()
 
 
 def limited_protocol(head_limit: int) -> type[LimitedProtocol]:

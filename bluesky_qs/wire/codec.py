@@ -55,6 +55,8 @@ def standard_json(text: bytes) -> bytes:
     >>> standard_json(b'{"x": [NaN, -Infinity], "y": "NaN"}')
     b'{"x": [null, null], "y": "NaN"}'
     """
+    if b"NaN" not in text and b"Infinity" not in text:  # many times as fast as the pattern
+        return text
     if _NOT_STANDARD.search(text) is None:
         return text
     return json.dumps(json.loads(text, parse_constant=lambda _: None)).encode()
