@@ -1,13 +1,14 @@
 /** The page: the sign-in, or the header, a warning about the connection, and one view. */
 
-import { signal, useComputed, useSignal, useSignalEffect } from "@preact/signals";
-import { createContext } from "preact";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { type ComponentType, createContext } from "preact";
 import { useContext, useEffect } from "preact/hooks";
 import { Model } from "../model/model";
 import type { SignIn } from "../source/sign_in";
 import type { Source } from "../source/source";
 import { refusal } from "../words/permitted";
 import { titleOf } from "../words/title";
+import { address, followAddress } from "./address";
 import { useBrowserNotices } from "./browser_notices";
 import { ConsoleView } from "./console";
 import { Dialogs } from "./dialog";
@@ -31,16 +32,17 @@ export function WithModel({ model, children }: { model: Model; children: preact.
   return <ModelContext.Provider value={model}>{children}</ModelContext.Provider>;
 }
 
-const VIEWS = { now: "Now", history: "History", console: "Console" } as const;
-/** The view of the signed-in user has its link at the user's name. */
-const ME = "me";
-type View = keyof typeof VIEWS | typeof ME;
+/** The views by the first part of their address. Those without a title are not in the navigation. */
+const VIEWS: Record<string, { title?: string; View: ComponentType }> = {
+  now: { title: "Now", View: NowView },
+  history: { title: "History", View: HistoryView },
+  console: { title: "Console", View: ConsoleView },
+  me: { View: MeView },
+};
 
-const view = signal<View>("now");
-
-function chosenView(): View {
-  const name = location.hash.replace(/^#\/?/, "");
-  return name in VIEWS || name === ME ? (name as View) : "now";
+function shownView(): string {
+  const { view } = address.value;
+  return Object.hasOwn(VIEWS, view) ? view : "now";
 }
 
 export function App({ signIn, newSource }: { signIn: SignIn; newSource: () => Source }) {
@@ -60,12 +62,7 @@ export function App({ signIn, newSource }: { signIn: SignIn; newSource: () => So
         },
       );
     void resume();
-    view.value = chosenView();
-    const change = () => {
-      view.value = chosenView();
-    };
-    addEventListener("hashchange", change);
-    return () => removeEventListener("hashchange", change);
+    return followAddress();
   }, []);
   useSignalEffect(() => {
     const me = signIn.me.value;
@@ -109,17 +106,14 @@ function Page({ signIn }: { signIn: SignIn }) {
   const model = useModel();
   useTitle();
   useBrowserNotices(model.alarms.latest);
+  const view = shownView();
+  const View = VIEWS[view]?.View;
   const isStale = useComputed(() => !["live", "connecting"].includes(model.link.value.state));
   return (
     <>
       <Header signIn={signIn} />
       <Connection />
-      <main class={`${view.value}${isStale.value ? " stale" : ""}`}>
-        {view.value === "now" && <NowView />}
-        {view.value === "history" && <HistoryView />}
-        {view.value === "console" && <ConsoleView />}
-        {view.value === ME && <MeView />}
-      </main>
+      <main class={`${view}${isStale.value ? " stale" : ""}`}>{View && <View />}</main>
       <NoticeArea />
       <Dialogs />
     </>
@@ -127,17 +121,21 @@ function Page({ signIn }: { signIn: SignIn }) {
 }
 
 function Header({ signIn }: { signIn: SignIn }) {
+  const view = shownView();
   return (
     <header>
       <b>Queue</b>
       <nav aria-label="Views">
-        {Object.entries(VIEWS).map(([name, title]) => (
-          <a key={name} href={`#/${name}`} aria-current={view.value === name ? "page" : undefined}>
-            {title}
-          </a>
-        ))}
+        {Object.entries(VIEWS).map(
+          ([name, { title }]) =>
+            title && (
+              <a key={name} href={`#/${name}`} aria-current={view === name ? "page" : undefined}>
+                {title}
+              </a>
+            ),
+        )}
       </nav>
-      <SignedIn signIn={signIn} href={`#/${ME}`}>
+      <SignedIn signIn={signIn} href="#/me">
         <LiveDot />
       </SignedIn>
     </header>
@@ -159,7 +157,7 @@ function SignedIn({ signIn, href, children }: SignedInProps) {
     <span class="signed-in">
       {children}
       {href ? (
-        <a class="who" href={href} aria-current={view.value === ME ? "page" : undefined}>
+        <a class="who" href={href} aria-current={shownView() === "me" ? "page" : undefined}>
           {who}
         </a>
       ) : (
