@@ -7,7 +7,6 @@ import { countSentence, ranges, reason, shownUser } from "../words/results";
 import { Console } from "./console";
 import { FakeSource, plan } from "./fake_source";
 import { Faults } from "./faults";
-import { merged } from "./past";
 import { Runs } from "./runs";
 
 const status = { plans_allowed_uid: "1", devices_allowed_uid: "1" } as Status;
@@ -179,11 +178,6 @@ test("a progress bar, which never ends its line, takes no more room", async () =
   await vi.advanceTimersByTimeAsync(1000);
   expect(output.lines.value.map((line) => line.text)).toEqual(["1000 of 1000\r", "done"]);
   vi.useRealTimers();
-});
-
-test("pages of the history are joined, newest first", () => {
-  const found = merged([ended("c", 30), ended("b", 20)], [ended("a", 10), ended("b", 20)]);
-  expect(found.map((item) => item.item_uid)).toEqual(["c", "b", "a"]);
 });
 
 test("results are told in the words of the prompt", () => {

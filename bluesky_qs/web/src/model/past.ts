@@ -1,72 +1,80 @@
 /** The history, newest first: pages from the service, and items that have ended since then. */
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { HistoryItem, ServiceEvent, Source } from "../source/source";
 
 const PAGE = 50;
 
+/** A page of the history: the newest items in place of the shown ones, the items that just ended, or older items. */
+type Page = "newest" | "ended" | "older";
+
 export class Past {
   readonly items = signal<readonly HistoryItem[]>([]);
   readonly isRead = signal(false);
-  readonly isReading = signal(false);
   /** Whether the service has older items. */
   readonly hasOlder = signal(false);
   /** Why the last page could not be read. */
   readonly problem = signal("");
+  private readonly reads = signal(0);
+  readonly isReading = computed(() => this.reads.value > 0);
+  private hasBegun = false;
+  /** Pages are read one after the other, so that a late reply cannot bring back an old state. */
+  private last: Promise<void> = Promise.resolve();
+  /** Pages that have not been requested yet. */
+  private readonly waiting = new Set<Page>();
 
   constructor(private readonly source: Source) {}
 
   /** Read the newest page, unless it has been read. */
   begin(): void {
-    if (!this.isRead.value && !this.isReading.value) void this.read([]);
+    this.hasBegun = true;
+    if (!this.isRead.value && !this.isReading.value) this.enqueue("newest");
   }
 
   older(): void {
-    if (this.hasOlder.value && !this.isReading.value) void this.read(this.items.value);
+    if (this.hasOlder.value && !this.isReading.value) this.enqueue("older");
   }
 
   take(event: ServiceEvent): void {
-    if (!this.isRead.value) return;
-    if (event.type === "history_cleared") void this.read([]);
-    if (event.type === "item_ended") void this.newest();
+    if (!this.hasBegun) return;
+    if (event.type === "history_cleared") this.enqueue("newest");
+    if (event.type === "item_ended") this.enqueue("ended");
   }
 
   /** Read the newest page again, because events may have been missed. */
   again(): void {
-    if (this.isRead.value) void this.read([]);
+    if (this.hasBegun) this.enqueue("newest");
   }
 
-  private async read(known: readonly HistoryItem[]): Promise<void> {
-    this.isReading.value = true;
-    const before = known.at(-1)?.item_uid;
+  private enqueue(page: Page): void {
+    if (this.waiting.has(page)) return;
+    this.waiting.add(page);
+    if (page !== "ended") this.reads.value += 1;
+    this.last = this.last.then(() => this.read(page));
+  }
+
+  private async read(page: Page): Promise<void> {
+    this.waiting.delete(page);
+    const shown = this.items.value;
+    const before = page === "older" ? shown.at(-1)?.item_uid : undefined;
     try {
-      const page = await this.source.ask("history_get", { limit: PAGE, ...(before ? { before } : {}) });
-      this.items.value = merged(known, page.items);
-      this.hasOlder.value = (page.positions?.[0] ?? 0) > 0;
+      const reply = await this.source.ask("history_get", { limit: PAGE, ...(before ? { before } : {}) });
+      const uids = new Set(shown.map((item) => item.item_uid));
+      // If more items have ended than fit on a page, the shown items do not follow it directly, and are dropped.
+      const joins = page === "older" || (page === "ended" && reply.items.some((item) => uids.has(item.item_uid)));
+      this.items.value = merged(joins ? shown : [], reply.items);
+      if (page === "older" || !joins) this.hasOlder.value = (reply.positions?.[0] ?? 0) > 0;
       this.isRead.value = true;
       this.problem.value = "";
     } catch (error) {
       this.problem.value = error instanceof Error ? error.message : String(error);
     } finally {
-      this.isReading.value = false;
-    }
-  }
-
-  /** Add the items that have ended. If items between them and the known ones are missing, replace these. */
-  private async newest(): Promise<void> {
-    try {
-      const page = await this.source.ask("history_get", { limit: PAGE });
-      const known = new Set(this.items.value.map((item) => item.item_uid));
-      const joins = page.items.some((item) => known.has(item.item_uid)) || known.size === 0;
-      this.items.value = joins ? merged(this.items.value, page.items) : [...page.items].reverse();
-      if (!joins || known.size === 0) this.hasOlder.value = (page.positions?.[0] ?? 0) > 0;
-    } catch (error) {
-      this.problem.value = error instanceof Error ? error.message : String(error);
+      if (page !== "ended") this.reads.value -= 1;
     }
   }
 }
 
-/** The items of both, newest first and each item once. A page of the service has the oldest first. */
+/** Join shown items and a page, newest first, each item once. The service sends pages oldest first. */
 export function merged(known: readonly HistoryItem[], page: readonly HistoryItem[]): HistoryItem[] {
   const all = new Map([...known, ...page].map((item) => [item.item_uid, item]));
   return [...all.values()].sort((a, b) => (b.result?.time_stop ?? 0) - (a.result?.time_stop ?? 0));
