@@ -110,8 +110,10 @@ def of_plan(
         return unknown(total.unknown[0], total.seconds)
     factor = learned.bias(plan)
     low, high = _interval(total, learned.errors(plan))
-    seconds = total.seconds * factor
-    return Estimate(seconds, low * factor, high * factor, "walk", parts=total.parts)
+    # No plan is shorter than its sleeps, although a bias that short plans have taught may say so.
+    slept = total.parts["sleep"]
+    seconds = (total.seconds - slept) * factor + slept * max(factor, 1.0)
+    return Estimate(seconds, max(low * factor, slept), max(high * factor, seconds), "walk", parts=total.parts)
 
 
 def sum_of(learned: Learned, work: Work) -> Sum:

@@ -104,6 +104,14 @@ def test_a_plan_that_always_takes_longer_than_its_actions_is_corrected():
     assert of_plan(known, "fast", "p", work=work((1, trigger("d")))).seconds == pytest.approx(1.0, rel=0.01)
 
 
+def test_no_plan_ends_before_its_own_sleeps_however_short_plans_have_ended():
+    known = taught((trigger("d"), 0.1))
+    for _ in range(8):
+        known.completed("count", Run("short", {}, {}, 1, 0.03), 0.1)
+    found = of_plan(known, "count", "long", work=work((10, trigger("d")), slept=120.0))
+    assert 120.0 <= found.low <= found.seconds <= 121.0
+
+
 def test_an_interval_is_as_wide_as_the_errors_so_far():
     known = taught((trigger("d"), 10.0))
     for number in range(10):
