@@ -63,6 +63,8 @@ class Waiting(msgspec.Struct, frozen=True):
         Who requested the pause; empty if unknown.
     by_plan
         Whether the plan paused by itself: nobody requested the pause.
+    to_begin
+        Whether the plan was waiting to begin. A plan that is resumed waits for the suspenders only in this case.
     """
 
     kind: Literal["suspender", "pause"]
@@ -71,12 +73,15 @@ class Waiting(msgspec.Struct, frozen=True):
     devices: list[str] = []
     user: str = ""
     by_plan: bool = False
+    to_begin: bool = False
 
     @classmethod
-    def of_pause(cls, since: float, pauser: str | None, suspension: "Waiting | None") -> "Waiting":
+    def of_pause(
+        cls, since: float, pauser: str | None, suspension: "Waiting | None", *, to_begin: bool = False
+    ) -> "Waiting":
         """A pause that ``pauser`` requested (None: nobody did), perhaps of a plan that was suspended."""
         reason, devices = (suspension.reason, suspension.devices) if suspension else ("", [])
-        return cls("pause", since, reason, devices, pauser or "", by_plan=pauser is None)
+        return cls("pause", since, reason, devices, pauser or "", by_plan=pauser is None, to_begin=to_begin)
 
 
 class PlanWait(msgspec.Struct, frozen=True):

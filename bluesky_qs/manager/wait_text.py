@@ -24,8 +24,8 @@ def held_text(waiting: Waiting, now: float) -> str:
             return f"suspended since {since}: {waiting.reason}"
         case "pause":
             who = "the plan" if waiting.by_plan else waiting.user
-            held = f", while suspended: {waiting.reason}" if waiting.reason else ""
-            return f"paused at {since}{f' by {who}' if who else ''}{held}"
+            held = f", while {'waiting to start' if waiting.to_begin else 'suspended'}: {waiting.reason}"
+            return f"paused at {since}{f' by {who}' if who else ''}{held if waiting.reason else ''}"
 
 
 def input_text(prompt: str) -> str:

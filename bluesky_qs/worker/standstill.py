@@ -108,7 +108,7 @@ class Standstill:
         """Follow the state of the RunEngine. If it is paused now, ``pauser`` requested that; None: nobody did."""
         if state == "paused":
             self._count()
-            self._pause = Waiting.of_pause(self._now(), pauser, self._suspension())
+            self._pause = Waiting.of_pause(self._now(), pauser, self._suspension(), to_begin=self._waits_to_begin)
         elif self._pause is not None:
             self.time_paused += max(self._now() - self._pause.since, 0.0)
             self._pause = None
@@ -118,7 +118,7 @@ class Standstill:
             self._suspensions.clear()
 
     def suspenders_changed(self, tripped: list[Suspension]) -> None:
-        """During a pause, the suspenders that have tripped are these. A resumed plan does not wait for them."""
+        """During a pause, the suspenders that have tripped are these. Only a plan that has not begun waits for them."""
         if self._pause is not None:
             # Nobody knows when a suspension ends that code has requested without a suspender.
             others = [each for each in self._suspensions if not each.signals]

@@ -6,10 +6,10 @@ The error itself keeps the service's message, because programs match it.
 import inspect
 import re
 import time
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
-from bluesky_qs.client.failures import RequestFailedError, RequestTimeoutError
+from bluesky_qs.client.failures import NoLockKeyError, RequestFailedError, RequestTimeoutError
 from bluesky_qs.client.identity import shown_user
 from bluesky_qs.errors import ItemChanged, QSError
 from bluesky_qs.words.plantext import plan_text
@@ -95,8 +95,8 @@ def explain(error: QSError, session: Session) -> str:
         )
     if lead := _OF_BATCHES.get(method):
         line = f"{lead}: {_BATCH.sub('', line)}".replace(": Plan '", ": plan '")
-    if locked := _LOCKED.search(text):
-        return _of_a_lock(text, locked)
+    if message := _of_locks(error, text, session):
+        return message
     if message := _of_a_state(line, method):
         return message
     if _LEAD in line or _UNKNOWN_PLAN.search(line):
@@ -125,6 +125,19 @@ def _plan_named(uid: str, session: Session) -> str:
     return plan_text(item, session.at_hand()) if item else f"The item {uid[:8]}"
 
 
+def _of_locks(error: QSError, text: str, session: Session) -> str | None:
+    if isinstance(error, NoLockKeyError):
+        return _without_a_key(session.rm.lock_info()["lock_info"])
+    locked = _LOCKED.search(text)
+    return locked and _of_a_lock(text, locked)
+
+
+def _without_a_key(lock: Mapping[str, Any]) -> str:
+    if not (lock.get("environment") or lock.get("queue")):
+        return "Nothing is locked, and this session has no lock key."
+    return f"This session has no key for the lock. {_whom_to_ask(shown_user(str(lock.get('user') or '')))}"
+
+
 def _of_a_lock(text: str, locked: re.Match[str]) -> str:
     """Describe the lock for users: who locked it, when and why. The service's message is for programs."""
     since = moment(time.mktime(time.strptime(locked["time"], "%m/%d/%Y %H:%M:%S")))
@@ -135,10 +148,11 @@ def _of_a_lock(text: str, locked: re.Match[str]) -> str:
     why = f": {' '.join(note[1].split())}" if note else ""
     user = shown_user(locked["user"])
     end = "" if why.endswith((".", "!", "?", "…")) else "."
-    return (
-        f"T{locked_parts[1:]} {verb} locked by {user} since {since}{why}{end} "
-        f'Ask {user} to unlock. If you have the key: RM.lock_key = "…"'
-    )
+    return f"T{locked_parts[1:]} {verb} locked by {user} since {since}{why}{end} {_whom_to_ask(user)}"
+
+
+def _whom_to_ask(user: str) -> str:
+    return f'Ask {user} to unlock. If you have the key: RM.lock_key = "…"'
 
 
 def _of_a_state(line: str, method: str) -> str | None:

@@ -14,6 +14,7 @@ from ipython_extension.shown.metadata import metadata_text
 from ipython_extension.shown.notebook_html import in_one_typeface, preformatted
 from ipython_extension.shown.status_text import (
     flags_text,
+    is_held,
     is_suspended,
     last_sentence,
     progress_text,
@@ -156,7 +157,9 @@ class QueueView(Items):
         if not self.estimates:
             return ""
         is_loop = bool((self.status.get("plan_queue_mode") or {}).get("loop"))
-        text = times_text.queue_text(self.estimates["queue"], is_running=bool(self.running), is_loop=is_loop)
+        text = times_text.queue_text(
+            self.estimates["queue"], is_running=bool(self.running), is_loop=is_loop, is_held=is_held(self.status)
+        )
         return f"; {text}" if text else ""
 
     def _estimate(self, item: Item) -> Mapping[str, Any] | None:
@@ -165,7 +168,7 @@ class QueueView(Items):
     def _state_of(self, item: Item) -> str:
         """How long a queued item takes, and when it starts."""
         estimate = self._estimate(item)
-        return (times_text.item_text(estimate) if estimate else "") or "queued"
+        return (times_text.item_text(estimate, is_held=is_held(self.status)) if estimate else "") or "queued"
 
     def text(self, width: int) -> str:
         # Almost all rows are queued, which need not be said in a narrow terminal.

@@ -93,7 +93,7 @@ class ItemView(View, dict[str, Any]):
 class Changed(Items):
     """Items that a request added, moved or removed, one line each; then the queue, if positions have changed.
 
-    With a ``summary``, that sentence replaces all lines. A request ``stores`` the items, unless it removed them.
+    With a ``summary``, that sentence replaces all lines. Below it are the metadata, unless the request kept them.
     """
 
     def __init__(
@@ -105,12 +105,12 @@ class Changed(Items):
         *,
         queue: QueueView | None = None,
         summary: str = "",
-        stores: bool = True,
+        has_metadata: bool = True,
     ) -> None:
         super().__init__(items, reply, known)
         self.leads = leads
         self.summary = summary
-        self.stores = stores
+        self.has_metadata = has_metadata
         self.queue = queue
         #: The places of the items, such as lines of a file, for warnings.
         self.places: Sequence[str] = ()
@@ -152,7 +152,7 @@ class Changed(Items):
 
     def _of_all(self) -> list[str]:
         """The metadata of the items in a summary."""
-        text = stored_metadata(self) if self.stores else ""
+        text = stored_metadata(self) if self.has_metadata else ""
         return [f"--md {text}"] if text else []
 
     def _warnings(self, number: int) -> Sequence[str]:

@@ -44,8 +44,9 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
 
 
 def _end_of_queue(status: Mapping[str, Any]) -> list[str]:
-    """When the queue ends, if more than the running plan is left."""
-    end = status.get("queue_end") if status.get("items_in_queue") and status.get("running_item_uid") else None
+    """When the queue ends, if more than the running plan is left; unknown while that plan is held."""
+    has_more = status.get("items_in_queue") and status.get("running_item_uid")
+    end = status.get("queue_end") if has_more and not is_held(status) else None
     return [f"queue {times_text.done_at(end, at_least=bool(status.get('queue_at_least')))}"] if end else []
 
 
@@ -59,7 +60,7 @@ def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
     parts = [f"{progress.events} of {plural(progress.total, 'point')}"] if progress.total else []
     if not progress.total and progress.events:
         parts = [plural(progress.events, "point")]
-    if status.get("manager_state") == "paused" or is_suspended(status):
+    if is_held(status):
         return ", ".join(parts)  # it is unknown when the plan will resume
     if progress.left is not None:
         parts.append(f"about {length_of_time(progress.left)} to go (until {moment(time.time() + progress.left)})")
@@ -89,10 +90,9 @@ class Bar(NamedTuple):
         reason = own_wait(status)
         if progress.elapsed is not None and not reason:
             details.append(length_of_time(progress.elapsed))
-        stands = status.get("manager_state") == "paused" or is_suspended(status)
         # A plan that has all points still runs, and another run of it may follow: a full bar would say otherwise.
         done = progress.events / progress.total if progress.total and progress.events < progress.total else None
-        left = None if stands else progress.left
+        left = None if is_held(status) else progress.left
         return cls(reason or plan, done, "  ".join(part for part in details if part), bool(reason), left)
 
     @property
@@ -254,6 +254,11 @@ def is_suspended(status: Mapping[str, Any]) -> bool:
     return (status.get("waiting_for") or {}).get("kind") == "suspender"
 
 
+def is_held(status: Mapping[str, Any]) -> bool:
+    """Whether the running plan is paused or suspended, so that it is unknown when it will go on."""
+    return status.get("manager_state") == "paused" or is_suspended(status)
+
+
 def waiting_sentence(status: Mapping[str, Any], me: str) -> str:
     """Report why the plan waits; empty if it does not wait, or if `status_sentence` reports it.
 
@@ -263,7 +268,7 @@ def waiting_sentence(status: Mapping[str, Any], me: str) -> str:
     is_reported = waiting.get("kind") == "input" or (waiting.get("kind") == "pause" and status.get("pause_pending"))
     text = "" if is_reported else str(waiting.get("text") or "")
     if waiting.get("kind") == "pause":
-        pause, comma, why = text.partition(_WHILE_SUSPENDED)
+        pause, comma, why = text.partition(_WHILE)
         text = f"{pause.removesuffix(f' by {me}')} by you{comma}{why}" if pause.endswith(f" by {me}") else text
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
@@ -294,12 +299,15 @@ def pause_sentence(status: Mapping[str, Any], me: str) -> str:
 
 
 def suspension_of_pause(status: Mapping[str, Any]) -> str:
-    """The suspenders that have tripped while a plan is paused; empty if there are none. It does not wait for them."""
+    """The tripped suspenders for which a paused plan does not wait any longer; empty if there are none."""
     waiting = status.get("waiting_for") or {}
     is_pause = waiting.get("kind") == "pause" and not status.get("pause_pending")
     return str(waiting.get("text")).partition(_WHILE_SUSPENDED)[2] if is_pause else ""
 
 
+#: The beginning of the words before the reason of a suspension during a pause, in texts of the service. A plan that has
+#: not begun is "waiting to start".
+_WHILE = ", while "
 #: The words before the reason of a suspension during a pause, in texts of the service.
 _WHILE_SUSPENDED = ", while suspended: "
 #: The user of a plan that paused by itself, in texts of the service.

@@ -31,9 +31,9 @@ def takes(estimate: Mapping[str, Any]) -> str:
     return f"at least {roughly(estimate['low'])}" if estimate["at_least"] and (estimate["low"] or 0) >= 1 else ""
 
 
-def item_text(estimate: Mapping[str, Any]) -> str:
-    """``about 12 min, at 14:32``; empty if neither is known."""
-    start = estimate["start"]
+def item_text(estimate: Mapping[str, Any], *, is_held: bool = False) -> str:
+    """``about 12 min, at 14:32``; empty if neither is known. While the running plan is held, no start is known."""
+    start = None if is_held else estimate["start"]
     later = " or later" if estimate["start_at_least"] else ""
     known = takes(estimate)
     return ", ".join(part for part in (known, f"at {clock(start)}{later}" if known and start else "") if part)
@@ -47,13 +47,18 @@ def item_sentence(estimate: Mapping[str, Any]) -> str:
     return f"{known}; the rest is not known: {estimate['reason']}" if known else f"not known: {estimate['reason']}"
 
 
-def queue_text(queue: Mapping[str, Any], *, is_running: bool, is_loop: bool) -> str:
-    """``done at about 03:10``, or while nothing runs ``about 2 h 05 min if started now``; empty if it is not known."""
+def queue_text(queue: Mapping[str, Any], *, is_running: bool, is_loop: bool, is_held: bool = False) -> str:
+    """``done at about 03:10``, or while nothing runs ``about 2 h 05 min if started now``; empty if it is not known.
+
+    While the running plan is paused or suspended: ``about 2 h 05 min if resumed now``.
+    """
     known = takes(queue)
     if not known:
         return ""
     if is_loop:
         return f"one round: {known}"
+    if is_held:
+        return f"{known} if resumed now"
     return done_at(queue["end"], at_least=queue["at_least"]) if is_running else f"{known} if started now"
 
 

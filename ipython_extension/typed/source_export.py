@@ -50,6 +50,7 @@ MISSING = "needed by the pushed definitions: "
 
 #: IPython's name for an input.
 _CELL = "Cell In[{}]"
+_OF_IPYTHON = {"In", "Out", "exit", "quit", "open", "get_ipython"}
 
 
 class NoSource(QSError):
@@ -83,6 +84,11 @@ def script_for(names: Sequence[str], variables: Variables, inputs: Sequence[str]
     return "\n".join([check, *imports.values(), _definitions({name: sources[name] for name in order})])
 
 
+def own_names(variables: Variables) -> list[str]:
+    """The names of a session without private ones and those of IPython."""
+    return [name for name in variables if not name.startswith("_") and name not in _OF_IPYTHON]
+
+
 def _definitions(sources: Mapping[str, _Source]) -> str:
     """The lines of the script that define these names, in this order."""
     if not any(source.line for source in sources.values()):
@@ -100,7 +106,7 @@ def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> _Sour
         alone = f". Give the name alone: %qs push {called}" if called != name and called.isidentifier() else ""
         raise NoSource(f"{name!r} is not a valid name{alone}")
     if name not in variables:
-        raise NoSource(f"This session has no {name!r}{hint(name, [n for n in variables if not n.startswith('_')])}")
+        raise NoSource(f"This session has no {name!r}{hint(name, own_names(variables))}")
     value = variables[name]
     if (literal := _literal(value)) is not None:
         return _Source(f"{name} = {literal}")

@@ -13,6 +13,7 @@ from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.scanner import Token, TokenKind, scan
 from ipython_extension.session.finding import is_position, is_uid
 from ipython_extension.session.session import Session
+from ipython_extension.typed.source_export import own_names
 from ipython_extension.words import dispatch  # noqa: F401 - importing it fills the table of commands
 from ipython_extension.words.helptext import ALSO
 from ipython_extension.words.offers import KINDS, ONLY, At, Offer, Offers, fitting, ids, plan_names, subdevices
@@ -138,14 +139,9 @@ def _definitions(at: At, _previous: list[str]) -> Offers:
     """For ``push``: functions, classes and values that were defined in this session."""
     variables = at.session.settings.variables()
     mine = (
-        Offer(name, type(value).__name__)
-        for name, value in sorted(variables.items())
-        if not name.startswith("_") and name not in _OF_IPYTHON and _is_own(value)
+        Offer(name, type(value).__name__) for name in sorted(own_names(variables)) if _is_own(value := variables[name])
     )
     return fitting(at.fragment, mine)
-
-
-_OF_IPYTHON = {"In", "Out", "exit", "quit", "open", "get_ipython"}
 
 
 def _is_own(value: Any) -> bool:
@@ -220,10 +216,10 @@ def _mode(at: At, previous: list[str]) -> Offers:
 
 
 def _functions(at: At, previous: list[str]) -> Offers:
-    """For ``func``: functions that may be called, and those that were pushed or called from here."""
+    """For ``func``: functions that may be called; if the service lists none, those that were pushed or called here."""
     if previous:
         return fitting(at.fragment, ())
-    names = {*at.session.at_hand().functions, *at.session.functions}
+    names = at.session.at_hand().functions or at.session.functions
     # Not "function": IPython shows brackets after those.
     return fitting(at.fragment, (Offer(f"{name}(", "call") for name in sorted(names)))
 
@@ -319,8 +315,9 @@ def plan_offers(at: At) -> Offers:
 
 def _variables(session: Session, *, lead: str) -> Iterator[Offer]:
     """The variables of this session whose value can be sent to the service."""
-    for name, value in sorted(session.settings.variables().items()):
-        if _is_data(name, value):
+    variables = session.settings.variables()
+    for name in sorted(own_names(variables)):
+        if _is_data(value := variables[name]):
             yield Offer(lead + name, type(value).__name__)
 
 
@@ -463,8 +460,8 @@ def _kind(parameter: Mapping[str, Any]) -> str:
     return str((parameter.get("kind") or {}).get("name", ""))
 
 
-def _is_data(name: str, value: Any) -> bool:
-    if name.startswith("_") or name in _OF_IPYTHON or callable(value) or inspect.ismodule(value):
+def _is_data(value: Any) -> bool:
+    if callable(value) or inspect.ismodule(value):
         return False
     return isinstance(value, int | float | str | list | tuple | dict) or hasattr(value, "tolist")
 

@@ -220,7 +220,8 @@ def _edit_several(session: Session, line: Line, tokens: Sequence[LineWord], item
     places = [session.place_of(item) for item in items]
     summary = f"Changed {plural(len(items), 'plan')} at {_positions(places)}."
     edited = cast("list[Item]", reply["items"])
-    return Changed(edited, reply, known, ["Changed"] * len(items), summary=summary)
+    has_metadata = any(new.get("meta") != old.get("meta") for new, old in zip(changed, items, strict=True))
+    return Changed(edited, reply, known, ["Changed"] * len(items), summary=summary, has_metadata=has_metadata)
 
 
 def _with_names(error: RequestFailedError, names: Sequence[str], most: int = _MOST_REASONS) -> RequestFailedError:
@@ -328,6 +329,7 @@ def move(session: Session, line: Line) -> Changed:
         where = _of_the_first(session, uids, where)
         view = moved(session, where, session.rm.queue_item_move_batch(uids, **where))
     places = {item["item_uid"]: at for at, item in enumerate(view.queue or ())}
+    view.has_metadata = False
     view.summary = f"Moved {plural(len(view), 'item')} to {_positions([places.get(uid) for uid in uids])}."
     return view
 

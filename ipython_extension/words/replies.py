@@ -67,7 +67,7 @@ def placed(session: Session, reply: Reply, where: Mapping[str, Any], lead: str) 
 def removed(session: Session, reply: Reply) -> Changed:
     """The items of a reply that were removed from the queue."""
     items = _items(reply)
-    return Changed(items, reply, session.known(), ["Removed"] * len(items), stores=False)
+    return Changed(items, reply, session.known(), ["Removed"] * len(items), has_metadata=False)
 
 
 def whole(session: Session, item: Item) -> ItemView:

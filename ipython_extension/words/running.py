@@ -92,7 +92,8 @@ def _pauses_no_more(status: Mapping[str, Any], *, now: bool) -> bool:
 def resume(session: Session, line: Line) -> View:
     """Resume the paused plan.
 
-    The plan does not wait for suspenders that have tripped before or during the pause; the reply names them.
+    The plan does not wait for suspenders that have tripped before or during the pause; the reply names them. It waits
+    for them if it has not begun.
     """
     line.nothing_more()
     status = _until_paused(session)

@@ -16,7 +16,7 @@ from ipython_extension.shown.error_rendering import NotDone
 from ipython_extension.shown.reply_views import Reply
 from ipython_extension.shown.tables import length_of_time, plural, shortened
 from ipython_extension.typed.line import Line, hint
-from ipython_extension.typed.source_export import MISSING, script_for
+from ipython_extension.typed.source_export import MISSING, own_names, script_for
 from ipython_extension.words.vocabulary import cell, word
 
 #: Seconds to wait for the last lines of a task after its result.
@@ -107,7 +107,7 @@ def _advice(session: Session, missing: list[str], pushed: list[str]) -> str:
     own = session.settings.variables()
     if unknown := [name for name in missing if name not in own]:
         known = session.known()
-        there = [*known.devices, *known.plans, *(name for name in own if not name.startswith("_"))]
+        there = [*known.devices, *known.plans, *own_names(own)]
         hints = (f"{name}{hint(name, there)}" for name in unknown)
         return f"Neither the worker nor this session has {', '.join(hints)}. Nothing was pushed."
     it = "it" if len(missing) == 1 else "them"

@@ -82,6 +82,20 @@ async def test_a_plan_that_starts_while_a_suspender_is_tripped_waits_for_it(susp
     assert (ended.exit_status, ended.state.waiting, ended.state.time_suspended) == ("completed", None, 0.0)
 
 
+async def test_a_plan_that_is_paused_before_it_begins_waits_for_the_suspender_again(suspending):
+    """The RunEngine waits before the first message of a plan, and repeats that if the plan is resumed."""
+    await suspending.function("trip", "beam", 5, background=True)
+    await suspending.start("short")
+    assert not (await waiting(suspending, "suspender")).waiting.to_begin
+    await suspending.ask(PausePlan("immediate", "grace"))
+    paused = (await waiting(suspending, "pause")).waiting
+    assert (paused.devices, paused.to_begin) == (["beam"], True)
+    await suspending.ask(ContinuePlan("resume"))
+    assert (await waiting(suspending, "suspender")).waiting.devices == ["beam"]
+    await trip(suspending, "beam", 100)
+    assert (await suspending.wait(PlanEnded)).exit_status == "completed"
+
+
 async def test_a_second_suspender_adds_its_reason_and_signal(suspending):
     await suspending.start("steps")
     await suspending.wait_engine("running")

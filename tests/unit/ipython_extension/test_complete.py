@@ -343,17 +343,23 @@ def test_the_values_of_a_type_that_has_few_are_offered(shell, text, offers):
 
 
 def test_functions_are_offered_where_they_are_known_and_nothing_else(shell, qs, opened, offered):
-    assert offered("%qs func la") == []  # nothing of IPython's
-    shell.run_cell("def last_position(name): return 1").raise_error()
-    qs("push last_position")
+    assert offered("%qs func fu") == []  # nothing of IPython's
+    qs("status")
     with provisionalcompleter():
-        assert [each.text for each in shell.Completer.completions("%qs func la", 11)] == ["last_position("]
+        assert [each.text for each in shell.Completer.completions("%qs func fu", 11)] == ["function_sleep("]
 
 
 def test_functions_that_may_be_called_are_offered(qs, opened, offered):
     qs("status")
     assert offered("%qs func fu") == ["function_sleep("]
     assert offered("%qs func function_sleep(1) fu") == []
+
+
+def test_a_pushed_function_that_may_not_be_called_is_not_offered(shell, qs, opened, offered):
+    qs("status")
+    shell.run_cell("def last_position(name): return 1").raise_error()
+    qs("push last_position")
+    assert offered("%qs func ") == ["function_sleep("]
 
 
 def test_tables_and_files_are_offered_where_add_takes_them(shell, offered, tmp_path, monkeypatch):

@@ -56,6 +56,13 @@ def test_a_running_queue_says_when_it_is_done(view):
     assert later.title == "1 item in the queue; done at 13:00 or later"
 
 
+def test_while_the_running_plan_is_paused_no_time_of_day_is_shown(view):
+    found = [estimate(10.0), estimate(3600, start=NOON + 10)]
+    shown = view(found, whole(3610, end=NOON + 3610), running=True, manager_state="paused")
+    assert shown.title == "1 item in the queue; about 1 h 00 min if resumed now"
+    assert shown.text(100).splitlines()[-1].endswith("about 1 h 00 min")
+
+
 def test_a_loop_says_how_long_one_round_takes(view):
     shown = view([estimate(90.0, start=NOON)], whole(90.0), plan_queue_mode={"loop": True})
     assert shown.title == "1 item in the queue; one round: about 2 min; loop mode"
@@ -102,6 +109,13 @@ def test_the_status_says_when_the_queue_is_done():
     sentence = status_sentence(status | {"queue_end": end, "queue_at_least": False}, "count([det1])", 100)
     assert f"queue done at about {times_text.clock(end)}" in sentence
     assert "done" not in status_sentence(status | {"queue_end": None}, "count([det1])", 100)
+
+
+@pytest.mark.parametrize("held", [{"manager_state": "paused"}, {"waiting_for": {"kind": "suspender"}}])
+def test_while_a_plan_stands_still_the_status_has_no_end_of_the_queue(held):
+    status = {"manager_state": "executing_queue", "running_item_uid": "a", "items_in_queue": 3}
+    sentence = status_sentence(status | {"queue_end": time.time() + 3600} | held, "count([det1])", 100)
+    assert sentence.endswith("3 more in the queue.")
 
 
 def test_the_history_shows_estimated_beside_actual_time(plan):

@@ -180,6 +180,16 @@ def test_a_refused_lock_leaves_no_key_behind(shell, qs, qs_manager):
     qs("unlock")
 
 
+def test_without_a_key_unlock_says_whom_to_ask(shell, qs_manager, capsys):
+    qs_manager.do("lock", lock_key="k", queue=True, user="bob")
+    shell.run_cell("%qs unlock")
+    asked = 'Ask bob to unlock. If you have the key: RM.lock_key = "…"'
+    assert " ".join(capsys.readouterr().out.split()).endswith(f"This session has no key for the lock. {asked}")
+    qs_manager.do("unlock", lock_key="k")
+    shell.run_cell("%qs unlock")
+    assert "Nothing is locked, and this session has no lock key." in capsys.readouterr().out
+
+
 def test_a_lock_whose_key_cannot_be_kept_can_be_unlocked_here(shell, qs, tmp_path):
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     shell.user_ns["RM"].default_lock_key_path = tmp_path / "gone" / "key.txt"

@@ -71,3 +71,9 @@ def test_of_several_plans_the_reply_shows_the_values_that_are_the_same(qs):
     qs("add count([det1]) --md sample='b'")
     assert pretty(qs("edit 0-1 num=2 --md user='me'")).endswith("\n  --md sample=… user='me'")
     assert "--md" not in pretty(qs("rm 0-1"))
+
+
+def test_what_leaves_the_metadata_of_several_plans_as_they_are_does_not_show_them(qs):
+    qs("add count([det1]) count([det2]) --md sample='a'")
+    assert pretty(qs("edit 0-1 num=2")) == "Changed 2 plans at positions 0, 1."
+    assert pretty(qs("move 0-1 back")).splitlines()[1] == "2 items in the queue"

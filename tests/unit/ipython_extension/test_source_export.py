@@ -75,6 +75,7 @@ def test_names_that_are_pushed_together_need_no_check(define):
     [
         ("nothing", "", "This session has no 'nothing'"),
         ("wigle", "def wiggle(): ...", "did you mean 'wiggle'"),
+        ("count", "", "This session has no 'count'$"),  # not: did you mean 'Out'?
         ("f", "exec('def f(): pass')", "Cannot find the source of f"),
         ("math", "import math", "math is a module"),
         (

@@ -12,9 +12,11 @@ from ipython_extension.shown.status_text import (
     Bar,
     PlanProgress,
     last_sentence,
+    pause_sentence,
     progress_text,
     reason,
     status_sentence,
+    suspension_of_pause,
 )
 
 
@@ -44,6 +46,13 @@ def test_a_pause_without_a_known_plan_is_a_whole_sentence():
     status = {"manager_state": "paused", "items_in_queue": 1}
     assert status_sentence(status, "", 80) == "Paused; 1 item in the queue."
     assert status_sentence(status | {"running_item_uid": "a"}, "count()", 80).startswith("Paused in count(); 1 more")
+
+
+def test_a_plan_that_is_paused_before_it_begins_waits_for_its_suspenders_after_that():
+    waiting = {"kind": "pause", "text": "paused at 14:02 by ada, while waiting to start: no beam"}
+    sentence = pause_sentence({"waiting_for": waiting}, "ada")
+    assert sentence.startswith("Paused at 14:02 by you, while waiting to start: no beam. %qs resume resumes")
+    assert suspension_of_pause({"waiting_for": waiting}) == ""
 
 
 def test_while_the_service_restarts_the_plan_is_not_said_to_start():

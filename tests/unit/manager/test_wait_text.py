@@ -2,8 +2,8 @@
 
 import pytest
 
-from bluesky_qs.ipc.states import PlanWait
-from bluesky_qs.manager.wait_text import code_text, input_text, length, plan_text
+from bluesky_qs.ipc.states import PlanWait, Waiting
+from bluesky_qs.manager.wait_text import code_text, held_text, input_text, length, plan_text
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -62,6 +62,12 @@ def test_user_code_has_its_line_if_it_is_known():
         text(PlanWait("user_code", 960.0, place="scan.py, line 12")) == "busy in user code for 40 s (scan.py, line 12)"
     )
     assert code_text(998.5, "", 1000.0) == "busy in user code for 1 s (line unknown)"
+
+
+@pytest.mark.parametrize(("to_begin", "held"), [(False, "suspended"), (True, "waiting to start")])
+def test_a_pause_says_whether_the_suspended_plan_had_begun(to_begin, held):
+    pause = Waiting("pause", 990.0, "no beam", [], "ada", to_begin=to_begin)
+    assert held_text(pause, 1000.0).endswith(f" by ada, while {held}: no beam")
 
 
 def test_a_prompt_is_in_one_line():
