@@ -4,7 +4,13 @@ import pytest
 from playwright.sync_api import expect
 
 #: What each view has once it is complete.
-_VIEWS = {"now": "[role=option]", "history": "tbody tr", "console": ".line", "me": ".rights li"}
+_VIEWS = {
+    "now": "[role=option]",
+    "history": "tbody tr",
+    "devices": "[role=treeitem]",
+    "console": ".line",
+    "me": ".rights li",
+}
 
 
 @pytest.fixture

@@ -67,7 +67,8 @@ class _Document:
         if stream.is_ours:
             messages += [self._message(Heartbeat), self._message(Gap if stream.resumes else Dropped)]
         after = {"after": _number("The last event that the client has")} if stream.resumes else {}
-        query = {"api_key": _text("A key"), "access_token": _text("An access token"), **after}
+        names = {"names": _text("Names of devices, separated by commas")} if stream.takes_names else {}
+        query = {"api_key": _text("A key"), "access_token": _text("An access token"), **after, **names}
         self._channel(stream.name, stream, stream.websocket, messages)
         self.channels[stream.name] |= {"bindings": {"ws": {"query": {"type": "object", "properties": query}}}}
         self.channels[stream.name]["messages"]["Auth"] = _reference(f"messages/{self._message(Auth)}")

@@ -18,10 +18,12 @@ from bluesky_qs.door.streams.frame import WRITE, Frame
 from bluesky_qs.door.streams.hub import Streams
 from bluesky_qs.door.streams.outlet import Outlet
 from bluesky_qs.door.streams.readers import GRACE, LEFT
-from bluesky_qs.door.streams.table import STREAMS, Stream
+from bluesky_qs.door.streams.table import STREAMS, Stream, Wanted
 
 #: Digits of a number that fits into 64 bits.
 _MOST_DIGITS = 18
+#: Devices that one reader may watch.
+_MOST_NAMES = 200
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -47,18 +49,20 @@ class _End:
         self._streams = streams
         self._stream = stream
 
-    def _meant(self, connection: HTTPConnection) -> tuple[Feed, int | None]:
-        """The feed, and the number to resume after.
+    def _meant(self, connection: HTTPConnection) -> tuple[Feed, Wanted]:
+        """The feed, and what the reader wants of it.
 
         Raises
         ------
         HTTPRefusal
-            There is no such service, or the number is not valid.
+            There is no such service, or the number or the names are not valid.
         """
         name = connection.path_params.get("instrument", self._door.default.name)
         if name not in self._door.services:
             raise NoSuchRoute(f"There is no instrument {name!r}")
-        return self._door.services[name].feed, _resumed_after(connection) if self._stream.resumes else None
+        after = _resumed_after(connection) if self._stream.resumes else None
+        names = _names(connection) if self._stream.takes_names else ()
+        return self._door.services[name].feed, Wanted(after, names)
 
 
 class _WebsocketEnd(_End):
@@ -72,13 +76,13 @@ class _WebsocketEnd(_End):
         with contextlib.suppress(OSError):  # how the server says that the connection is broken
             await receive()  # that the client connects
             try:
-                feed, number = self._meant(HTTPConnection(scope))
+                feed, wanted = self._meant(HTTPConnection(scope))
             except HTTPRefusal as refusal:
                 await refuse(scope, send, refusal)
                 return
             caller = await self._entrance.accept(self._stream.scope, scope, receive, send)
             if caller is not None:
-                outlet = self._stream.new_outlet(feed, number)
+                outlet = self._stream.new_outlet(feed, wanted._replace(user_group=caller.user_group))
                 outlet.write = (scope.get("extensions") or {}).get(WRITE)
                 await self._serve(caller, outlet, receive, send)
 
@@ -104,7 +108,7 @@ class _HTTPEnd(_End):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
-        feed, number = self._meant(connection)
+        feed, wanted = self._meant(connection)
         caller = await self._door.sign_in.caller(connection)
         if self._stream.scope not in caller.scopes:
             raise missing_scopes([self._stream.scope], caller.scopes)
@@ -113,7 +117,8 @@ class _HTTPEnd(_End):
             if scope["method"] == "HEAD":
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
             else:
-                await self._serve(caller, self._stream.new_outlet(feed, number), receive, send)
+                outlet = self._stream.new_outlet(feed, wanted._replace(user_group=caller.user_group))
+                await self._serve(caller, outlet, receive, send)
 
     async def _serve(self, caller: Caller, outlet: Outlet, receive: Receive, send: Send) -> None:
         async def send_next(outlet: Outlet) -> None:
@@ -164,3 +169,18 @@ def _resumed_after(connection: HTTPConnection) -> int | None:
     if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
         return int(text)
     raise BadRequest(f"after: {text[:40]!r} is not the number of an event")
+
+
+def _names(connection: HTTPConnection) -> tuple[str, ...]:
+    """The names of devices in the address, each once.
+
+    Raises
+    ------
+    BadRequest
+        There are none, or too many.
+    """
+    given = ",".join(connection.query_params.getlist("names")).split(",")
+    names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
+    if 0 < len(names) <= _MOST_NAMES:
+        return names
+    raise BadRequest(f"names: give 1 to {_MOST_NAMES} names of devices, separated by commas")

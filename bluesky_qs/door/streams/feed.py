@@ -16,6 +16,7 @@ from bluesky_qs.door.streams.console import Console
 from bluesky_qs.door.streams.events import EventLog
 from bluesky_qs.door.streams.frame import Frame, heartbeat
 from bluesky_qs.door.streams.outlet import Channel
+from bluesky_qs.door.streams.readings import ReadingsOutlet
 from bluesky_qs.wire.codec import DecodeError, decode, encode, standard_json
 from bluesky_qs.wire.control import client_socket
 from bluesky_qs.wire.info import CONSOLE, DOCUMENT, EVENT, INFO, INFO_PERIOD, PROGRESS, ConsoleMessage
@@ -50,6 +51,7 @@ class Feed:
         self.console = Console(service.ask)
         self.events = EventLog(service.ask)
         self.status, self.info, self.documents, self.progress = Channel(), Channel(), Channel(), Channel()
+        self._watching: set[ReadingsOutlet] = set()
         self._handlers: dict[bytes, Callable[[bytes], None]] = {
             CONSOLE: self._on_console,
             DOCUMENT: lambda payload: _pass_on(self.documents, payload),
@@ -80,6 +82,10 @@ class Feed:
         if self._catching_up is not None:
             self._catching_up.cancel()
 
+    def watch(self, names: tuple[str, ...], user_group: str) -> ReadingsOutlet:
+        """The readings of these devices, for a user of this group."""
+        return ReadingsOutlet(self._service.ask, names, user_group, self._watching)
+
     def dropped(self) -> dict[str, int]:
         """For each stream, how many messages slow readers have missed. Readers of events miss none."""
         channels = {
@@ -92,12 +98,14 @@ class Feed:
         return {name: channel.dropped for name, channel in channels.items()}
 
     def tick(self) -> None:
-        """Perform the actions of each second: heartbeats, and checks for missed messages."""
+        """Perform the actions of each second: heartbeats, readings, and checks for missed messages."""
         now = time.monotonic()
         age = self._service.last_message_age()
         beat = heartbeat(time.time(), age if age < float("inf") else None)
-        for outlet in (*self.events.outlets, *self.documents.outlets, *self.progress.outlets):
+        for outlet in (*self.events.outlets, *self.documents.outlets, *self.progress.outlets, *self._watching):
             outlet.beat(beat)
+        for watching in self._watching:
+            watching.tick()
         if self.events.outlets and now - self._checked > RECHECK:
             self._may_have_missed = True
         if self.console.is_behind and not self._service.reachable:

@@ -3,6 +3,7 @@
 from typing import Any, Literal, NotRequired, TypedDict
 
 from bluesky_qs.api.types import Status
+from bluesky_qs.api.values import DeviceReading
 
 
 class ConsoleText(TypedDict):
@@ -56,6 +57,17 @@ class Progress(TypedDict):
     time: float
     item_uid: str
     devices: list[DeviceProgress]
+
+
+class Readings(TypedDict):
+    """The readings that have changed, by name of the device.
+
+    ``error`` is the reason why nothing can be read now, such as a closed environment; otherwise empty.
+    """
+
+    time: float
+    devices: dict[str, DeviceReading]
+    error: str
 
 
 class Heartbeat(TypedDict):

@@ -8,11 +8,30 @@ from bluesky_qs.api.method import Scope
 from bluesky_qs.api.values import Document
 from bluesky_qs.door.streams.events import EventOutlet
 from bluesky_qs.door.streams.feed import Feed
-from bluesky_qs.door.streams.messages import ConsoleText, InfoMessage, Progress, StatusMessage
+from bluesky_qs.door.streams.messages import ConsoleText, InfoMessage, Progress, Readings, StatusMessage
 from bluesky_qs.door.streams.outlet import Outlet, QueueOutlet
 
-#: Creates the outlet of a new reader, who may already have the messages up to a number.
-NewOutlet = Callable[[Feed, int | None], Outlet]
+
+class Wanted(NamedTuple):
+    """What a new reader wants.
+
+    Attributes
+    ----------
+    after
+        Number of the last message that the reader has.
+    names
+        Names of devices.
+    user_group
+        The group of the reader, which determines the devices.
+    """
+
+    after: int | None = None
+    names: tuple[str, ...] = ()
+    user_group: str = ""
+
+
+#: Creates the outlet of a new reader.
+NewOutlet = Callable[[Feed, Wanted], Outlet]
 
 
 class Stream(NamedTuple):
@@ -33,6 +52,8 @@ class Stream(NamedTuple):
         community's server.
     resumes
         Takes the number of the last message that the reader has.
+    takes_names
+        Takes the names of devices.
     """
 
     name: str
@@ -45,6 +66,7 @@ class Stream(NamedTuple):
     lines: str = ""
     is_ours: bool = True
     resumes: bool = False
+    takes_names: bool = False
 
 
 STREAMS = (
@@ -79,7 +101,7 @@ STREAMS = (
     Stream(
         "events",
         "read:monitor",
-        lambda feed, after: EventOutlet(feed.events, after),
+        lambda feed, wanted: EventOutlet(feed.events, wanted.after),
         "Events: one for each change. They are numbered, so a client can resume without gaps or duplicates.",
         AnyEvent,
         "/events/ws",
@@ -103,5 +125,14 @@ STREAMS = (
         Progress,
         "/progress/ws",
         "/progress/stream",
+    ),
+    Stream(
+        "readings",
+        "read:monitor",
+        lambda feed, wanted: feed.watch(wanted.names, wanted.user_group),
+        "Readings of the devices in `names`, separated by commas: all at first, then those that change, once a second.",
+        Readings,
+        "/readings/ws",
+        takes_names=True,
     ),
 )

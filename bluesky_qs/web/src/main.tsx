@@ -6,6 +6,7 @@ import "./style.css";
 import "./compose.css";
 import "./controls.css";
 import "./queue.css";
+import "./devices.css";
 import { App } from "./views/app";
 
 // The page may be behind a prefix, which its own address has.

@@ -12,6 +12,7 @@ import type {
   Method,
   Params,
   Person,
+  Readings,
   Reply,
   Schemas,
   ServiceEvent,
@@ -49,6 +50,10 @@ export class FakeSource implements Source {
   readSheet: (data: Blob, name: string) => Promise<Schemas["ParsedSheet"]> = async () => {
     throw new Error("no spreadsheet is read");
   };
+  readonly place = "fake";
+  /** The devices that are watched; null if none are. */
+  watched: readonly string[] | null = null;
+  private watcher: Listener<Readings> | null = null;
   private seq = 0;
   private listener: EventListener | null = null;
   private readonly topics = new Map<Topic, Listener<never>>();
@@ -105,7 +110,20 @@ export class FakeSource implements Source {
     return () => this.topics.delete(topic);
   }
 
+  watch(names: readonly string[], listener: Listener<Readings>): Stop {
+    this.watched = names;
+    this.watcher = listener;
+    return () => {
+      this.watched = null;
+    };
+  }
+
   close(): void {}
+
+  /** Watched devices were read. */
+  read(devices: Readings["devices"], error = ""): void {
+    if (this.watched) this.watcher?.message({ time: 1000, devices, error });
+  }
 
   /** An event of the service. */
   happened(event: Partial<ServiceEvent> & { type: ServiceEvent["type"] }): void {

@@ -9,6 +9,7 @@ import { Activity } from "./activity";
 import { Alarms } from "./alarms";
 import { Composer } from "./composer";
 import { Console } from "./console";
+import { Devices } from "./devices";
 import { Dialogs } from "./dialogs";
 import { Ending } from "./ending";
 import { Estimates } from "./estimates";
@@ -33,6 +34,8 @@ export class Model {
   readonly lists: Lists;
   /** Names of devices, which are written without quotes. */
   readonly devices: ReadonlySignal<ReadonlySet<string>>;
+  /** The tree of devices, with their readings. */
+  readonly tree: Devices;
   readonly queue: Queue;
   readonly faults: Faults;
   readonly past: Past;
@@ -69,6 +72,7 @@ export class Model {
     const { status, notices, dialogs } = this;
     this.lists = new Lists(source);
     this.devices = this.lists.deviceNames;
+    this.tree = new Devices(source, this.lists);
     this.actions = new Actions({ source, status, clock, notices, dialogs });
     this.ending = new Ending(status, this.actions, notices);
     this.activity = new Activity(source);
@@ -136,6 +140,7 @@ export class Model {
     this.lock.look(status.lock_info_uid);
     this.lookAtStartup(status);
     this.lists.look(status);
+    this.tree.look(status);
   }
 
   private lookAtStartup(status: Status): void {

@@ -1,7 +1,7 @@
 /** A service behind the HTTP door: requests by `fetch`, everything published by websockets. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import { CHANGES, PARSERS, ROUTES, STREAMS } from "./routes";
+import { CHANGES, PARSERS, READINGS, ROUTES, STREAMS } from "./routes";
 import { NotSignedIn, type SignIn } from "./sign_in";
 import {
   type Change,
@@ -13,6 +13,7 @@ import {
   type Method,
   type Params,
   type Person,
+  type Readings,
   Refused,
   type Reply,
   type Schemas,
@@ -86,6 +87,10 @@ export class HttpSource implements Source {
 
   get link(): ReadonlySignal<Link> {
     return this.linkSignal;
+  }
+
+  get place(): string {
+    return `bluesky-qs:${this.base}`;
   }
 
   now(): number {
@@ -203,13 +208,21 @@ export class HttpSource implements Source {
   }
 
   listen<T extends Topic>(topic: T, listener: Listener<Topics[T]>): Stop {
+    return this.follow(STREAMS[topic], listener);
+  }
+
+  watch(names: readonly string[], listener: Listener<Readings>): Stop {
+    return this.follow(`${READINGS}?${new URLSearchParams({ names: names.join() })}`, listener);
+  }
+
+  private follow<T>(path: string, listener: Listener<T>): Stop {
     return this.open({
-      address: () => `${this.socketBase}/${STREAMS[topic]}`,
+      address: () => `${this.socketBase}/${path}`,
       connected: () => listener.connected?.(),
       message: (message) => {
         const { type } = message as { type?: string };
         if (type === "dropped") listener.connected?.();
-        else if (type !== "heartbeat") listener.message(message as Topics[T]);
+        else if (type !== "heartbeat") listener.message(message as T);
       },
     });
   }

@@ -5,6 +5,7 @@ import type { Method, Topic, WritingMethod } from "./source";
 
 export const ROUTES = {
   console_get: "/api/console",
+  device_read: "/api/device/read",
   devices_allowed: "/api/devices/allowed",
   documents_get: "/api/documents",
   environment_report: "/api/environment/report",
@@ -62,3 +63,6 @@ export const STREAMS: Record<Topic, string> = {
   documents: "documents/ws",
   status: "status/ws",
 };
+
+/** The stream of the readings of named devices. */
+export const READINGS = "readings/ws";

@@ -16,6 +16,7 @@ export type ServiceEvent = Schemas["Events"]["events"][number];
 /** The methods of the service that the page uses. */
 export type Method =
   | "console_get"
+  | "device_read"
   | "devices_allowed"
   | "documents_get"
   | "estimates_get"
@@ -80,6 +81,14 @@ export interface Topics {
 }
 export type Topic = keyof Topics;
 
+/** Readings of watched devices: all at first, then those that have changed. */
+export interface Readings {
+  time: number;
+  devices: Readonly<Record<string, Schemas["DeviceReading"]>>;
+  /** The reason why nothing can be read now; empty otherwise. */
+  error: string;
+}
+
 /** Whether data comes. `since` is the time of the last data, in seconds since 1970; null if there has been none. */
 export type Link =
   | { state: "connecting" }
@@ -123,6 +132,8 @@ export class Unanswered extends Error {}
 /** One service. Components get what it says from the model, and know no source. */
 export interface Source {
   readonly link: ReadonlySignal<Link>;
+  /** A name for what the browser keeps about this service. */
+  readonly place: string;
   /** The time of the service in seconds since 1970. */
   now(): number;
   readonly person: ReadonlySignal<Person>;
@@ -140,5 +151,7 @@ export interface Source {
   events(after: number, listener: EventListener): Stop;
   /** What is published from now on. */
   listen<T extends Topic>(topic: T, listener: Listener<Topics[T]>): Stop;
+  /** Readings of these devices, as they change. */
+  watch(names: readonly string[], listener: Listener<Readings>): Stop;
   close(): void;
 }

@@ -11,6 +11,7 @@ import { titleOf } from "../words/title";
 import { address, followAddress } from "./address";
 import { useBrowserNotices } from "./browser_notices";
 import { ConsoleView } from "./console";
+import { DevicesView } from "./devices";
 import { Dialogs } from "./dialog";
 import { HistoryView } from "./history";
 import { Connection } from "./link";
@@ -36,6 +37,7 @@ export function WithModel({ model, children }: { model: Model; children: preact.
 const VIEWS: Record<string, { title?: string; View: ComponentType }> = {
   now: { title: "Now", View: NowView },
   history: { title: "History", View: HistoryView },
+  devices: { title: "Devices", View: DevicesView },
   console: { title: "Console", View: ConsoleView },
   me: { View: MeView },
 };

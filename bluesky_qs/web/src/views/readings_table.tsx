@@ -2,6 +2,7 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Field, Run } from "../model/runs";
+import { numberText } from "../words/numbers";
 import { useModel } from "./app";
 
 /** Maximum number of rows. The plot shows older points. */
@@ -66,8 +67,7 @@ export function ReadingsTable({ run }: { run: Run }) {
 
 export function shownValue(value: unknown, field: Field): string {
   if (typeof value !== "number") return value === null || value === undefined ? "–" : String(value);
-  if (Number.isInteger(value)) return String(value);
-  const magnitude = Math.abs(value);
-  if (field.precision !== null && magnitude >= 10 ** -field.precision) return value.toFixed(field.precision);
-  return magnitude < 1e-4 || magnitude >= 1e7 ? value.toExponential(3) : String(Number(value.toPrecision(6)));
+  const { precision } = field;
+  const isDecimal = precision !== null && !Number.isInteger(value) && Math.abs(value) >= 10 ** -precision;
+  return isDecimal ? value.toFixed(precision) : numberText(value);
 }

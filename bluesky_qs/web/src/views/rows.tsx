@@ -165,12 +165,12 @@ function useHeights<T>(
 }
 
 /** The height of a row with so many lines. */
-function heightOf(lines: number, unit: number): number {
+export function heightOf(lines: number, unit: number): number {
   return Math.round(unit * (lines + 0.55));
 }
 
 /** The height of a line of text, which grows with the window. */
-function useLine(box: { current: HTMLElement | null }): number {
+export function useLine(box: { current: HTMLElement | null }): number {
   const unit = useSignal(20);
   useLayoutEffect(() => {
     const measure = () => {
@@ -183,7 +183,11 @@ function useLine(box: { current: HTMLElement | null }): number {
   return unit.value;
 }
 
-function useScrolling(box: { current: HTMLElement | null }, seen: { value: { top: number; height: number } }): void {
+/** Follows the part of a list that is seen. */
+export function useScrolling(
+  box: { current: HTMLElement | null },
+  seen: { value: { top: number; height: number } },
+): void {
   useEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -201,7 +205,8 @@ function useScrolling(box: { current: HTMLElement | null }, seen: { value: { top
   }, []);
 }
 
-function scrollTo(box: HTMLElement, top: number, bottom: number): void {
+/** Scroll until a row is seen. */
+export function scrollTo(box: HTMLElement, top: number, bottom: number): void {
   if (top < box.scrollTop) box.scrollTop = top;
   else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
 }

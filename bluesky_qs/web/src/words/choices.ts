@@ -49,6 +49,10 @@ function* devicesOf(devices: Readonly<Record<string, Device>>, prefix = ""): Gen
 
 function noteOf(device: Device | undefined): string {
   if (!device) return "";
-  const what = device.is_movable ? "motor" : device.is_readable ? "detector" : device.is_flyable ? "flyer" : "";
-  return [what, device.classname].filter(Boolean).join(" · ");
+  return [kindWord(device), device.classname].filter(Boolean).join(" · ");
+}
+
+/** `motor`, `detector`, `flyer`; empty for a group of devices. */
+export function kindWord(device: Pick<Device, "is_movable" | "is_readable" | "is_flyable">): string {
+  return device.is_movable ? "motor" : device.is_readable ? "detector" : device.is_flyable ? "flyer" : "";
 }

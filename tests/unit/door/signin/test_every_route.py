@@ -119,6 +119,7 @@ NEEDS = {
     "GET /re/runs/closed": "read:monitor",
     "GET /re/runs/open": "read:monitor",
     "POST /re/stop": "write:plan:control",
+    "WS /readings/ws": "read:monitor",
     "POST /script/upload": "write:scripts",
     "GET /status": "read:status",
     "WS /status/ws": "read:monitor",
