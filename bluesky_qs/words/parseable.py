@@ -10,6 +10,8 @@ from bluesky_qs.words.scanner import ExpressionError, TokenKind, leaves, scan
 
 #: Replaces ``$``: a letter of the same width that no name begins with.
 MARK = "ǂ"
+_NAME_BEFORE = re.compile(r"\w\Z")
+_JOINED = 'Text and $ cannot be joined: assign them to a variable first, such as label = f"S{n}", and write $label'
 _INDEX = re.compile(r"\.(\d+)(?![^.])")
 _NAME_WITH_INDEX = re.compile(r"(?<![\w.])[^\W\d]\w*(?:\.\w+)*?\.\d+(?:\.\w+)*(?!\w)")
 
@@ -30,7 +32,8 @@ def parseable(text: str, start: int, end: int) -> Parseable:
     Raises
     ------
     ExpressionError
-        A quote or a bracket is not closed, or the text contains the letter that replaces ``$``.
+        A quote or a bracket is not closed, a ``$`` follows a letter or digit, or the text contains the letter that
+        replaces ``$``.
     """
     code = text[start:end]
     if MARK in code:
@@ -44,7 +47,10 @@ def parseable(text: str, start: int, end: int) -> Parseable:
         if token.kind in (TokenKind.QUOTED, TokenKind.COMMENT):
             continue
         for dollar in re.finditer(r"\$", token.text):
-            characters[token.start + dollar.start()] = MARK
+            place = token.start + dollar.start()
+            if _NAME_BEFORE.search(code, 0, place):
+                raise ExpressionError(_JOINED, text, start + place)
+            characters[place] = MARK
         for name in _NAME_WITH_INDEX.finditer(token.text):
             indices += [token.start + name.start() + index.start(1) for index in _INDEX.finditer(name[0])]
     for index in indices:

@@ -140,6 +140,8 @@ def test_a_value_alone_can_be_read():
         ("count(..., 1)", "..."),
         ("count({1: 2})", "1: 2"),
         ("count(é, num=$)", "$)"),
+        ("count(num=é$n)", "$n"),
+        ("count(det$1.x)", "$1.x"),
         ("count(é, num=$nowhere)", "$nowhere"),
         ("count(lambda: 1)", "lambda"),
         ("count(x for x in y)", "(x for"),
