@@ -2,6 +2,9 @@
 
 from typing import Literal, TypedDict
 
+#: The ``reason`` while the estimate is still being made.
+NOT_YET = "The plan has not been estimated yet"
+
 EstimateSource = Literal["history", "walk", "points", "similar", "pace", "unknown"]
 
 
@@ -11,7 +14,8 @@ class ItemEstimate(TypedDict):
     ``source``: ``history`` (a completed run with the same parameters, start positions and settings), ``walk`` (times
     of its actions), ``points`` (earlier runs, by the number of points), ``similar`` (other items of a long queue),
     ``pace`` (how fast it runs) or ``unknown``. Then ``seconds`` is null, ``reason`` says why, and ``at_least`` is true
-    if ``low`` is the time of the known parts. ``start`` is the start of the item in epoch seconds; while the queue is
+    if ``low`` is the time of the known parts. While the estimate is still being made, ``reason`` is “The plan has not
+    been estimated yet”. ``start`` is the start of the item in epoch seconds; while the queue is
     idle, it is the start if you start the queue now. With ``start_at_least``, the item may start later, because the
     time of an earlier item is unknown. Items after an instruction that stops the queue have no start (null).
     """

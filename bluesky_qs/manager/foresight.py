@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bluesky_qs.api.estimates import NOT_YET
 from bluesky_qs.foresight.estimate import Estimate, of_plan, unknown
 from bluesky_qs.foresight.learned import Learned
 from bluesky_qs.ipc.reports import EnvironmentOpened, PlanEnded, TaskEnded
@@ -28,7 +29,6 @@ _QUIET, _LONGEST_QUIET = 0.3, 3.0
 #: most for the third number of seconds.
 _BUSY, _REST, _LONGEST_REST = 0.1, 10.0, 30.0
 _CLOSED = "The environment is closed, and the plan has not run with these parameters"
-_NOT_YET = "The plan has not been estimated yet"
 _NOT_PLAN = "Only plans have estimates"
 _BEYOND = f"Only the first {MOST_WALKED} items of the queue are estimated, or fewer if their plans are long"
 
@@ -106,7 +106,7 @@ class Foresight:
         running = self._running
         if running is not None and running.uid == uid and running.expected is not None:
             return running.expected
-        return self._expected.get(uid) or Expected(unknown(_NOT_YET))
+        return self._expected.get(uid) or Expected(unknown(NOT_YET))
 
     def stops(self, uid: str) -> bool:
         """Whether a queued item stops the queue."""
@@ -225,7 +225,7 @@ class Foresight:
         return dict(running.walked.ends)
 
     async def _estimate_all(self, planned: Sequence[Planned], found: Found, refusal: str, slices: Slices) -> None:
-        reason = refusal or (_BEYOND if found.is_whole else _NOT_YET)
+        reason = refusal or (_BEYOND if found.is_whole else NOT_YET)
         estimates = _Estimates(self.times.learned)
         expected: dict[str, Expected] = {}
         for place, each in enumerate(planned):

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from bluesky_qs.api.estimates import NOT_YET
 from ipython_extension.shown.tables import length_of_time
 
 _MINUTE, _HOUR = 60, 3600
@@ -40,9 +41,12 @@ def item_text(estimate: Mapping[str, Any], *, is_held: bool = False) -> str:
 
 
 def item_sentence(estimate: Mapping[str, Any]) -> str:
-    """As `item_text`; if the time is not known, the reason too: ``not known: det2 has not been triggered yet``."""
+    """As `item_text`; if the time is not known, the reason too: ``not known: det2 has not been triggered yet``.
+
+    Empty while the estimate is still being made.
+    """
     known = item_text(estimate)
-    if estimate["seconds"] is not None or not estimate["reason"]:
+    if estimate["seconds"] is not None or estimate["reason"] in ("", NOT_YET):
         return known
     return f"{known}; the rest is not known: {estimate['reason']}" if known else f"not known: {estimate['reason']}"
 

@@ -5,6 +5,7 @@ import time
 import pytest
 from IPython.core.error import UsageError
 
+from bluesky_qs.api.estimates import NOT_YET
 from bluesky_qs.foresight.work import Member, Work
 from bluesky_qs.testing import Measure
 from ipython_extension.shown import times_text
@@ -154,6 +155,13 @@ def test_an_item_says_how_long_it_takes_or_why_that_is_not_known(qs, opened, ten
     uid = add_estimated(opened, ten_minutes, "det2", pos="front")
     reason = "the rest is not known: det2 has not been triggered in a plan yet"
     assert f"; {reason}" in qs(f"item {uid[:8]}").text(100)
+
+
+def test_an_item_says_nothing_about_its_time_while_the_estimate_is_being_made(qs, opened):
+    uid = opened.add("count", ["det1"])["item_uid"]
+    reply = {"estimates": {uid: estimate(None, start=NOON) | {"reason": NOT_YET}}, "queue": whole(None)}
+    opened.answers["estimates_get"] = {"success": True, "msg": "", **reply}
+    assert "takes" not in qs(f"item {uid[:8]}").text(100)
 
 
 def test_a_wrong_time_is_pointed_at(qs, opened):

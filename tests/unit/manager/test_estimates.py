@@ -2,6 +2,7 @@
 
 import pytest
 
+from bluesky_qs.api.estimates import NOT_YET
 from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Member, Work
 from bluesky_qs.ipc.commands import DryRun
@@ -50,9 +51,7 @@ async def estimated(manager, known=lambda found: True):
     """The reply when all items have been looked at."""
     while True:
         found = await manager.do("estimates_get")
-        waits = [
-            each for each in found["estimates"].values() if each["reason"] == "The plan has not been estimated yet"
-        ]
+        waits = [each for each in found["estimates"].values() if each["reason"] == NOT_YET]
         if not waits and known(found):
             return found
         manager.clock.advance(0.5)
