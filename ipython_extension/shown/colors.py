@@ -13,6 +13,7 @@ _CODES = {
     "failed": "31",
     "running": "32",
     "paused": _YELLOW,
+    "suspended": _YELLOW,
     "aborted": _YELLOW,
     "halted": _YELLOW,
     "heading": "2",

@@ -147,7 +147,8 @@ def _bytes(number: float) -> str:
 
 
 def _parts(parts: Mapping[str, float | None]) -> str:
-    """``moves 3 min, triggers 8 min, …``"""
+    """``moves 3 min, triggers 8 min, …``; empty if there are not several."""
     names = {"move": "moves", "trigger": "triggers", "sleep": "sleeps", "other": "the rest"}
     known = {name: seconds for name, seconds in parts.items() if seconds and seconds >= _SHORTEST}
-    return ", ".join(f"{names[name]} {times_text.roughly(seconds)}" for name, seconds in known.items())
+    several = known if len(known) > 1 else {}
+    return ", ".join(f"{names[name]} {times_text.roughly(seconds)}" for name, seconds in several.items())

@@ -12,6 +12,7 @@ COLORS = {
     "failed": f"color:{_FAILED};color:var(--jp-error-color1,{_FAILED})",
     "running": f"color:{_RUNNING}",
     "paused": f"color:{_YELLOW}",
+    "suspended": f"color:{_YELLOW}",
     "aborted": f"color:{_YELLOW}",
     "halted": f"color:{_YELLOW}",
 }

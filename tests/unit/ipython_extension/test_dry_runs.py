@@ -34,6 +34,20 @@ def test_points_and_motors_are_sentences(qs, opened):
     assert opened.do("queue_get")["items"] == []
 
 
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ({"move": 120.0, "trigger": 480.0, "sleep": 0.0, "other": 0.0}, "about 10 min (moves 2 min, triggers 8 min)."),
+        ({"move": 0.0, "trigger": 600.0, "sleep": 0.0, "other": 0.0}, "about 10 min."),
+    ],
+)
+def test_the_parts_of_the_time_are_shown_if_there_are_several(qs, opened, parts, text):
+    opened.worker.dry_run = {"as_of": time.time(), "points": 10, "runs": 1}
+    view = qs("dryrun count([det1])")
+    view["estimate"] = {"seconds": 600.0, "at_least": False, "reason": "", "parts": parts}
+    assert f"Takes {text}" in view.lines()
+
+
 def test_an_error_has_the_line_of_the_plan(qs, opened):
     error = {"msg": "LimitError: 99 is outside", "traceback": TRACE, "step": 3}
     assert shown(qs, opened, ok=False, points=2, runs=1, errors=[error]) == [

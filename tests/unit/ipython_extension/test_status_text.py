@@ -5,9 +5,9 @@ import time
 import pytest
 from IPython.lib.pretty import pretty
 
-from ipython_extension.shown import colors
+from ipython_extension.shown import colors, notebook_html
 from ipython_extension.shown.catalogue import PlanView
-from ipython_extension.shown.display import StatusView
+from ipython_extension.shown.display import QueueView, StatusView
 from ipython_extension.shown.status_text import (
     Bar,
     PlanProgress,
@@ -129,6 +129,15 @@ def test_a_suspended_plan_is_yellow_like_a_paused_one(monkeypatch):
     status = suspended(4, 8, elapsed=110, since=time.time() - 100) | {"manager_state": "executing_queue"}
     with colors.in_colors():
         assert status_sentence(status, "count()", 80).startswith("\x1b[33mSuspended in\x1b[0m count()")
+
+
+def test_the_row_of_a_suspended_plan_is_yellow_in_a_terminal_and_a_notebook(plan, monkeypatch):
+    monkeypatch.setattr(colors, "are_wanted", lambda: True)
+    status = suspended(4, 8, elapsed=110, since=time.time() - 100) | {"manager_state": "executing_queue"}
+    view = QueueView({"items": [], "running_item": plan("count", "i0", ["det1"])}, {"det1"}, status=status)
+    with colors.in_colors():
+        assert view.text(80).splitlines()[-1].startswith("\x1b[33m  ▶  count([det1])")
+    assert notebook_html.COLORS["paused"] in view.html()
 
 
 def test_only_a_suspension_stops_the_time_to_go():
