@@ -313,6 +313,7 @@ class Session:
     def has_run(self, item: Item) -> None:
         """Record that an item ran without the queue. From now on, it is the item that was shown last."""
         self._ran = item
+        self.remember([item])
 
     def lock_key(self) -> str | None:
         """The client's lock key, or the one in this user's key file, if there is one."""

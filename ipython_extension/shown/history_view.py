@@ -178,14 +178,18 @@ class HistoryView(Items):
     ) -> list[str]:
         """The keys of the columns, none of them wide, for which the table without them has room.
 
-        The plans that fit into the ``leanest`` table must stay whole.
+        The plans that fit into the ``leanest`` table must stay whole, except beside the metadata of the query.
         """
         narrow = {key: texts for key, texts in columns.items() if _needed(key, texts) <= _WIDEST}
         most = self._with_columns({}, leanest).room(width)
         needed = [cells(row.cells[1]) for row in self._with_columns({}, plain).rows]
         whole = max((each for each in needed if each <= most), default=0)
         kept = max(whole, min(most, _PLAN)) if max(needed) > most else whole
-        return _fitting(narrow, self._with_columns({}, plain).room(width) - kept)
+        room = self._with_columns({}, plain).room(width)
+        asked = self.query.filters.get("metadata") or {}
+        chosen = _fitting({key: narrow[key] for key in narrow if key in asked}, room - min(kept, _PLAN))
+        room -= kept + sum(_needed(key, narrow[key]) for key in chosen)
+        return [*chosen, *_fitting({key: narrow[key] for key in narrow if key not in asked}, room)]
 
     def _with_columns(
         self, columns: Mapping[str, Sequence[str]], plain: "_Columns", *, estimates: bool = False

@@ -159,6 +159,19 @@ def test_columns_give_way_before_a_plan_is_cut(qs, measured, args, sample, headi
     assert (note in " ".join(" ".join(shown).split())) is bool(omitted)
 
 
+def test_a_key_whose_pattern_selects_the_plans_has_its_column_although_plans_are_cut(qs, measured):
+    measured(
+        args=lambda _: [["det1", "det2"], "motor1", -1.5, 1.5],
+        kwargs=lambda _: {"num": 1001},
+        meta=lambda n: {"sample": f"S0{n}", "holder": f"holder {n}"},
+    )
+    assert "sample" not in lines(qs("history --plan *"))[1].split()
+    shown = lines(qs("history sample=S0*"))
+    assert "sample" in shown[1].split()
+    assert "holder" not in shown[1].split()
+    assert max(map(len, shown)) <= 80
+
+
 def test_two_columns_of_metadata_do_not_cut_the_ranges_of_a_scan(qs, measured):
     """Both had room beside shorter plans; a column that cuts nothing stays."""
     measured(

@@ -77,3 +77,9 @@ def test_what_leaves_the_metadata_of_several_plans_as_they_are_does_not_show_the
     qs("add count([det1]) count([det2]) --md sample='a'")
     assert pretty(qs("edit 0-1 num=2")) == "Changed 2 plans at positions 0, 1."
     assert pretty(qs("move 0-1 back")).splitlines()[1] == "2 items in the queue"
+
+
+def test_the_metadata_of_a_plan_that_ran_without_the_queue_are_at_hand(qs, shell, opened):
+    qs("run count([det1]) --md sample='a'")
+    session = shell.magics_manager.registry["QSMagics"]._conversation()
+    assert dict(session.metadata())["sample"] == "a"
