@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from bluesky_qs.errors import Refused, WorkerError, WorkerLost
+from bluesky_qs.errors import Refused, WorkerError
 from bluesky_qs.ipc.commands import DryRun
 from bluesky_qs.ipc.reports import DryRunEnded
+from bluesky_qs.manager import lost_replies
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.subscriptions import WorkerGone
 from bluesky_qs.manager.walked import AllSettings
@@ -105,6 +106,4 @@ class DryRuns:
 
     def lost(self, gone: WorkerGone) -> None:
         """Handle the end of the worker."""
-        for reply in self._waiting.values():
-            if not reply.done():
-                reply.set_exception(WorkerLost(gone.reason))
+        lost_replies.fail(self._waiting.values(), gone.reason)

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import uuid4
 
 from bluesky_qs.api.method import shortened
-from bluesky_qs.errors import BadParams, WorkerError, WorkerLost
+from bluesky_qs.errors import BadParams, WorkerError
 from bluesky_qs.ipc.commands import ReadDevices
 from bluesky_qs.ipc.reports import DevicesRead
+from bluesky_qs.manager import lost_replies
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.subscriptions import WorkerGone
 from bluesky_qs.nearest import did_you_mean, nearest
@@ -64,9 +65,7 @@ class Readings:
 
     def lost(self, gone: WorkerGone) -> None:
         """Handle the end of the worker."""
-        for reply in self._waiting.values():
-            if not reply.done():
-                reply.set_exception(WorkerLost(gone.reason))
+        lost_replies.fail(self._waiting.values(), gone.reason)
 
     async def _ask(self, command: ReadDevices) -> bytes:
         reply = self._waiting[command.uid] = asyncio.get_running_loop().create_future()
