@@ -20,7 +20,7 @@ import bluesky_qs
 from bluesky_qs.plans.model import KINDS
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session.known_names import KnownNames
-from ipython_extension.shown import reply_views, status_text, tables, times_text
+from ipython_extension.shown import readings_view, reply_views, status_text, tables, times_text
 from ipython_extension.typed.calls import Call
 from ipython_extension.words import completion
 from ipython_extension.words.offers import At
@@ -274,6 +274,10 @@ _EDITS: list[tuple[dict[str, Any], dict[str, Any], str, Any]] = [
     ({"kwargs": {"any": 1}, "args": [2]}, _LOOSE, "any", 4),
     ({"kwargs": {"any": 1}}, {"name": "unknown"}, "any", 4),
 ]
+_VALUES: list[float] = [
+    0.0, -0.0, 5.0, -1.0, 0.5, 0.676676416, -12.3456789, 123456.78, 999999.4, 999999.6, 1234567.8, 12345678.0, 1e14,
+    1e15, 1e300, 0.0001, 0.00009999996, -1.23456e-5, 7e-12, 1 / 3,
+]  # fmt: skip
 _HOW = [
     {"is_running": True, "is_loop": False},
     {"is_running": False, "is_loop": False},
@@ -300,6 +304,7 @@ def text() -> str:
             "described": {"plans": {plan["name"]: plan for plan in _DESCRIBED}, "devices": _DEVICES},
             "completions": [_completions(typed) for typed in _TYPED],
             "lengths": [[seconds, tables.length_of_time(seconds)] for seconds in _lengths()],
+            "values": [[value, readings_view.number_text(value)] for value in _VALUES],
             "moments": [[epoch, tables.moment(epoch, NOW)] for epoch in (NOW - 5, NOW - 86400, NOW - 4e7)],
             "clocks": [[epoch, times_text.clock(epoch)] for epoch in (NOW + 9000, NOW + 50000)],
             "estimates": [{"estimate": each, "text": times_text.item_text(each)} for each in _ESTIMATES],

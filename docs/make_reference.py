@@ -271,6 +271,9 @@ No request is sent until you type a command. To load it in every session, write
   the last bar for a few seconds when you open it. Save the notebook and open it anywhere: the table is in it as HTML
   and as text. The table has up to 100 columns, errors have 80, and the colors of plans are those of a terminal.
   `jupyter console` prints the table line by line.
+- **A single value**, in `%qs read`, `%qs where` and on the page: whole numbers have all their digits, other numbers
+  six. Below 0.0001 and from a million, a number has four digits and an exponent. On the page, the live readings of a
+  scan have the decimals that their device asks for.
 - **Live tables** have the same number of digits in a whole column, as many as are significant. A column that spans many
   powers of ten has exponents. The headings come again after each screenful.
 - **All commands of [qserver](reference/qserver.md)** work after `%qs`, unchanged.

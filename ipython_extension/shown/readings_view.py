@@ -12,6 +12,10 @@ _WIDE = 110
 #: Characters of a value.
 _VALUE_WIDTH = 40
 _HEADINGS = ("device", ">value", "units", "limits", "is", "time")
+#: Whole numbers below this have all their digits.
+_ALL_DIGITS = 1e15
+#: Other numbers have an exponent below the first of these values, and from the second one, where 6 digits end.
+_SMALL, _LARGE = 1e-4, 999_999.5
 #: Columns that are left out if they are empty.
 _OPTIONAL = ("units", "limits", "is", "time")
 
@@ -83,7 +87,7 @@ def _cells(reading: Mapping[str, Any]) -> tuple[str, str]:
 
 def _state(reading: Mapping[str, Any]) -> tuple[str, str, str]:
     limits = reading.get("limits")
-    shown = " … ".join(_number(limit) for limit in limits) if limits else ""
+    shown = " … ".join(number_text(limit) for limit in limits) if limits else ""
     return shown, "moving" if reading.get("moving") else "", _time(reading)
 
 
@@ -92,12 +96,17 @@ def _value(reading: Mapping[str, Any]) -> str:
     if shape:
         return f"array of {' by '.join(map(str, shape))}"
     if isinstance(value, int | float):
-        return _number(value)
+        return number_text(value)
     return "" if value is None else shortened(str(value), _VALUE_WIDTH)
 
 
-def _number(value: float) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def number_text(value: float) -> str:
+    """A single value: whole numbers with all digits, others with 6, and with an exponent if they are small or large."""
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer() and abs(value) < _ALL_DIGITS:
+        return str(int(value))
+    return f"{value:.6g}" if _SMALL <= abs(value) < _LARGE else f"{value:.3e}"
 
 
 def _time(reading: Mapping[str, Any]) -> str:

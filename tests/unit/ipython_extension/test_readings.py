@@ -9,7 +9,7 @@ from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import QSError
 from bluesky_qs.testing import Wait
-from ipython_extension.shown.readings_view import ReadingsView
+from ipython_extension.shown.readings_view import ReadingsView, number_text
 from ipython_extension.shown.tables import moment
 from ipython_extension.words.dispatch import reading
 
@@ -79,6 +79,23 @@ def test_large_and_odd_values_are_shown_in_their_cell():
     assert "nan" in text
     assert "1e+300" in text
     assert max(map(len, text.splitlines())) < 80
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1 / 3, "0.333333"),
+        (1234567.0, "1234567"),
+        (1234567.5, "1.235e+06"),
+        (0.000012345, "1.234e-05"),
+        (999999.6, "1.000e+06"),
+        (3, "3"),
+        (True, "True"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_a_number_has_six_digits_or_an_exponent_and_whole_numbers_have_all_digits(value, text):
+    assert number_text(value) == text
 
 
 def test_the_result_is_a_dictionary(qs, opened):

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import type { Status } from "../source/source";
 import { type Known, offersFor } from "./completion";
 import { type ItemEstimate, type QueueEstimate, queueTakes, starts, takes } from "./estimates";
+import { numberText } from "./numbers";
 import { type Call, planText } from "./plan";
 import examples from "./prompt.json";
 import { stateSentence, waitingSentence } from "./status";
@@ -50,4 +51,8 @@ test.each(examples.completions)("TAB after $typed", ({ typed, fragment, offers }
   const found = offersFor(typed, examples.described as Known);
   expect(found.fragment).toBe(fragment);
   expect(found.offers.map(({ text, kind }) => [text, kind])).toEqual(offers);
+});
+
+test("a single value has the digits of %qs read", () => {
+  for (const [value, shown] of examples.values) expect(numberText(Number(value))).toBe(shown);
 });

@@ -13,7 +13,7 @@ const device = (classname: string, is_movable = false, is_readable = true) => ({
 
 test("values are short and for people", () => {
   expect(readingText({ value: 2.5000001 })).toBe("2.5");
-  expect(readingText({ value: 0.00000012345 })).toBe("1.235e-7");
+  expect(readingText({ value: 0.00000012345 })).toBe("1.235e-07");
   expect(readingText({ value: "open" })).toBe("open");
   expect(readingText({ value: false })).toBe("false");
   expect(readingText({ value: null })).toBe("–");
