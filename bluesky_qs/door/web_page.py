@@ -9,6 +9,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from starlette.requests import HTTPConnection
 
@@ -41,6 +42,8 @@ _SAFE = (
 #: The names of these files change with their content.
 _FOREVER = (b"cache-control", b"public, max-age=31536000, immutable")
 _ASK_AGAIN = (b"cache-control", b"no-cache")
+#: Parameters of the query with a secret.
+_CREDENTIALS = ("api_key", "access_token")
 
 _NOT_BUILT = """<!DOCTYPE html>
 <html lang="en">
@@ -100,10 +103,14 @@ async def _add_slash(call: Call) -> Answer:
 
 
 async def _home(call: Call) -> Answer:
-    """The page. A key in the query becomes a cookie, and is no longer in the address."""
-    if call.scope["query_string"]:
-        await call.door.sign_in.caller(HTTPConnection(call.scope))
-        return Answer(b"", 303, headers=((b"location", b"."), *_safe(call)))
+    """The page. A key in the query becomes a cookie, and is no longer in the address. The rest is for the page."""
+    connection = HTTPConnection(call.scope)
+    given = connection.query_params.multi_items()
+    kept = [(name, value) for name, value in given if name not in _CREDENTIALS]
+    if len(kept) < len(given):
+        await call.door.sign_in.caller(connection)
+        location = f".?{urlencode(kept)}" if kept else "."
+        return Answer(b"", 303, headers=((b"location", location.encode()), *_safe(call)))
     page = _files(FOLDER).get("index.html")
     if page is None:
         text = _NOT_BUILT.format(folder=escape(str(FOLDER.parents[2])))

@@ -1,5 +1,5 @@
 import { render } from "preact";
-import { HttpSource } from "./source/http";
+import { HttpDoor } from "./source/door";
 import { SignIn } from "./source/sign_in";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
@@ -7,11 +7,13 @@ import "./compose.css";
 import "./controls.css";
 import "./queue.css";
 import "./devices.css";
+import "./instruments.css";
 import { App } from "./views/app";
 
 // The page may be behind a prefix, which its own address has.
 const base = new URL("api", new URL(".", location.href)).href;
 const signIn = new SignIn(base);
+const door = new HttpDoor(base, signIn, new URLSearchParams(location.search).get("instrument") ?? "");
 
 const root = document.getElementById("page");
-if (root) render(<App signIn={signIn} newSource={() => new HttpSource(base, signIn)} />, root);
+if (root) render(<App signIn={signIn} newSource={() => door.source(door.instrument)} door={door} />, root);

@@ -25,6 +25,13 @@ async def test_a_browser_that_opens_a_link_with_a_key_is_signed_in_without_a_key
         assert (await browser.get("/api/status")).status_code == 200
 
 
+async def test_the_rest_of_the_address_is_for_the_page(built, door):
+    async with door.client() as browser:
+        led = await browser.get(f"/?view=wall&api_key={door.key}&instrument=a%26b")
+        assert (led.status_code, led.headers["location"]) == (303, ".?view=wall&instrument=a%26b")
+        assert "<title>Queue</title>" in (await browser.get("/?view=wall")).text
+
+
 async def test_a_browser_without_a_key_gets_the_page_and_nothing_else(built, door):
     async with door.client() as browser:
         assert "<title>Queue</title>" in (await browser.get("/")).text

@@ -1,7 +1,7 @@
 /** Everything that the views show of one service, as signals. */
 
 import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
-import type { Item, Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
+import type { Door, Item, Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
 import type { Clock } from "../words/status";
 import { Zone } from "../words/times";
 import { Actions, LOCK_ONLY } from "./actions";
@@ -15,6 +15,7 @@ import { Ending } from "./ending";
 import { Estimates } from "./estimates";
 import { Faults } from "./faults";
 import { Followed } from "./followed";
+import { Instruments } from "./instruments";
 import { Lists } from "./lists";
 import { Notices } from "./notices";
 import { Past } from "./past";
@@ -52,6 +53,7 @@ export class Model {
   readonly estimates: Estimates;
   readonly activity: Activity;
   readonly alarms: Alarms;
+  readonly instruments: Instruments;
   /** Who has locked what; nothing if the sign-in may not read it. */
   readonly lock: Followed<Schemas["LockInfo"]>;
   /** How the environment was opened the last time. */
@@ -62,7 +64,10 @@ export class Model {
   private openings = 0;
   private isOpening = false;
 
-  constructor(private readonly source: Source) {
+  constructor(
+    private readonly source: Source,
+    door: Door | null = null,
+  ) {
     const clock = signal<Clock>({ now: source.now(), zone: new Zone(-new Date().getTimezoneOffset() * 60) });
     this.clock = clock;
     const ticking = setInterval(() => {
@@ -76,6 +81,8 @@ export class Model {
     this.actions = new Actions({ source, status, clock, notices, dialogs });
     this.ending = new Ending(status, this.actions, notices);
     this.activity = new Activity(source);
+    this.instruments = new Instruments(door);
+    void this.instruments.look();
     this.alarms = new Alarms(source, () => this.devices.value);
     this.lock = new Followed(async () => (await source.ask("lock_info", LOCK_ONLY)).lock_info);
     this.startup = new Followed(async () => (await source.ask("environment_report", {})).report);
@@ -124,6 +131,7 @@ export class Model {
     for (const stop of this.stops) stop();
     const { queue, console, runs, faults, notices, lock, startup, composer, estimates } = this;
     for (const part of [queue, console, runs, faults, notices, lock, startup, composer, estimates]) part.close();
+    this.instruments.close();
     this.source.close();
   }
 
@@ -132,6 +140,7 @@ export class Model {
     this.openings += 1; // one may have been missed
     if (status && this.status.value === null) this.takeStatus(status);
     this.past.again();
+    void this.instruments.look();
   }
 
   private takeStatus(status: Status): void {

@@ -112,7 +112,7 @@ export class HttpSource implements Source {
     if (!this.isFollowing) this.noteAnswer(response.ok);
     const answer: unknown = await response.json().catch(() => ({}));
     if (response.status === 401) {
-      void this.checkSignIn();
+      void this.signIn.check();
       throw new Forbidden(sentence(answer));
     }
     if (!response.ok) throw new Refused(sentence(answer));
@@ -176,7 +176,7 @@ export class HttpSource implements Source {
     const answer: unknown = await response.json().catch(() => ({}));
     if (UNANSWERED.includes(response.status)) throw new Unanswered(sentence(answer));
     if (response.status === 401) {
-      void this.checkSignIn();
+      void this.signIn.check();
       throw new Forbidden(sentence(answer));
     }
     return answer;
@@ -238,20 +238,12 @@ export class HttpSource implements Source {
   private open(handlers: { address: () => string; connected: () => void; message: (message: unknown) => void }): Stop {
     if (this.isClosed) return () => {}; // the user signed out while a part of the page was still being read
     const credentials = () => this.signIn.firstMessage();
-    const stream = new Stream({ ...handlers, credentials, refused: () => void this.checkSignIn() });
+    const stream = new Stream({ ...handlers, credentials, refused: () => void this.signIn.check() });
     this.streams.add(stream);
     return () => {
       this.streams.delete(stream);
       stream.close();
     };
-  }
-
-  /** A stream was refused: because of the sign-in, or because this one needs a scope that is missing. */
-  private async checkSignIn(): Promise<void> {
-    const headers = await this.signIn.headers().catch(() => null);
-    if (headers === null) return;
-    const response = await fetch(`${this.base}/auth/scopes`, { headers }).catch(() => null);
-    if (response?.status === 401) this.signIn.forget("The sign-in has expired or was revoked. Sign in again.");
   }
 
   private get socketBase(): string {

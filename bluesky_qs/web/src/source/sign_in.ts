@@ -12,6 +12,7 @@ type Kept = { key: string } | { access: string; refresh: string; expires: number
 const EARLY = 60;
 /** The user of a key that several people share. */
 const SHARED = "UNAUTHENTICATED_SINGLE_USER";
+const ENDED = "The sign-in has expired or was revoked. Sign in again.";
 /** Maximum length of a name at the door. */
 const LONGEST_NAME = 64;
 
@@ -65,7 +66,7 @@ export class SignIn {
       return true;
     } catch (error) {
       if (!(error instanceof NotSignedIn)) throw error;
-      this.forget(had ? "The sign-in has expired or was revoked. Sign in again." : "");
+      this.forget(had ? ENDED : "");
       return false;
     }
   }
@@ -122,6 +123,14 @@ export class SignIn {
     const kept = this.kept;
     if (kept === null || "cookie" in kept) return null;
     return "key" in kept ? { type: "auth", api_key: kept.key } : { type: "auth", access_token: kept.access };
+  }
+
+  /** Something was refused: because of the sign-in, or because it needs a scope that is missing. */
+  async check(): Promise<void> {
+    const headers = await this.headers().catch(() => null);
+    if (headers === null) return;
+    const response = await fetch(`${this.base}/auth/scopes`, { headers }).catch(() => null);
+    if (response?.status === 401) this.forget(ENDED);
   }
 
   /** The door has refused the credentials. */

@@ -129,6 +129,15 @@ export class Forbidden extends Refused {}
 /** No answer has come: nobody knows whether it was done. The same request may be sent again with the same id. */
 export class Unanswered extends Error {}
 
+/** The services behind one door. */
+export interface Door {
+  /** The instrument that the page shows; empty for the first one. */
+  readonly instrument: string;
+  /** The names of all instruments. */
+  names(): Promise<readonly string[]>;
+  source(name: string): Source;
+}
+
 /** One service. Components get what it says from the model, and know no source. */
 export interface Source {
   readonly link: ReadonlySignal<Link>;

@@ -5,7 +5,7 @@ import { type ComponentType, createContext } from "preact";
 import { useContext, useEffect } from "preact/hooks";
 import { Model } from "../model/model";
 import type { SignIn } from "../source/sign_in";
-import type { Source } from "../source/source";
+import type { Door, Source } from "../source/source";
 import { refusal } from "../words/permitted";
 import { titleOf } from "../words/title";
 import { address, followAddress } from "./address";
@@ -14,6 +14,7 @@ import { ConsoleView } from "./console";
 import { DevicesView } from "./devices";
 import { Dialogs } from "./dialog";
 import { HistoryView } from "./history";
+import { InstrumentsView, UnknownInstrument } from "./instruments";
 import { Connection } from "./link";
 import { MeView } from "./me";
 import { NoticeArea } from "./notices";
@@ -39,6 +40,7 @@ const VIEWS: Record<string, { title?: string; View: ComponentType }> = {
   history: { title: "History", View: HistoryView },
   devices: { title: "Devices", View: DevicesView },
   console: { title: "Console", View: ConsoleView },
+  instruments: { title: "Instruments", View: InstrumentsView },
   me: { View: MeView },
 };
 
@@ -47,7 +49,14 @@ function shownView(): string {
   return Object.hasOwn(VIEWS, view) ? view : "now";
 }
 
-export function App({ signIn, newSource }: { signIn: SignIn; newSource: () => Source }) {
+interface AppProps {
+  signIn: SignIn;
+  newSource: () => Source;
+  /** The other services behind the same door, if there is one. */
+  door?: Door;
+}
+
+export function App({ signIn, newSource, door }: AppProps) {
   const model = useSignal<Model | null>(null);
   const problem = useSignal("");
   const isResumed = useSignal(false);
@@ -69,7 +78,7 @@ export function App({ signIn, newSource }: { signIn: SignIn; newSource: () => So
   useSignalEffect(() => {
     const me = signIn.me.value;
     const open = model.peek();
-    if (me && !open && !refusal(me)) model.value = new Model(newSource());
+    if (me && !open && !refusal(me)) model.value = new Model(newSource(), door);
     if (!me && open) {
       open.close();
       model.value = null;
@@ -114,8 +123,14 @@ function Page({ signIn }: { signIn: SignIn }) {
   return (
     <>
       <Header signIn={signIn} />
-      <Connection />
-      <main class={`${view}${isStale.value ? " stale" : ""}`}>{View && <View />}</main>
+      {model.instruments.isUnknown.value ? (
+        <UnknownInstrument />
+      ) : (
+        <>
+          <Connection />
+          <main class={`${view}${isStale.value ? " stale" : ""}`}>{View && <View />}</main>
+        </>
+      )}
       <NoticeArea />
       <Dialogs />
     </>
@@ -123,14 +138,17 @@ function Page({ signIn }: { signIn: SignIn }) {
 }
 
 function Header({ signIn }: { signIn: SignIn }) {
+  const { instruments } = useModel();
   const view = shownView();
+  const current = instruments.current.value;
   return (
     <header>
-      <b>Queue</b>
+      <b class={current && "instrument"}>{current || "Queue"}</b>
       <nav aria-label="Views">
         {Object.entries(VIEWS).map(
           ([name, { title }]) =>
-            title && (
+            title &&
+            (current || name !== "instruments") && (
               <a key={name} href={`#/${name}`} aria-current={view === name ? "page" : undefined}>
                 {title}
               </a>
@@ -190,6 +208,6 @@ function useTitle(): void {
     const status = model.status.value;
     const last = model.past.items.value[0];
     const title = status ? titleOf(model.link.value.state, status, model.clock.value.now, last) : "";
-    document.title = `${title}Queue`;
+    document.title = title + (model.instruments.current.value || "Queue");
   });
 }

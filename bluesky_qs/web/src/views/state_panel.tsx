@@ -11,7 +11,7 @@ import { HOME } from "./dialog";
 import { Question } from "./question";
 import { StartupFailure } from "./startup_panel";
 
-const SIGNS = { running: "▶", paused: "⏸", failed: "✕", "": "■" };
+export const SIGNS = { running: "▶", paused: "⏸", failed: "✕", "": "■" };
 
 export function StatePanel() {
   const model = useModel();
