@@ -1,5 +1,6 @@
 """The page in a real browser: one Chromium and one service for all tests, which leave the queue empty."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -173,6 +175,20 @@ def keep_picture():
         page.screenshot(path=SHOTS / f"{name}.png")
 
     return keep
+
+
+@contextlib.contextmanager
+def frozen_door(service: Service) -> Iterator[None]:
+    """The door does not answer. The supervisor is frozen too, or it would replace the door after some seconds."""
+    assert service.process
+    supervisor, door = psutil.Process(service.process.pid), service.find("bluesky_qs.door")
+    supervisor.suspend()
+    door.suspend()
+    try:
+        yield
+    finally:
+        door.resume()
+        supervisor.resume()
 
 
 def _is_elsewhere(address: str) -> bool:

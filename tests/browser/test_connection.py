@@ -7,6 +7,8 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import frozen_door
+
 
 @pytest.fixture
 def own_site(new_site):
@@ -35,13 +37,11 @@ def test_the_page_says_what_is_away_and_is_right_again_without_a_reload(own_site
     page.evaluate("window.isTheSame = true")
     alert = page.get_by_role("alert")
 
-    door = own_site.service.find("bluesky_qs.door")
-    door.suspend()
-    expect(alert).to_contain_text(re.compile(r"Connection lost: what you see is from \d\d:\d\d:\d\d\."))
-    expect(page).to_have_title(re.compile("not connected"))
-    keep_picture(page, "connection-lost-1280-light")
-    assert findings(page) == []
-    door.resume()
+    with frozen_door(own_site.service):
+        expect(alert).to_contain_text(re.compile(r"Connection lost: what you see is from \d\d:\d\d:\d\d\."))
+        expect(page).to_have_title(re.compile("not connected"))
+        keep_picture(page, "connection-lost-1280-light")
+        assert findings(page) == []
     expect(alert).to_be_hidden()
 
     with frozen_manager(own_site.service):

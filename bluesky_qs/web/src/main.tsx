@@ -8,6 +8,7 @@ import "./controls.css";
 import "./queue.css";
 import "./devices.css";
 import "./instruments.css";
+import "./wall.css";
 import { App } from "./views/app";
 
 // The page may be behind a prefix, which its own address has.

@@ -20,6 +20,7 @@ import { MeView } from "./me";
 import { NoticeArea } from "./notices";
 import { NowView } from "./now";
 import { SignInView } from "./sign_in";
+import { isWall, WallView } from "./wall";
 
 const ModelContext = createContext<Model | null>(null);
 
@@ -89,11 +90,7 @@ export function App({ signIn, newSource, door }: AppProps) {
     const reason = signIn.me.value && refusal(signIn.me.value);
     return reason ? <NotPermitted signIn={signIn} reason={reason} /> : <SignInView signIn={signIn} />;
   }
-  return (
-    <WithModel model={model.value}>
-      <Page signIn={signIn} />
-    </WithModel>
-  );
+  return <WithModel model={model.value}>{isWall() ? <WallView /> : <Page signIn={signIn} />}</WithModel>;
 }
 
 /** The page of a user who may not see the queue: the reason, and a button to sign out. */

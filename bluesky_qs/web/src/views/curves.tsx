@@ -96,8 +96,14 @@ function options(element: HTMLElement, run: Run, along: string | undefined, fiel
     ...size(element),
     scales: { x: { time: false }, y: { distr: isLog ? 3 : 1 } },
     axes: [
-      { ...axis, label: along ? titled(along) : "point", size: fontSize * 2.2, labelSize: fontSize * 1.6 },
-      { ...axis, size: fontSize * 4.4 },
+      {
+        ...axis,
+        label: along ? titled(along) : "point",
+        size: fontSize * 2.2,
+        labelSize: fontSize * 1.6,
+        space: fontSize * 5,
+      },
+      { ...axis, size: fontSize * 4.4, space: fontSize * 2.2 },
     ],
     series: [
       { label: along ? titled(along) : "point" },

@@ -89,7 +89,7 @@ export function Metadata({ pairs }: { pairs: [string, string][] }) {
   );
 }
 
-function Progress() {
+export function Progress() {
   const model = useModel();
   const status = model.status.value;
   const { now, zone } = model.clock.value;
@@ -120,7 +120,7 @@ function Progress() {
   );
 }
 
-function Waiting() {
+export function Waiting() {
   const model = useModel();
   const status = model.status.value;
   const sentence = status ? waitingSentence(status, model.clock.value.now) : "";
