@@ -4,6 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import KEY
+
 #: A browser that shows no notices, but prints them; the user looks at something else.
 _NOTICES = """
 window.Notification = class {
@@ -12,6 +14,13 @@ window.Notification = class {
     constructor(title, { body }) { console.log(`notice: ${title} | ${body}`); }
 };
 document.hasFocus = () => false;
+"""
+_ASKS = """
+import bluesky.plan_stubs as bps
+
+def ask_for_sample():
+    yield from bps.null()
+    return input("Sample name? ")
 """
 
 
@@ -50,3 +59,31 @@ def test_a_failure_is_in_the_title_and_in_a_notice_of_the_browser_if_the_user_al
     site.add("count", ["det1"])
     site.run_all()
     expect(page).to_have_title("Queue")
+
+
+def test_a_failure_is_in_the_title_of_every_view_also_if_it_was_before(site, new_page):
+    site.add("scan", ["det"], "slow_motor1", -1000, 1000, 3)
+    site.run_all()
+    page = new_page()
+    page.goto(f"{site.url}/#api_key={KEY}")
+    expect(page).to_have_title("✕ failed · Queue")
+    page.goto(f"{site.url}/#/console")
+    page.reload()
+    expect(page.get_by_role("heading", name="Console")).to_be_visible()
+    expect(page).to_have_title("✕ failed · Queue")
+
+
+def test_a_question_is_in_the_title_and_in_a_notice_of_the_browser(site, new_page):
+    site.service.do("script_upload", script=_ASKS)
+    site.service.wait_idle()
+    page = new_page()
+    page.add_init_script(_NOTICES)
+    page.goto(site.link)
+    page.get_by_role("link", name="tester (shared key)").click()
+    page.get_by_role("button", name="Allow notices").click()
+    expect(page.get_by_role("button", name="No notices")).to_be_visible()
+    site.add("ask_for_sample")
+    with page.expect_console_message(lambda said: said.text.startswith("notice: ")) as notice:
+        site.service.do("queue_start")
+    assert notice.value.text == "notice: Waiting for input | Sample name?"
+    expect(page).to_have_title(re.compile("^\\? question · .*Queue$"))

@@ -201,6 +201,7 @@ function LiveDot() {
 /** The title of the tab shows the state, so that users see it from another tab. */
 function useTitle(): void {
   const model = useModel();
+  useEffect(() => model.past.begin(), [model]); // the last plan may have failed, whichever view is open
   useSignalEffect(() => {
     const status = model.status.value;
     const last = model.past.items.value[0];
