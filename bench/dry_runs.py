@@ -13,7 +13,7 @@ import bluesky.utils
 from bluesky import plans
 from ophyd.sim import hw
 
-from bluesky_qs.foresight.devices import Facts
+from bluesky_qs.foresight.devices import DeviceFacts
 from bluesky_qs.foresight.walk import Walk
 from bluesky_qs.worker import guard
 
@@ -24,7 +24,7 @@ PER_POINT = 10
 
 def look(device):
     """Facts about a simulated device."""
-    return Facts(device.name, device.read(), device.describe(), device.name)
+    return DeviceFacts(device.name, device.read(), device.describe(), device.name)
 
 
 def drain(plan):
@@ -61,7 +61,7 @@ def walk_ratio(make):
 
 
 def fork_time(gigabytes):
-    """Return the milliseconds of a fork of a process of this size."""
+    """Return how many milliseconds it takes to fork a process of this size."""
     held = bytearray(int(gigabytes * 2**30))
     for at in range(0, len(held), 4096):
         held[at] = 1

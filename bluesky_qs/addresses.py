@@ -1,4 +1,4 @@
-"""The ways people write the addresses of the service's 0MQ sockets, of its HTTP door and of Redis."""
+"""Reads the addresses of 0MQ sockets, of the HTTP door and of Redis that users write."""
 
 import re
 from pathlib import Path
@@ -81,22 +81,22 @@ def client_address(address: str) -> str:
     return address
 
 
-def told_info_address(told: object, control: str) -> str | None:
+def reachable_info_address(listening: object, control: str) -> str | None:
     """Return the address of the info socket for a client that reaches the control socket at ``control``.
 
-    ``told`` is the address on which the service listens, from its reply to clients. The host is the one of the control
-    address, because it is known to reach the service. None if only the user can give the address: the service does not
-    send it, the system chose its port, or it is a file on another computer.
+    ``listening`` is the address on which the service listens, from its reply to clients. The host is taken from the
+    control address, which is known to reach the service. None if only the user knows the address: the service does not
+    report it, the system chose its port, or it is a file on another computer.
     """
-    if not isinstance(told, str):
+    if not isinstance(listening, str):
         return None
-    ours, theirs = _TCP.fullmatch(control), _TCP.fullmatch(told)
+    ours, theirs = _TCP.fullmatch(control), _TCP.fullmatch(listening)
     if theirs is None:
         is_here = ours is None or ours["host"] == "localhost" or is_loopback(ours["host"].strip("[]"))
-        return told if is_here and _IPC.fullmatch(told) else None
+        return listening if is_here and _IPC.fullmatch(listening) else None
     if theirs["port"] == "*":
         return None
-    return client_address(told) if ours is None else f"tcp://{ours['host']}:{theirs['port']}"
+    return client_address(listening) if ours is None else f"tcp://{ours['host']}:{theirs['port']}"
 
 
 def bind_address(address: str) -> str:
@@ -122,7 +122,7 @@ def port_fault(address: str) -> str:
 
 
 def host_fault(address: str) -> str:
-    """Return that a ``tcp://`` address has no host, as text to append to the address; ``""`` for all others."""
+    """Return an error if a ``tcp://`` address has no host, as text to append to the address; otherwise ``""``."""
     return f"has no host: it should be like {CONTROL_ADDRESS}" if address.startswith("tcp://:") else ""
 
 

@@ -1,4 +1,4 @@
-"""How Bluesky documents belong together: runs, their streams, and the fields that matter in them.
+"""Relates Bluesky documents to their runs and streams, and selects the important fields.
 
 Metadata comes from users, and hints and descriptions come from devices, so any part of a document may have any shape. A
 part with an unexpected shape counts as missing.

@@ -48,6 +48,6 @@ def stored_traceback(text: str) -> str:
 
 
 def _stored(text: str, limit: int) -> str:
-    # A text may have many megabytes, of which the middle will be left out.
+    # The text may have many megabytes, most of which are left out.
     ends = text if len(text) <= 2 * limit else text[:limit] + text[-limit:]
     return cut(safe(ends), limit, characters=len(text))

@@ -1,4 +1,4 @@
-"""Finds the known names that are similar to a mistyped name, and words the suggestion."""
+"""Finds known names that are similar to a mistyped name, and phrases the suggestion."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Check the built site: links and anchors inside it lead somewhere, and nothing is loaded from another host."""
+"""Check the built site: internal links and anchors must exist, and nothing may be loaded from another host."""
 
 import re
 import sys
@@ -24,7 +24,7 @@ class Page(HTMLParser):
         self.loaded += _IN_CSS.findall(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what a tag is called and where it leads."""
+        """Record the ids and addresses of a tag."""
         for name, value in attrs:
             if name in ("id", "name") and value:
                 self.ids.add(value)
@@ -56,7 +56,7 @@ def faults(site: Path) -> list[str]:
 
 
 def main() -> int:
-    """Check the site in the folder that is named; 1 if something is wrong."""
+    """Check the site in the given folder; return 1 if there are errors."""
     found = faults(Path(sys.argv[1]).resolve())
     print("\n".join(found), file=sys.stderr)
     return 1 if found else 0

@@ -1,4 +1,4 @@
-"""How the documentation site is built: `make docs`. The pages are where they are; nothing is copied or executed."""
+"""Configuration of the documentation site (`make docs`). Pages are built in place; nothing is copied or executed."""
 
 import sys
 from pathlib import Path
@@ -33,14 +33,14 @@ html_theme_options = {"top_of_page_buttons": []}
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
-# The outputs that the notebooks hold are shown: `make notebooks` has run them against a real service.
+# Show the outputs stored in the notebooks. `make notebooks` has run them against a real service.
 nb_execution_mode = "off"
-# Lines of %qs and of the shell are no Python.
+# Lines with %qs or shell commands are not Python.
 suppress_warnings = ["misc.highlighting_failure"]
 # Widgets would load scripts from other hosts.
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 
-#: What the menu shows, besides the index itself: caption, then pages in order.
+#: The menu, besides the index itself: captions, each with its pages in order.
 _MENU: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Start", ("README.md", "docs/install.md", "docs/glossary.md")),
     ("Tutorials", ("notebooks/*.ipynb",)),
@@ -58,7 +58,7 @@ _MENU: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def _with_menu(_app: Sphinx, docname: str, content: list[str]) -> None:
-    """Give the index the tables of contents that the menu is made of; on GitHub they would be shown as code."""
+    """Add the tables of contents for the menu to the index. In the file itself, GitHub would show them as code."""
     if docname != root_doc:
         return
     placed = {Path("docs/index.md")}

@@ -1,6 +1,6 @@
-"""Write the clients' methods from the contract: `make reference`. A test holds the files to the contract.
+"""Write the clients' methods from the contract (`make reference`). A test compares the files with the contract.
 
-They are files, because type checkers and editors read files: `ParamSpec` gives each method the signature of its stub.
+Type checkers and editors need real files; `ParamSpec` gives each method the signature of its stub.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Write what the prompt says about states and plans, as examples for the page: `make reference`.
+"""Write the prompt's sentences about states and plans, as examples for the page (`make reference`).
 
 The page has these sentences in TypeScript (`bluesky_qs/web/src/words`), because they count the seconds, without the
 service and without Python. Its tests compare them with these examples.
@@ -29,7 +29,7 @@ FILE = Path(bluesky_qs.__file__).parent / "web" / "src" / "words" / "prompt.json
 
 #: 2026-11-30 12:00:00 UTC.
 NOW = 1796040000.0
-#: Advice that is for the prompt only.
+#: Advice that applies only at the prompt.
 _COMMANDS = re.compile(r" \(%qs [^)]*\)")
 _KNOWN = {"det1", "motor", "sim_bundle.mtrs.x", "vec.axes.1"}
 
@@ -345,7 +345,7 @@ def _queue(queue: dict[str, Any], *, is_running: bool, is_loop: bool) -> dict[st
 
 
 def _completions(typed: str) -> dict[str, Any]:
-    """What TAB offers after ``%qs add`` and this text, without what the page has no room for: a second plan."""
+    """The completions after ``%qs add`` and this text, without a second plan, which does not fit on the page."""
     known = KnownNames({plan["name"]: plan for plan in _DESCRIBED}, _DEVICES)
     session: Any = SimpleNamespace(at_hand=lambda: known, settings=SimpleNamespace(variables=dict))
     found = completion.plan_offers(At(session, typed, ""))

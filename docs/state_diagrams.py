@@ -1,4 +1,4 @@
-"""Draw the state diagrams of the pages as SVG. GitHub draws Mermaid by itself; the site has no script that does."""
+"""Draw the state diagrams of the pages as SVG. GitHub renders Mermaid, but the site has no script for it."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def svg(source: str) -> str:
     for (state, target), names in events.items():
         graph.add_edge(state, target, label="".join(rf" {name} \l" for name in names if name))
     drawn = graph.draw(format="svg", prog="dot").decode()
-    # A page has no use for the XML header. The color of the text suits light and dark pages.
+    # A page does not need the XML header. The text color suits light and dark pages.
     drawn = drawn[drawn.index("<svg") :].replace('"black"', '"currentColor"')
     return drawn.replace("<text ", '<text fill="currentColor" ')
 

@@ -29,7 +29,7 @@ _OWN_OPTIONS = ("http.addr", "http.config")
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the door until it is asked to stop, and return the exit code."""
+    """Run the door until it receives a request to stop, and return the exit code."""
     return exit_code_of(partial(_chosen, sys.argv[1:] if args is None else args))
 
 

@@ -135,7 +135,7 @@ def _remove_user(options: Any) -> None:
 
 
 def _note(options: Any, action: str) -> None:
-    """Leave a line about a user of the file for the audit log."""
+    """Record a line about a user of the file for the audit log."""
     try:
         _end(options, lambda database, _provider: database.leave_note(_line(action, options.name)))
     except QSError as error:
@@ -400,7 +400,7 @@ def _duration(text: str) -> float | None:
         return None
     found = re.fullmatch(r"(\d{1,6})([smhdw])", text)
     if found is None or int(found[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time. Write 12h, 30d or never")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration. Write 12h, 30d or never")
     return float(int(found[1]) * _UNITS[found[2]])
 
 

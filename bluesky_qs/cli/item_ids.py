@@ -1,4 +1,4 @@
-"""Finds the plan or task that a short form on the command line means: ``-1``, or the beginning of a uid."""
+"""Finds the plan or task for a short form on the command line: ``-1``, or the beginning of a uid."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from bluesky_qs.words.arguments import SHORTEST_UID, ItemId
 from bluesky_qs.words.grammar import UsageError
 
 _WHOLE_UID = 36
-#: Items of the history that are searched for the beginning of a uid.
+#: Maximum number of history items to search for the beginning of a uid.
 _SEARCHED = 1000
 
 
@@ -34,7 +34,7 @@ def _uid(manager: REManagerAPI, named: ItemId) -> str:
     found = list(dict.fromkeys(uid for uid in uids if uid.startswith(named.text)))
     if len(found) > 1:
         raise UsageError(f"{len(found)} items have a uid that begins with {named.text!r}: {', '.join(found)}")
-    return found[0] if found else named.text  # the service knows tasks and older items, by their whole uids
+    return found[0] if found else named.text  # the service finds tasks and older items by their complete uids
 
 
 def _back_in_history(manager: REManagerAPI, back: int) -> str:

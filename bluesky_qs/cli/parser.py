@@ -1,4 +1,4 @@
-"""The parser of every command except `qserver`: the same form of help, and one exit code for a bad command line."""
+"""The parser of all commands except `qserver`, with a common help format and one exit code for invalid input."""
 
 import argparse
 import sys
@@ -70,9 +70,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def exit_code_of(command: Callable[[], int | None], *, failed: int | None = None) -> int:
-    """Run a command and print its error, if it fails. Return the exit code.
+    """Run a command, print its error if it fails, and return the exit code.
 
-    ``failed``: the exit code for all errors of ours; None for the one of the error's class.
+    ``failed``: the exit code for all of our errors; None for that of the error's class.
     """
     try:
         return command() or 0

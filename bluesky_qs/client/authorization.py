@@ -13,7 +13,7 @@ KEY_VARIABLE, KEY_FILE_VARIABLE = "QSERVER_HTTP_SERVER_API_KEY", "QSERVER_HTTP_S
 
 
 class AuthorizationMethods(Enum):
-    """How requests are signed; the names of bluesky-queueserver-api."""
+    """How requests are signed. The names are those of bluesky-queueserver-api."""
 
     NONE = "NONE"
     API_KEY = "API_KEY"
@@ -62,7 +62,7 @@ class Authorization:
 
     @property
     def keys(self) -> Keys:
-        """The credentials of requests. New ones may belong to somebody else, so setting them clears the user."""
+        """The credentials of requests. New ones may belong to another user, so setting them clears the user."""
         return self._keys
 
     @keys.setter
@@ -74,7 +74,7 @@ class Authorization:
         return f"<Authorization {self.keys}>"
 
     def forget(self) -> None:
-        """Stop sending credentials, because the address is by mistake one without encryption."""
+        """Stop sending credentials, because the address is unencrypted by mistake."""
         self.keys = Keys()
 
     def set_tokens(self, reply: Any) -> None:

@@ -20,7 +20,7 @@ SILENCE = 1.5 * INFO_PERIOD
 POLL = 0.5
 #: Number of documents per request, and of documents that are delivered before other messages are read.
 DOCUMENTS = 1000
-#: Seconds without any answer after which the service counts as unreachable and no longer as restarting.
+#: Seconds without any answer after which the service counts as unreachable instead of restarting.
 GONE = 15.0
 
 
@@ -146,7 +146,7 @@ class Following:
                 yield from self.recall()
             elif latest.topic == DOCUMENT and self._on_document is not None:
                 self._on_document(with_numbers(latest.payload), False)
-            elif status := latest.payload["msg"].get("status"):  # it may be about the RunEngine instead
+            elif status := latest.payload["msg"].get("status"):  # the message may be about the RunEngine
                 return status
         return None
 

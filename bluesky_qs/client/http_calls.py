@@ -13,7 +13,7 @@ from bluesky_qs.client.transport import EncodedReply, Request, takes
 from bluesky_qs.errors import BadParams, RequestIdReused, UnknownMethod
 from bluesky_qs.wire.codec import DecodeError, decode
 
-#: Requests that all our servers answer. If such a route is missing, it is another server.
+#: Requests that all compatible servers answer. If such a route is missing, it is a different kind of server.
 _EVERYWHERE = ("status", "ping")
 #: The route that refreshes a session; it needs no key.
 REFRESH = f"{PREFIX}/auth/session/refresh"
@@ -21,7 +21,7 @@ _BAD_REQUEST, _CONFLICT, _UNPROCESSABLE = 400, 409, 422
 
 #: Seconds before each repetition of a request whose answer was lost. A restarted server is back by then.
 PAUSES = (0.0, 0.3, 0.7, 1.5, 2.5)
-#: Asks for the number of the latest event.
+#: Requests the number of the latest event.
 EVENTS = Request("events_get", {"limit": 1})
 
 

@@ -1,4 +1,4 @@
-"""The errors of a client that reaches the service over HTTP: each says what happened and what to do."""
+"""The errors of a client over HTTP. Each message explains what happened and what to do."""
 
 import math
 import re
@@ -255,7 +255,8 @@ def _kind(status: int, reason: str, response: Answer, settings: HTTPSettings) ->
 
 def _sign_in(settings: HTTPSettings, reason: str) -> str:
     uri = settings.server_uri
-    # Our server's reason for a request without credentials is meant for people who write HTTP requests by hand.
+    # Leave out our server's reason for a request without credentials, because it is for users who write HTTP requests
+    # by hand.
     why = "" if reason.startswith("Not signed in") else _colon(reason)
     if reason.startswith(_NO_ROLE):  # signing in again does not help
         return f"Not signed in at {uri}{why}."

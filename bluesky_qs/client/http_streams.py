@@ -1,4 +1,4 @@
-"""The streams of an HTTP server: one websocket for each topic, reopened when the server or the service is back."""
+"""Reads the streams of an HTTP server: one websocket for each topic, reopened after a restart of server or service."""
 
 import asyncio
 import itertools
@@ -177,7 +177,7 @@ class Streams:
             self._deliver(Message(RESUMED, None))
 
     async def _refused(self, response: Response, used: str | None) -> None:
-        """Note that the server refuses the stream; refresh an expired session, or wait for a restart."""
+        """Handle a refused stream: refresh an expired session, or wait for a restart."""
         answer = _Answer(response)
         if http_failures.is_expired(answer) and self._authorization.keys.refresh_token:
             try:
@@ -206,7 +206,7 @@ class Streams:
         self.refusal = http_failures.not_encrypted(self._settings, _SUBSCRIBE, key_was_sent=was_signed)
 
     def _ended(self, closed: ConnectionClosed) -> None:
-        """Note that the server has ended the stream because the sign-in is not valid."""
+        """Handle a stream that the server ended because the sign-in is not valid."""
         end = closed.rcvd
         if end is not None and end.code in _NOT_SIGNED_IN:
             self.refusal = http_failures.NotSignedInError(

@@ -1,4 +1,4 @@
-"""The API keys that this account keeps: in the keyring, or in a file that only the account can read.
+"""Stores the API keys of this account in the keyring, or in a file that only the account can read.
 
 Several people may share an account. So keys are kept by the address of the server and the user of the key.
 """
@@ -186,7 +186,7 @@ def _read() -> dict[str, dict[str, str]]:
 
 
 def _write(kept: dict[str, dict[str, str]]) -> None:
-    """Replace the file as a whole; it is never readable for others, not even for a moment."""
+    """Replace the whole file. Others can never read it, not even for a moment."""
     file = path()
     if not kept and not file.exists():
         return

@@ -1,4 +1,4 @@
-"""The blocking client's way to the service over HTTP: requests from any thread, and the server's streams."""
+"""The blocking client's HTTP transport: requests from any thread, and the server's streams."""
 
 import asyncio
 import os
@@ -18,8 +18,8 @@ from bluesky_qs.client.http_streams import Streams
 from bluesky_qs.client.transport import Closing, EncodedReply, Message, Request
 from bluesky_qs.errors import ConfigError, QSError
 
-#: Seconds for which an idle connection is kept. Servers close connections after 5 s, and a request must not be sent
-#: then.
+#: Seconds for which an idle connection is kept. It is less than the 5 s after which servers close connections, because
+#: requests must not be sent at that moment.
 _KEEP = 4.0
 
 

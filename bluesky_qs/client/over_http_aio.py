@@ -1,4 +1,4 @@
-"""The asyncio client's way to the service over HTTP."""
+"""The asyncio client's HTTP transport."""
 
 import asyncio
 from typing import Any, Self

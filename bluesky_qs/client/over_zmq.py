@@ -1,4 +1,4 @@
-"""The blocking client's way to the service over 0MQ: requests from any thread, and the info channel."""
+"""The blocking client's 0MQ transport: requests from any thread, and the info channel."""
 
 import os
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 import zmq
 
-from bluesky_qs.addresses import told_info_address
+from bluesky_qs.addresses import reachable_info_address
 from bluesky_qs.client import failures
 from bluesky_qs.client.codec import encode_request
 from bluesky_qs.client.settings import ConnectionSettings
@@ -144,7 +144,7 @@ def located(settings: ConnectionSettings, reply: EncodedReply) -> ConnectionSett
     ConfigError
         The reply is not in the client's encoding.
     """
-    address = told_info_address(reply.values().get("zmq_info_addr"), settings.control_addr)
+    address = reachable_info_address(reply.values().get("zmq_info_addr"), settings.control_addr)
     return settings if address is None else replace(settings, info_addr=address)
 
 

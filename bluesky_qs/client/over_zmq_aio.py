@@ -1,4 +1,4 @@
-"""The asyncio client's way to the service over 0MQ."""
+"""The asyncio client's 0MQ transport."""
 
 import asyncio
 import time

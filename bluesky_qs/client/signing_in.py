@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 AUTH = f"{PREFIX}/auth"
 
-#: Seconds for which a server may wait for the end of a device sign-in before it answers. Ours does.
+#: Seconds for which a server may delay its answer until a device sign-in has ended. Ours does this.
 _DEVICE_WAIT = 5.0
 #: Why a device sign-in has ended without tokens.
 _DEVICE_ENDS = {

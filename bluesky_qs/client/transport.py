@@ -1,4 +1,4 @@
-"""The protocol between a client and the way it reaches the service: requests with replies, and a feed of messages.
+"""The interface between a client and its transport: requests with replies, and a feed of messages.
 
 `over_zmq`, `over_http` and their twins for asyncio implement it. Methods, waits and monitors know only this protocol.
 """
@@ -41,7 +41,8 @@ class EncodedReply(NamedTuple):
         return decode_response(self.frame, self.encoding)
 
 
-#: The topic of a message without payload: a connection was lost and made again, and messages may be missing.
+#: The topic of a message without payload. It means that the connection was lost and restored, and that messages may be
+#: missing.
 RESUMED = b"resumed"
 
 

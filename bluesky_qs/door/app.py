@@ -41,7 +41,7 @@ _API, _INSTRUMENTS = f"{PREFIX}/", f"{PREFIX}/instruments/"
 
 
 def all_routes() -> list[Route]:
-    """All routes of `Call` handlers, with their scopes: those of the contract first."""
+    """All routes with `Call` handlers and their scopes. The routes of the contract come first."""
     return [*methods.routes(), *extra_routes.routes(), *reading_plans.routes(), *uploads.routes(), *buffer.routes()]
 
 
@@ -142,9 +142,9 @@ def _named_parts(pattern: list[str], parts: list[str]) -> dict[str, str] | None:
 
 
 class _App:
-    """Answers requests to the routes in our own table; passes everything else to Starlette.
+    """Answers requests to the routes in our own table, and passes everything else to Starlette.
 
-    Starlette would need as much time to find a handler as the whole rest of the door.
+    Starlette would take as long to find a handler as the rest of the door takes for the whole request.
     """
 
     def __init__(self, door: Door, routes: Iterable[BaseRoute]) -> None:
@@ -180,7 +180,7 @@ class _App:
             answer = _refused(refusal, scope)
         except ClientGone:
             return
-        except Exception:  # the boundary: the client gets an answer to any error
+        except Exception:  # the client must get an answer for any error
             logger.exception("Unexpected error while answering %s %s", scope["method"], route.path if route else "")
             answer = _UNEXPECTED
         seconds = time.perf_counter() - began
@@ -224,7 +224,7 @@ class _App:
 
 
 def _audit_refusal(call: Call, route: Route, scope: str) -> None:
-    """Note who may not use the route. A page may poll what it may not read, and strangers could fill the log."""
+    """Log a refusal, except for reading and for strangers: pages may poll, and strangers could fill the log."""
     if not scope.startswith("read:") and call.caller.credential != ANONYMOUS:
         audit(call, call.caller.user, route.method or f"{route.verb} {route.path}", result=no_scope(scope))
 

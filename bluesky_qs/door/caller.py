@@ -1,4 +1,4 @@
-"""The sender of a request and their permissions: the result of signing in for the rest of the door."""
+"""The sender of a request and their permissions, as the rest of the door sees them after the sign-in."""
 
 from typing import Any, Protocol
 
@@ -16,12 +16,12 @@ class Credentials(msgspec.Struct, frozen=True):
     api_key: str | None = None
     access_token: str | None = None
 
-    def __repr__(self) -> str:  # it may end up in a log
+    def __repr__(self) -> str:  # the text may end up in a log
         return "Credentials(…)"
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Somebody who may use the door.
+    """A user who may use the door.
 
     Attributes
     ----------
@@ -65,11 +65,11 @@ class SignIn(Protocol):
         ...
 
     async def open(self) -> None:
-        """Get ready, before the first request."""
+        """Prepare for the first request."""
         ...
 
     async def close(self) -> None:
-        """Release all that was opened."""
+        """Close everything that was opened."""
         ...
 
     async def caller(self, connection: HTTPConnection, credentials: Credentials | None = None) -> Caller:

@@ -15,7 +15,7 @@ from bluesky_qs.errors import ConfigError, StartupError
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """Options that are complete and can be used, or the reason why they cannot.
+    """Complete and valid options, or the reason why they are not valid.
 
     Attributes
     ----------

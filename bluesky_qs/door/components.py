@@ -1,4 +1,4 @@
-"""The schemas of a document about the door: each shape once, by name, and references to it everywhere else."""
+"""Collects the schemas of a document about the door. Each shape appears once, and is referred to by name."""
 
 import typing
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _PLACE = "#/components/schemas/"
 
 
 class Components:
-    """The shapes that were referred to so far.
+    """The shapes referred to so far.
 
     Attributes
     ----------

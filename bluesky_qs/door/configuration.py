@@ -33,7 +33,7 @@ _SECTIONS = (
     "server_configuration",
     *sign_in.SECTIONS,
 )
-#: Keys of the community's server that are not supported here, with the remedy.
+#: Keys of the community's server that are not supported here, with advice.
 _UNSUPPORTED = {
     "server_configuration.custom_routers": "this server does not load routers. Run them in a separate server",
     "server_configuration.custom_modules": (
@@ -182,7 +182,7 @@ def _service(address: _Address, name: str | None) -> ServiceSettings:
         encoding=address.encoding,
         public_key=address.public_key,
     )
-    # Keys differ from service to service, so the one of the environment is not for one of several.
+    # With several services, ignore the key in the environment, because each service has its own.
     return service if name is None else structs.replace(service, name=name, public_key=address.public_key)
 
 

@@ -1,4 +1,4 @@
-"""Routes without a method of the service: an item by its uid, the instruments, and one for tests."""
+"""Routes that are not methods of the service: an item by uid, the instruments, and one for tests."""
 
 import asyncio
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""The file with the generated key of a door. It is readable by its owner only."""
+"""The file with a door's generated key. Only its owner can read it."""
 
 import logging
 import os
@@ -44,7 +44,7 @@ def key_in(file: Path) -> str:
 
 
 def _write_key(file: Path) -> None:
-    """Write a new key, complete or not at all, unless another process does so first."""
+    """Write a new key atomically, unless another process does so first."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, written = tempfile.mkstemp(dir=file.parent)  # readable by its owner only
     try:

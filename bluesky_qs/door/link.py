@@ -19,7 +19,7 @@ from bluesky_qs.wire.control import client_socket
 
 logger = logging.getLogger(__name__)
 
-#: Replies per turn of the event loop, so that a flood of them does not block everything else.
+#: Maximum number of replies per turn of the event loop, so that a flood of them does not block everything else.
 _PER_TURN = 64
 _RECONNECT_MS = 100
 _LOST = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_MONITOR_STOPPED
@@ -43,7 +43,7 @@ class ControlLink:
     Attributes
     ----------
     up
-        Whether the service is connected. It may be frozen nevertheless.
+        Whether the service is connected. It may still be frozen.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ControlLink:
         self._monitor: Any = None
         self._readers: dict[Any, Callable[[], None]] = {}
         self.up = False
-        self._tried, self._met = asyncio.Event(), asyncio.Event()
+        self._tried, self._answered = asyncio.Event(), asyncio.Event()
         self._open()
 
     def _open(self) -> None:
@@ -102,7 +102,7 @@ class ControlLink:
         and door start at the same time, the first attempts fail.
         """
         try:
-            await asyncio.wait_for((self._met if keeps_trying else self._tried).wait(), patience)
+            await asyncio.wait_for((self._answered if keeps_trying else self._tried).wait(), patience)
         except TimeoutError:
             return False
         return self.up
@@ -133,7 +133,7 @@ class ControlLink:
         if not self.up:
             raise Disconnected
         self._socket.send_multipart(frames, zmq.NOBLOCK)
-        # Look again, because sending consumes the descriptor's signal for messages that arrived meanwhile.
+        # Check again, because sending consumes the descriptor's signal for messages that have just arrived.
         if self._has_reply():
             self._loop.call_soon(self._receive)
 
@@ -147,7 +147,7 @@ class ControlLink:
             if not self._has_reply():  # cheaper than the exception of a socket that has none
                 return
             self._take_reply()
-        # The descriptor signals only new messages, so look again for those that have arrived already.
+        # The descriptor signals only new messages, so check for those that have already arrived.
         self._loop.call_soon(self._receive)
 
     def _take_reply(self) -> bool:
@@ -170,7 +170,7 @@ class ControlLink:
             self._tried.set()
             if message["event"] & _UP:
                 self.up = True
-                self._met.set()
+                self._answered.set()
                 self._tell()
             elif self.up:
                 self._replace()
@@ -180,7 +180,7 @@ class ControlLink:
     def _replace(self) -> None:
         """Start again after a loss: read the replies that have arrived, and drop unsent requests.
 
-        Otherwise the next service would carry them out much later, when nobody expects it.
+        Otherwise the next service would carry them out unexpectedly.
         """
         while self._take_reply():
             pass

@@ -109,7 +109,7 @@ class Metrics:
 
     @contextlib.contextmanager
     def listening(self, address: str | None) -> Iterator[None]:
-        """Also publish the metrics at a separate address, for everybody who can reach it; None for no such address.
+        """Also publish the metrics at a separate address, for anyone who can reach it; None disables this.
 
         Raises
         ------

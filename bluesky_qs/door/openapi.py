@@ -17,7 +17,7 @@ from bluesky_qs.door.signin.auth_route import AuthRoute
 from bluesky_qs.door.simplified import SIMPLIFIED
 from bluesky_qs.door.streams.table import STREAMS, Stream
 
-#: The name of an operation of one of several instruments is this, and the name of the operation of the default one.
+#: Prefix for the names of operations on one of several instruments.
 OF_INSTRUMENT = "instrument_"
 _INSTRUMENTS = "/instruments"
 _ABOUT = """\
@@ -89,7 +89,7 @@ def document(
 
 
 def secured(operation: Schema, needs: object) -> Schema:
-    """The operation with the credentials that it needs: a scope, any (an object that is no text), or none (None)."""
+    """The operation with the credentials that it needs: a scope, any credentials (not a string), or none (None)."""
     if needs is None or getattr(needs, "name", "") == "NOTHING":
         return {**operation, "security": []}
     scopes = [needs] if isinstance(needs, str) else []
@@ -121,7 +121,7 @@ class _Document:
             self.put(verb, path, {**operation, **more, "parameters": parameters, "responses": responses})
 
     def put(self, verb: str, path: str, operation: Schema) -> Schema:
-        """Put the operation into the document. If its name is taken, it gets the verb or the path as well."""
+        """Put the operation into the document. If its name is taken, add the verb or the path to it."""
         path = path if len(path) == 1 else path.rstrip("/")
         name = operation["operationId"]
         for longer in (name, f"{name}_{verb.lower()}", f"{name}_{path.rpartition('/')[2] or 'root'}"):

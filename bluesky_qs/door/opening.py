@@ -1,4 +1,4 @@
-"""The settings for opening a door, from options, the configuration file and the environment, all checked."""
+"""Collects and checks the settings of a door, from options, the configuration file and the environment."""
 
 import ssl
 from collections.abc import Iterable, Mapping
@@ -107,7 +107,7 @@ def prepare(
 
 
 def _ways_around(services: Iterable[ServiceSettings]) -> list[str]:
-    """A warning for each control address where other computers can use a service without the door."""
+    """A warning for each control address at which other computers can bypass the door."""
     found: list[str] = []
     for service in services:
         control = service.others_addr or service.control_addr

@@ -27,7 +27,7 @@ _MEANINGS = {
 
 
 def plain(name: str, tag: str, function: Callable[..., Any]) -> Schema:
-    """The names and texts of an operation; the docstring of the function is the text."""
+    """The name and the description of an operation, which is the docstring of the function."""
     summary, _, rest = (inspect.getdoc(function) or "").replace("``", "`").partition("\n\n")
     made: Schema = {"operationId": name, "tags": [tag], "summary": " ".join(summary.split())}
     return {**made, "description": rest} if rest else made
@@ -62,7 +62,7 @@ def of_method(
 
 
 def in_query_too(verb: str, schema: Mapping[str, Any], *, is_required: bool) -> Schema:
-    """The parameters at the door: in the body, in the query, or some in each."""
+    """The parameters at the door: in the body, in the query, or in both."""
     if not schema["properties"]:
         return {}
     body: Schema = {"required": False, "content": {JSON: {"schema": dict(schema)}}}
@@ -103,7 +103,7 @@ def path_parameters(path: str) -> list[Schema]:
 
 
 def answers(components: Components, replies: Sequence[Schema], statuses: Iterable[int]) -> Schema:
-    """The answers: any of the replies with the status 200, and the reasons of the others."""
+    """The answers: the replies with status 200, and the reasons for other statuses."""
     found: Schema = {}
     if replies:
         schema = replies[0] if len(replies) == 1 else {"anyOf": list(replies)}

@@ -64,7 +64,7 @@ class Parameters:
                 else:
                     check.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
-            return self._slowly(body)  # also for what Python's json accepts, such as NaN
+            return self._slowly(body)  # also for text that only Python's json accepts, such as NaN
         return sent  # pyright: ignore[reportReturnType] - dict is invariant
 
     def _slowly(self, body: bytes) -> Sent:
@@ -147,7 +147,7 @@ def joined(sent: Mapping[str, Any]) -> bytes:
 
 
 def _readings(text: str) -> list[Any]:
-    """The possible values of a text in a query, the likely ones first: number, boolean, list, object, or the text."""
+    """The possible values of text in a query, most likely first: number, boolean, list, object, or the text itself."""
     if text.lower() in ("true", "false"):
         return [text.lower() == "true", text]
     try:
@@ -166,7 +166,7 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _plain(kind: Any) -> Any:
-    """A type without our messages."""
+    """A type without custom error messages."""
     return typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
 
 

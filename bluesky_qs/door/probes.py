@@ -1,4 +1,4 @@
-"""Shows whether the door and its service work, for programs that keep them running. Both need no key."""
+"""Health checks of the door and its service, for programs that keep them running. They need no key."""
 
 from bluesky_qs.door.route import Answer, Call, Route, answer
 from bluesky_qs.door.shapes import Presence
@@ -15,7 +15,7 @@ def routes() -> list[Route]:
 
 
 async def healthz(_call: Call) -> Answer:
-    """The HTTP server answers. Whether the RE Manager does makes no difference."""
+    """The HTTP server works. This does not depend on the RE Manager."""
     return answer({"status": "ok"})._replace(headers=_NOT_STORED)
 
 

@@ -1,4 +1,4 @@
-"""HTTP on a connection, with a limit to the head of a request, which uvicorn does not have."""
+"""The HTTP protocol of a connection, with a limit for the size of request headers, which uvicorn does not have."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """Closes a connection on which the head of a request does not end."""
+    """Closes a connection if the headers of a request are too long."""
 
     head_limit = 64 * 1024
     #: Bytes of an unfinished head after its first part; None between the heads of two requests.

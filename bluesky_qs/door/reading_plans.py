@@ -94,7 +94,7 @@ def _place(text: str, path: list[int | str]) -> dict[str, int]:
 
 
 def _without_variables(message: str) -> str:
-    """An error without its advice to use a variable, which only the prompt has."""
+    """An error without advice about variables, which exist only at the prompt."""
     if message.startswith("This session has no variable"):
         return "Only the prompt has variables: write the value"
     return message.partition(": assign the ")[0]
@@ -149,7 +149,7 @@ def _sheet(message: str) -> dict[str, Any]:
 
 
 async def _checks(call: Call, plans: list[SheetPlan]) -> list[dict[str, Any]]:
-    """Check the plans as if somebody added them now."""
+    """Check the plans as if they were being added."""
     if not plans:
         return []
     reply = decode((await _item_check.send(call, {"items": json_text([plan.item for plan in plans])})).body)
@@ -159,7 +159,7 @@ async def _checks(call: Call, plans: list[SheetPlan]) -> list[dict[str, Any]]:
 def _faults(
     sheet: SheetPreview, plan: SheetPlan, findings: Iterable[Mapping[str, Any]], message: str = ""
 ) -> list[SheetFault]:
-    """The findings about the plan of a row, each with its cell; without any, the message."""
+    """The findings about the plan in a row, each with its cell. If there are none, the message is treated as one."""
     found: list[SheetFault] = []
     for finding in findings:
         label = plan.columns.get(finding["path"][0], "") if finding["path"] else _label_of_plan(sheet, plan, finding)

@@ -1,4 +1,4 @@
-"""The status codes of the door: each reason to refuse a request is an error with a status and a sentence."""
+"""Refusals and their status codes. Each reason to refuse a request is an error class with a status and a sentence."""
 
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
@@ -24,7 +24,7 @@ class HTTPRefusal(Exception):
 
 
 class BadRequest(HTTPRefusal):
-    """Parameters, or credentials of a kind that does not exist."""
+    """Invalid parameters, or an unknown kind of credentials."""
 
 
 class NotSignedIn(HTTPRefusal):
@@ -39,7 +39,7 @@ class NotSignedIn(HTTPRefusal):
 
 
 class CSRFRefused(HTTPRefusal):
-    """A cookie came without the token that proves where the request comes from."""
+    """A cookie without the token that proves the origin of the request."""
 
     status = 403
 
@@ -84,7 +84,7 @@ class ServiceDown(HTTPRefusal):
 
 
 def missing_scopes(needed: Iterable[str], had: Iterable[str]) -> NotSignedIn:
-    """The refusal of a caller without permission. Clients match its beginning."""
+    """The refusal for a missing permission. Clients match its beginning."""
     required = list(needed)
     return NotSignedIn(
         f"Not enough permissions. Requires scopes {required}. Request had scopes {sorted(had)}", scopes=required

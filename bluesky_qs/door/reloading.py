@@ -37,14 +37,14 @@ class Reloading:
         self._turn = asyncio.Lock()
 
     async def __call__(self) -> None:
-        """Reload. If there is a mistake, the old settings stay, and the log shows the mistake."""
+        """Reload. If there is an error, the old settings stay in effect, and the log shows the error."""
         async with self._turn:
             try:
                 await self._reload()
             except QSError as error:
-                reason = error.message  # its traceback would not help anybody
+                reason = error.message  # a traceback would not help
                 logger.error("Not reloaded, the settings are as before: %s", reason)  # noqa: TRY400
-            except Exception:  # the boundary: the door continues
+            except Exception:  # the door must continue after any error
                 logger.exception("Not reloaded, because of an unexpected error")
 
     async def _reload(self) -> None:
@@ -59,7 +59,7 @@ class Reloading:
 
 
 def _fixed(old: DoorSettings, new: DoorSettings) -> list[str]:
-    """The changes that need a restart, by their names in the configuration file."""
+    """Names of changed settings that need a restart, as in the configuration file."""
     sections = {
         "uvicorn": ("host", "port", "root_path", "behind_proxy", "proxies", "certificate", "private_key"),
         "qserver_zmq_configuration, instruments": ("services",),

@@ -103,7 +103,7 @@ class Call:
 
 
 def _too_large(limit: int) -> TooLarge:
-    # The rest of the body is not read, so nothing else can follow on this connection.
+    # The rest of the body is not read, so the connection cannot be used again.
     return TooLarge(f"The body of the request is larger than {limit} bytes", {"Connection": "close"})
 
 

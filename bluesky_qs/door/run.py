@@ -65,7 +65,7 @@ def run_alone(opening: Opening, listening: socket.socket, read: Read, level: Log
 
 
 def run(opening: Opening, listening: socket.socket, *, read: Read, beat: int | None = None) -> None:
-    """Run a door until it is asked to stop.
+    """Run a door until it receives a request to stop.
 
     Raises
     ------

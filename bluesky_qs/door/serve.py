@@ -1,4 +1,4 @@
-"""Serves a door: one process, one event loop, until it is asked to stop."""
+"""Serves a door, with one process and one event loop, until it receives a request to stop."""
 
 import asyncio
 import contextlib
@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 
 #: The largest message of a client on a websocket. Clients send only their credentials.
 _LARGEST_MESSAGE = 64 * 1024
-#: Seconds for the websockets to end with the code 1001, and then for the last requests.
+#: Seconds to close websockets with the code 1001, and then to finish the last requests.
 _CLOSING_TIME, _LAST_REQUESTS = 0.4, 0.6
-#: Seconds for canceled requests to end.
+#: Seconds to wait for canceled requests.
 _CANCELING = 0.2
 #: Seconds between two checks whether the last requests have ended, and between two ticks of uvicorn.
 _LOOK, _TICK = 0.01, 1.0
@@ -38,7 +38,7 @@ _LOOK, _TICK = 0.01, 1.0
 _KEEP_ALIVE = 75
 #: Seconds between two signs of life for the supervisor.
 _BEAT_PERIOD = 0.5
-#: Maximum of open files to request: macOS refuses more, and 100 000 connections are enough.
+#: Maximum number of open files to request: macOS refuses more, and 100 000 connections are enough.
 _MOST_FILES = 102_400
 _FEW_FILES = 2048
 
@@ -79,7 +79,7 @@ class DoorServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Stop at SIGTERM or SIGINT, and reload at SIGHUP. In uvicorn, the process then dies by the signal."""
         loop = asyncio.get_running_loop()
-        # A supervisor and nohup want the door to outlive the terminal.
+        # With a supervisor or nohup, the door should outlive the terminal.
         before = signal.getsignal(signal.SIGHUP)
         outlives = self.beat is not None or before is signal.SIG_IGN
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup, outlives)
@@ -120,7 +120,7 @@ class DoorServer(uvicorn.Server):
             self._exit.clear()
 
     async def main_loop(self) -> None:
-        """Serve, and give signs of life. uvicorn's own loop wakes up ten times a second."""
+        """Serve requests, and send signs of life. uvicorn's own loop wakes up ten times a second."""
         async with _beating(self.beat):
             while not await self.on_tick(0):  # it renews the header Date
                 with contextlib.suppress(TimeoutError):
@@ -155,7 +155,7 @@ class DoorServer(uvicorn.Server):
         http = [each for each in self.server_state.connections if isinstance(each, LimitedProtocol)]
         if dropped := sum(connection.drop_unanswered() for connection in http):
             logger.warning("Stopped before %d requests were answered; closed their connections", dropped)
-        await asyncio.sleep(_LOOK)  # until uvicorn has noticed that they are closed
+        await asyncio.sleep(_LOOK)  # wait until uvicorn has noticed the closed connections
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=_CANCELING)

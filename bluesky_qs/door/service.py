@@ -13,8 +13,8 @@ from bluesky_qs.door.refusals import ServiceDown, ServiceSlow
 from bluesky_qs.door.settings import ServiceSettings
 from bluesky_qs.wire.codec import DecodeError, decode, encode, json_text, standard_json
 
-#: Seconds after the start in which a request waits for the first connection: to a manager that starts at the same time
-#: (perhaps on a busy machine), and to any other manager.
+#: Seconds for which a request waits for the first connection: if the manager starts at the same time (perhaps on a busy
+#: machine), and otherwise.
 _GRACE_BESIDE, _GRACE = 10.0, 1.0
 
 #: Seconds of silence after which the service counts as slow; it publishes its status every second.
@@ -48,7 +48,8 @@ class Service:
         self._link: ControlLink | None = None
         self._opened = 0.0
         self._greeting: asyncio.Task[None] | None = None
-        #: None until the first status of this connection; the next one may be to another version of the service.
+        #: None until the first status of this connection, because each connection may be to another version of the
+        #: service.
         self._extensions: frozenset[str] | None = None
         #: Number of times that the service has been connected.
         self.connections = 0
@@ -111,7 +112,7 @@ class Service:
         }
 
     def last_message_age(self) -> float:
-        """Seconds since the last message from the service; infinite if there was none."""
+        """Seconds since the last message from the service; infinity if there was none."""
         return float("inf") if self.heard is None else time.monotonic() - self.heard
 
     def published(self, status: dict[str, Any] | None = None) -> None:
@@ -186,7 +187,7 @@ class Service:
         )
 
     def _changed(self) -> None:
-        """Request the abilities of the service after each connection."""
+        """Ask the service for its capabilities after each connection."""
         self._extensions = None
         if self.reachable:
             self.connections += 1

@@ -65,7 +65,7 @@ class SingleUser(msgspec.Struct, frozen=True, kw_only=True):
     user_group: str | None = None
     anonymous: bool = False
 
-    def __repr__(self) -> str:  # it may end up in a log
+    def __repr__(self) -> str:  # the text may end up in a log
         return f"SingleUser(name={self.name!r}, …)"
 
 

@@ -15,10 +15,10 @@ from bluesky_qs.wire.codec import json_text
 from bluesky_qs.words.sheet_preview import SheetPreview, read_preview
 from bluesky_qs.words.spreadsheet import SpreadsheetError, read_items
 
-#: Bytes of a file that is read in a thread, in less time than it takes to start a process.
+#: Files up to this number of bytes are read in a thread, because starting a process would take longer.
 _SMALL = 50_000
 _PREVIEW = "--preview"
-#: The process gives way to the manager and the door.
+#: The process has a lower priority than the manager and the door.
 _NICE = 10
 
 
@@ -39,7 +39,7 @@ class ReadSheet(NamedTuple):
 
 
 class SheetReader:
-    """Reads one spreadsheet at a time, because a large one takes seconds and a hundred megabytes.
+    """Reads one spreadsheet at a time, because a large one takes several seconds and a hundred megabytes.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class SheetReader:
             return ReadSheet(*await self._read_apart(data, name))
 
     async def preview(self, data: bytes, name: str) -> SheetPreview:
-        """Read a file, also if cells are wrong.
+        """Read a file, even if cells are invalid.
 
         Raises
         ------

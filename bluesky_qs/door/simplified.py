@@ -56,7 +56,7 @@ def _choices(annotation: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _literal(text: Any) -> Any:
-    """The value of a Python literal, as descriptions have them; `_UNREADABLE` without one."""
+    """The value of a Python literal in a description; `_UNREADABLE` if it is not a literal."""
     if not isinstance(text, str):
         return _UNREADABLE if text is None else text
     try:

@@ -15,7 +15,7 @@ from bluesky_qs.words.spreadsheet import SpreadsheetError, naming_rows
 
 _FIELD = "spreadsheet"
 _MOST_FIELDS = 10
-#: Text in a reply about items with warnings; it may also occur in a parameter.
+#: Text that replies about items with warnings contain. It may also occur in a parameter.
 _WARNINGS = b'"warnings"'
 _add_batch = MethodHandler(METHODS["queue_item_add_batch"])
 

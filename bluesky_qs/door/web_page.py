@@ -26,8 +26,8 @@ _TYPES = {
     ".css": b"text/css; charset=utf-8",
     ".svg": b"image/svg+xml",
 }
-#: Everything comes from the door itself, nothing is written into the page, and no other page may show it in a frame.
-#: For some browsers, a websocket to the same host is not from the door itself.
+#: Only the door's own files may be used, no inline code, and no other page may show this page in a frame. Some browsers
+#: do not count websockets to the same host as 'self'.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{sockets}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

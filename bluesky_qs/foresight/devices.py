@@ -10,7 +10,7 @@ _ZERO = 0.0
 _BYTES_OF_NUMBER = 8
 
 
-class Facts(NamedTuple):
+class DeviceFacts(NamedTuple):
     """The facts about a device before the plan moves it.
 
     Attributes
@@ -82,10 +82,10 @@ class Measured(dict[str, Any]):
         return super().values()
 
 
-class Known:
+class WalkDevice:
     """One device of a walk: its facts, its reading and its position."""
 
-    def __init__(self, obj: Any, facts: Facts, note: Callable[["Known", str, Any], object]) -> None:
+    def __init__(self, obj: Any, facts: DeviceFacts, note: Callable[["WalkDevice", str, Any], object]) -> None:
         self.obj = obj
         self.facts = facts
         self.name = facts.name
@@ -95,7 +95,7 @@ class Known:
         reading = facts.reading or _neutral(obj, facts)
         self.main = facts.main or next(iter(reading), "")
         note_key: Note = lambda key, value: note(self, key, value)  # noqa: E731 - one for all keys
-        #: The reading for the plan, without its moves. `Positions.reading` adds them.
+        #: The reading for the plan, without its moves. `WalkDevices.reading` adds them.
         self.shown: dict[str, Any] = {
             key: dict(each) if self._is_position(key) else Measured(key, each, note_key)
             for key, each in reading.items()
@@ -119,7 +119,7 @@ class Known:
 
     @property
     def position(self) -> Any:
-        """The position after the last move, or else the one before the plan. If both are unknown, zero is assumed."""
+        """The position after the last move, otherwise before the plan. If both are unknown, zero is assumed."""
         if self.walked is not UNSET:
             return self.walked
         if self.start is None:
@@ -140,7 +140,7 @@ class _Unset:
 UNSET = _Unset()
 
 
-class Positions:
+class WalkDevices:
     """The devices of a walk and their positions. All walks of a queue use the same object.
 
     Parameters
@@ -155,30 +155,30 @@ class Positions:
 
     def __init__(
         self,
-        look: Callable[[Any], Facts],
-        assumed: Callable[[Known, str, Any], object],
+        look: Callable[[Any], DeviceFacts],
+        assumed: Callable[[WalkDevice, str, Any], object],
         carried: Carried = Carried(),  # noqa: B008 - it cannot be changed
     ) -> None:
         self._look = look
         self.assumed = assumed
         self._carried = carried.positions
-        self._known: dict[int, Known] = {}
+        self._known: dict[int, WalkDevice] = {}
         #: Fields of readings that the plan's moves have changed.
         self._moved: dict[str, dict[str, Any]] = {}
 
-    def known(self, obj: Any) -> Known:
+    def known(self, obj: Any) -> WalkDevice:
         """Return the device of the walk for this object."""
         found = self._known.get(id(obj))
         if found is None:
-            found = self._known[id(obj)] = Known(obj, self._look(obj), self._note)
+            found = self._known[id(obj)] = WalkDevice(obj, self._look(obj), self._note)
             if found.name in self._carried:
                 self.move(found, self._carried[found.name])
         return found
 
-    def _note(self, device: Known, key: str, value: Any) -> None:
+    def _note(self, device: WalkDevice, key: str, value: Any) -> None:
         self.assumed(device, key, value)
 
-    def look_again(self, change: Callable[[Known], Facts]) -> None:
+    def look_again(self, change: Callable[[WalkDevice], DeviceFacts]) -> None:
         """Replace the facts about all devices, because the next plan is from another user group. Keep the positions."""
         for known in self._known.values():
             known.facts = change(known)
@@ -188,7 +188,7 @@ class Positions:
         moved = {known.name: as_plain(known.walked) for known in self._known.values() if known.walked is not UNSET}
         return {name: value for name, value in moved.items() if value is not None}
 
-    def move(self, device: Known, value: Any) -> None:
+    def move(self, device: WalkDevice, value: Any) -> None:
         """Record that the device is now at this position."""
         device.walked = value
         for key in device.shown if device.main in device.shown else (device.main,):
@@ -196,7 +196,7 @@ class Positions:
                 timestamp = dict.get(device.shown.get(key, {}), "timestamp", _ZERO)
                 self._moved[key] = {"value": value, "timestamp": timestamp}
 
-    def reading(self, device: Known) -> dict[str, Any]:
+    def reading(self, device: WalkDevice) -> dict[str, Any]:
         """Return the reading of a device for the plan."""
         shown = device.shown
         if self._moved:
@@ -208,7 +208,7 @@ def _follows_position(key: str, main: str) -> bool:
     return key == main or key.endswith(("_setpoint", "-setpoint"))
 
 
-def _neutral(obj: Any, facts: Facts) -> dict[str, dict[str, Any]]:
+def _neutral(obj: Any, facts: DeviceFacts) -> dict[str, dict[str, Any]]:
     """Return a reading with a neutral value of the described type for each data key."""
     described = facts.description or {str(getattr(obj, "name", "") or facts.name): {}}
     return {key: {"value": _neutral_value(each), "timestamp": _ZERO} for key, each in described.items()}

@@ -14,9 +14,9 @@ MOST_GROUPS = 60
 _CLOSE = 0.05
 #: Relative uncertainty of a duration after one observation, and of an extrapolated duration.
 _ONCE, _BEYOND = 0.05, 0.15
-#: Durations below this number of seconds may depend on anything.
+#: Durations below this number of seconds may vary for any reason.
 _SHORT = 0.01
-#: Largest ratio of a distance to the only known one.
+#: Maximum ratio of a distance to the only known distance.
 _NEAR = 3.0
 #: An explanation replaces a simpler one only if its error is smaller by this factor.
 _BETTER = 0.7

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bluesky_qs.foresight.durations import Duration, Unknown
-from bluesky_qs.foresight.learned import Learned, Run
+from bluesky_qs.foresight.learned import Learned, PlanRun
 from bluesky_qs.foresight.work import Member, Settings, Work
 
 #: Fraction of plans that should end within their intervals, and the same in standard deviations.
@@ -177,7 +177,7 @@ def _message_time(learned: Learned, command: str, device: str) -> float:
     return sample.mean
 
 
-def _of_runs(runs: Sequence[Run]) -> Estimate:
+def _of_runs(runs: Sequence[PlanRun]) -> Estimate:
     """Estimate by the median of the latest runs."""
     times = [run.seconds for run in runs[-5:]]
     seconds = statistics.median(times)

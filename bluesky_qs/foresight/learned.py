@@ -25,7 +25,7 @@ _MOST_ERRORS = 20
 _SAME_POSITION = 1e-3
 
 
-class Run(NamedTuple):
+class PlanRun(NamedTuple):
     """A completed run of a plan.
 
     Attributes
@@ -50,7 +50,7 @@ class Run(NamedTuple):
 class PlanRecord:
     """The data about one plan: its last runs, and the errors of its estimates (as logarithms of factors)."""
 
-    def __init__(self, runs: Iterable[Run] = (), errors: Iterable[float] = ()) -> None:
+    def __init__(self, runs: Iterable[PlanRun] = (), errors: Iterable[float] = ()) -> None:
         self.runs = deque(runs, MOST_RUNS)
         self.errors = deque(errors, _MOST_ERRORS)
 
@@ -94,7 +94,7 @@ class Learned:
             self._touch(self.settings, device, "settings", MOST_ACTIONS)
         return work
 
-    def completed(self, plan: str, run: Run, estimate: float | None) -> None:
+    def completed(self, plan: str, run: PlanRun, estimate: float | None) -> None:
         """Record that a plan has completed. ``estimate`` is the estimate from before the run, if there was one."""
         record = self.plans.setdefault(plan, PlanRecord())
         record.runs.append(run)
@@ -117,7 +117,7 @@ class Learned:
             self._changed[kind, _key_text(oldest)] = None
 
     # ------------------------------------------------------------------------------------------------------- looking
-    def same_runs(self, plan: str, parameters: str, work: Work | None) -> list[Run]:
+    def same_runs(self, plan: str, parameters: str, work: Work | None) -> list[PlanRun]:
         """Return the completed runs with these parameters and, if the work is known, with its starts and settings."""
         record = self.plans.get(plan)
         runs = [run for run in record.runs if run.parameters == parameters] if record else []
@@ -208,7 +208,7 @@ def _loaded(kind: str, data: Any) -> Any:
         case "message":
             return Sample(*data)
         case "plan":
-            return PlanRecord((Run(*run) for run in data[0]), data[1])
+            return PlanRecord((PlanRun(*run) for run in data[0]), data[1])
         case _:
             return dict(data)
 

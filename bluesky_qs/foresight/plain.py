@@ -1,4 +1,4 @@
-"""Numbers from values of user code, for JSON."""
+"""Converts values of user code to numbers for JSON."""
 
 import math
 from typing import Any

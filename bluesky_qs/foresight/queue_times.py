@@ -8,7 +8,7 @@ from bluesky_qs.foresight.estimate import Estimate
 
 #: Changes of the end are reported if they exceed both limits: seconds, and a fraction of the remaining time.
 _MOVED_SECONDS, _MOVED_PART = 1.0, 0.02
-#: Fraction of the running plan that must be done before its own pace is used.
+#: Fraction of the running plan that must be complete before its own pace is used.
 _EARLY = 0.02
 
 
@@ -161,7 +161,7 @@ def _shifted(estimate: Estimate, seconds: float) -> Estimate:
 
 
 def has_moved(old: float | None, new: float | None) -> bool:
-    """Whether the remaining time has changed so much that clients should know."""
+    """Whether the remaining time has changed enough to matter to clients."""
     if old is None or new is None:
         return old is not new
     apart = abs(new - old)

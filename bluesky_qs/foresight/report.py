@@ -3,7 +3,7 @@
 from typing import Any
 
 from bluesky_qs.error_text import cut
-from bluesky_qs.foresight.devices import UNSET, Known
+from bluesky_qs.foresight.devices import UNSET, WalkDevice
 from bluesky_qs.foresight.plain import finite
 from bluesky_qs.foresight.runs import Runs
 
@@ -15,7 +15,7 @@ _LONGEST = 200
 class Move:
     """The moves of one device: where it started, its range, and where it ends."""
 
-    def __init__(self, device: Known) -> None:
+    def __init__(self, device: WalkDevice) -> None:
         self.device = device
         self.start = device.start if device.walked is UNSET else device.walked
         self.low = self.high = _number(self.start)
@@ -61,13 +61,13 @@ class Findings:
         """The number of the current point, counted from 1."""
         return sum(self._runs.points.values()) + 1
 
-    def use(self, device: Known) -> None:
+    def use(self, device: WalkDevice) -> None:
         """Record that the plan uses this device."""
         self.devices[device.name] = None
         if not device.facts.is_permitted:
             self.warn(f"The plan uses {device.name}, which the user group may not use")
 
-    def move(self, device: Known, value: Any) -> None:
+    def move(self, device: WalkDevice, value: Any) -> None:
         """Record a move of a device."""
         move = self._moves.get(device.name)
         if move is None:

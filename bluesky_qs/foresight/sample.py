@@ -2,7 +2,7 @@
 
 import math
 
-#: With more durations than this, older ones count less.
+#: With more durations than this, older ones have less weight.
 _MOST = 30
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from typing import Any
 
 from bluesky_qs.foresight.carried import AFTER_CUT, ELSEWHERE, Carried
-from bluesky_qs.foresight.devices import UNSET, Facts, Known, Positions
+from bluesky_qs.foresight.devices import UNSET, DeviceFacts, WalkDevice, WalkDevices
 from bluesky_qs.foresight.report import Findings, asks_for_input
 from bluesky_qs.foresight.runs import Runs
 from bluesky_qs.foresight.work import Follower, Member, Settings
@@ -103,14 +103,14 @@ class Walk:
     carried
         State of the devices after the earlier plans of the queue.
     settings
-        Known settings of devices, by name.
+        WalkDevice settings of devices, by name.
     takes
         Returns the seconds of an action with these settings of its device; 0 if they are unknown.
     """
 
     def __init__(
         self,
-        look: Callable[[Any], Facts],
+        look: Callable[[Any], DeviceFacts],
         *,
         clock: Clock | None = None,
         commands: Collection[str] = (),
@@ -126,7 +126,7 @@ class Walk:
         self._blocked_by = blocked_by
         self.clock = clock or Clock()
         self.carried = carried
-        self.positions = Positions(look, self._assume, carried)
+        self.positions = WalkDevices(look, self._assume, carried)
         self._is_late = is_late or (lambda: False)
         self._text_of = text_of
         self._begin()
@@ -201,17 +201,17 @@ class Walk:
             except Exception as raised:  # noqa: BLE001 - as the RunEngine, which passes it to the plan
                 error = raised.with_traceback(None)
 
-    def _assume(self, device: Known, key: str, value: Any) -> None:
+    def _assume(self, device: WalkDevice, key: str, value: Any) -> None:
         self.findings.assume(device.name, key, value)
 
-    def _used(self, message: Any, method: str) -> Known:
+    def _used(self, message: Any, method: str) -> WalkDevice:
         """Return the device of a message. Raise `TypeError` if it does not have this method."""
         obj = message.obj
         if not hasattr(obj, method):
             raise TypeError(f"{obj!r} does not support '{message.command}': it has no method '{method}'")
         return self._device(obj)
 
-    def _device(self, obj: Any) -> Known:
+    def _device(self, obj: Any) -> WalkDevice:
         known = self.positions.known(obj)
         if known.name not in self.findings.devices:
             self.findings.use(known)
@@ -275,7 +275,7 @@ class Walk:
             self.findings.inexact(f"{device.name} moves other motors; their positions are not followed")
         return _DONE
 
-    def _check(self, device: Known, value: Any) -> None:
+    def _check(self, device: WalkDevice, value: Any) -> None:
         """Raise an exception if the device would reject this position."""
         obj = device.obj
         check = getattr(obj, "check_value", None)

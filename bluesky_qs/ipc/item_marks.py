@@ -21,7 +21,7 @@ _BEGIN, _END, _TASK_BEGIN, _TASK_END, _ASIDE, _ASIDE_END = b"b", b"e", b"B", b"E
 #: The manager is about to send an item to the worker.
 _SENT = b"s"
 _START, _STOP = b"\x1e", b"\x1f"
-#: Bytes of UTF-8 that do not begin a character.
+#: UTF-8 bytes that do not start a character.
 _WITHIN_CHARACTER = range(0x80, 0xC0)
 #: The longest uid in a mark. Our own have 36 characters.
 _LONGEST_UID = 200

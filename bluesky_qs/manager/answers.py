@@ -142,9 +142,9 @@ class AnswerBook:
         for text in texts:
             if (record := _readable(text)) is not None:
                 self._add(record, len(text))
-        #: The store has useless records, which are dropped with the next change.
+        #: Whether the store has useless records, which the next change drops.
         self._is_clean = len(self._entries) == len(texts)
-        #: The number of entries that the changes of the present commit drop.
+        #: The number of entries that the current commit drops.
         self._dropping = 0
         if not self._is_clean:
             logger.warning("Ignored %d stored answers that are damaged", len(texts) - len(self._entries))
@@ -183,7 +183,7 @@ class AnswerBook:
         del self._open[request.id]
 
     def changes(self, added: Sequence[AddAnswer]) -> list[Change]:
-        """The changes that drop records which are too old or too many after these are added."""
+        """The changes that drop old and surplus records when these are added."""
         if not added:
             return []
         if not self._is_clean:
@@ -204,7 +204,7 @@ class AnswerBook:
             self._add(msgspec.json.decode(each.data, type=AnswerRecord), len(each.data))
 
     def keep_unstored(self, edit: AnswerEdit) -> None:
-        """Keep a record that could not be stored for the lifetime of this manager."""
+        """Keep a record that could not be stored as long as this manager runs."""
         for change in edit.changes:
             if isinstance(change, AddAnswer):
                 self._add(msgspec.json.decode(change.data, type=AnswerRecord), len(change.data), is_stored=False)

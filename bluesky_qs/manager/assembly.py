@@ -29,7 +29,7 @@ from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.document_keeper import DocumentKeeper
 from bluesky_qs.manager.document_receipts import DocumentReceipts
 from bluesky_qs.manager.documents import DocumentBook
-from bluesky_qs.manager.dry_runs import DryRuns
+from bluesky_qs.manager.dry_run_requests import DryRunRequests
 from bluesky_qs.manager.end_of_queue import EndOfQueue
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook, EventEdit
@@ -46,7 +46,7 @@ from bluesky_qs.manager.outside import Outside
 from bluesky_qs.manager.publisher import Publisher
 from bluesky_qs.manager.pulse import PulseBook
 from bluesky_qs.manager.queue_findings import QueueFindings
-from bluesky_qs.manager.readings import Readings
+from bluesky_qs.manager.reading_requests import ReadingRequests
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.manager.stored_times import StoredTimes
@@ -129,7 +129,7 @@ def _kept(
     queue: PlanQueue,
     environment: Environment,
 ) -> dict[str, Any]:
-    """The parts with what is kept of plans that ran."""
+    """The parts that keep data about plans that ran."""
     history = HistoryBook(queue.history, outside.store)
     known, folder = _known(queue, history), outside.store.state_folder
     return {
@@ -169,7 +169,7 @@ def _documents(
 
 
 def _known(queue: PlanQueue, history: HistoryBook) -> _Known:
-    """Returns which of some items are running or in the history."""
+    """Returns those of the given items that are running or in the history."""
 
     async def known(uids: Collection[str]) -> Collection[str]:
         rest = {uid for uid in uids if uid != queue.running_uid}
@@ -197,7 +197,7 @@ def _foresight(
         times=times,
         lists=lists,
         environment=environment,
-        dry_runs=DryRuns(environment, settings.worker.device_read_exclude, times.for_walks),
+        dry_runs=DryRunRequests(environment, settings.worker.device_read_exclude, times.for_walks),
         changed=common.changed,
         walked=findings.update if settings.worker.dry_run_on_add else lambda _: None,
     )
@@ -218,7 +218,7 @@ def _foreseen(
         changed=common.changed,
     )
     parts: dict[str, Any] = {"times": foresight.times, "dry_runs": foresight.dry_runs, "runner": runner}
-    parts["readings"] = Readings(environment, settings.worker.device_read_exclude)
+    parts["readings"] = ReadingRequests(environment, settings.worker.device_read_exclude)
     return {**parts, "foresight": foresight, "end_of_queue": end_of_queue}
 
 

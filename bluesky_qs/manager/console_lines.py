@@ -1,4 +1,4 @@
-"""The lines on the console for accepted changes, in the words that other programs look for.
+"""The console lines for accepted changes. Other programs match their words.
 
 There are no lines for requests that only read, and none for refused requests.
 """
@@ -13,8 +13,8 @@ from bluesky_qs.plan_queue.items import uid_of
 
 logger = logging.getLogger(__name__)
 
-#: The line of each method that changes something, and the parameters that follow it. Not here: methods on items, which
-#: have the functions below, and methods whose change the part that makes it logs, such as `environment_open`.
+#: The line for each method that changes something, with the parameters that follow it. Methods on items have the
+#: functions below. Other changes, such as `environment_open`, are logged where they are made.
 _LINES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "environment_close": ("Closing existing RE environment ...", ()),
     "history_clear": ("Clearing the plan execution history ...", ("size", "item_uid")),

@@ -11,7 +11,7 @@ from bluesky_qs.manager.answers import AnswerBook
 from bluesky_qs.manager.changes import Changes
 from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.documents import DocumentBook
-from bluesky_qs.manager.dry_runs import DryRuns
+from bluesky_qs.manager.dry_run_requests import DryRunRequests
 from bluesky_qs.manager.end_of_queue import EndOfQueue
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.events import EventBook
@@ -24,7 +24,7 @@ from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.locking import LockBook
 from bluesky_qs.manager.pulse import PulseBook
 from bluesky_qs.manager.queue_findings import QueueFindings
-from bluesky_qs.manager.readings import Readings
+from bluesky_qs.manager.reading_requests import ReadingRequests
 from bluesky_qs.manager.runner import Runner
 from bluesky_qs.manager.state import Lifecycle
 from bluesky_qs.manager.tasks import TaskRecords
@@ -66,8 +66,8 @@ class Context:
     lists: ListBook
     tasks: TaskRecords
     environment: Environment
-    readings: Readings
-    dry_runs: DryRuns
+    readings: ReadingRequests
+    dry_runs: DryRunRequests
     findings: QueueFindings
     times: Times
     foresight: Foresight

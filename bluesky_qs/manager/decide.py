@@ -20,7 +20,7 @@ class Ended(msgspec.Struct, frozen=True):
     pause_missed
         A pause was requested, but the item ended before the worker could pause it.
     resumed_by_hand
-        The item was resumed from a console or by code in the environment, so somebody has taken over.
+        The item was resumed from a console or by code in the environment, so a user has taken over.
     """
 
     exit_status: str

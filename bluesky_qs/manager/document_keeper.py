@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NAME = "documents.sqlite3"
-#: Seconds in which documents are collected, so that they are written together.
+#: Seconds for which documents are collected, so that they are written together.
 _PERIOD = 0.1
-#: Bytes of documents that may wait for a slow disk. More events are not kept.
+#: Maximum number of bytes that wait for a slow disk. Further events are not kept.
 _MOST_WAITING = 32_000_000
 
 
@@ -34,13 +34,9 @@ class DocumentKeeper:
 
     Parameters
     ----------
-    folder
-        Where the file is; None for a temporary one.
-    items, size
-        The maximum number of items and bytes. With 0 items nothing is kept.
-    written
-        Called in the keeper's thread with the item and the place of a document when it is written, and so are those
-        before it; or when they are counted as missing.
+    folder Where the file is; None for a temporary one. items, size The maximum number of items and bytes. With 0 items
+    nothing is kept. written Called in the keeper's thread with the item and the place of a document, when this and all
+    earlier ones are written or counted as missing.
     """
 
     def __init__(
@@ -87,7 +83,7 @@ class DocumentKeeper:
         return self._kept.get(item_uid, 0)
 
     def add(self, item_uid: str, document: KeptDocument) -> None:
-        """Keep a document. It is written soon."""
+        """Keep a document. It will be written soon."""
         if not self.keeps or self._is_closed:
             return
         with self._lock:

@@ -16,12 +16,12 @@ from bluesky_qs.plan_queue.queue import PlanQueue
 
 #: Seconds between two computations while a plan runs.
 _LOOK = 1.0
-#: With more items than this, the end is computed later, so that the start of a plan does not wait for it.
+#: With more items than this, the computation is postponed, so that it does not delay the start of a plan.
 _LONG = 100
 
 
 class _Shown(NamedTuple):
-    """The end that the status shows, and the values that decide whether to show a new one."""
+    """The end in the status, and the values that determine whether to show a new one."""
 
     end: float | None
     seconds: float | None
@@ -34,7 +34,7 @@ class EndOfQueue:
     Attributes
     ----------
     uid
-        Changes if the end has moved so much that clients should know.
+        Changes if the end has moved enough to matter to clients.
     """
 
     def __init__(

@@ -12,10 +12,10 @@ logger = logging.getLogger(__name__)
 
 # The supervisor gives the manager more time than the sum of `plan_cleanup_timeout` and these, with the last one
 # twice.
-#: Seconds in which the worker can close before it is killed. With pyepics, ophyd's exit handler waits for a thread that
-#: looks at the clock only once a second.
+#: Seconds for the worker to close before it is killed. With pyepics, ophyd's exit handler waits for a thread that
+#: checks the time only once a second.
 _CLOSING_SECONDS = 2.0
-#: Seconds for attempts to store the end of the plan while the store fails.
+#: Seconds for which to retry storing the end of the plan if the store fails.
 _RECORDING_SECONDS = 1.0
 
 
@@ -63,7 +63,7 @@ async def end(ctx: Context, stopping: Stopping) -> None:
         await _end_worker(ctx, reason)
     try:
         async with asyncio.timeout(_RECORDING_SECONDS):
-            await ctx.ledger.drain()  # the end of the plan may be among the edits that wait
+            await ctx.ledger.drain()  # the end of the plan may be among the waiting edits
             await ctx.runner.worker_lost(reason)
             await ctx.ledger.drain()
     except TimeoutError:

@@ -10,7 +10,7 @@ from bluesky_qs.api.estimates import NOT_YET
 from bluesky_qs.foresight.estimate import Estimate, of_plan, unknown
 from bluesky_qs.foresight.learned import Learned
 from bluesky_qs.ipc.reports import EnvironmentOpened, PlanEnded, TaskEnded
-from bluesky_qs.manager.dry_runs import DryRuns
+from bluesky_qs.manager.dry_run_requests import DryRunRequests
 from bluesky_qs.manager.environment import Environment
 from bluesky_qs.manager.lists import ListBook
 from bluesky_qs.manager.queue_walks import MOST_WALKED, Found, QueueWalks
@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 #: A round starts when nothing has changed for this number of seconds, or after the second one.
 _QUIET, _LONGEST_QUIET = 0.3, 3.0
-#: After a round with more processor time than this (in seconds), the next round waits for this multiple of the time, at
-#: most for the third number of seconds.
+#: After a round with more than this number of seconds of processor time, the next round waits for this multiple of that
+#: time, at most for the third number of seconds.
 _BUSY, _REST, _LONGEST_REST = 0.1, 10.0, 30.0
 _CLOSED = "The environment is closed, and the plan has not run with these parameters"
 _NOT_PLAN = "Only plans have estimates"
@@ -74,7 +74,7 @@ class Foresight:
         times: Times,
         lists: ListBook,
         environment: Environment,
-        dry_runs: DryRuns,
+        dry_runs: DryRunRequests,
         changed: Callable[[], None],
         walked: Callable[[WalkedItems], object] = lambda _: None,
     ) -> None:
@@ -93,7 +93,7 @@ class Foresight:
         self._walks: dict[str, Walked] = {}
         self._wanted = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        #: Number of times that code has run.
+        #: How many times code has run.
         self._code = 0
         self._seen: Any = None
         #: The state for which the present estimates were made.

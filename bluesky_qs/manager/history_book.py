@@ -9,7 +9,7 @@ from bluesky_qs.plan_queue.history import ItemHistory
 from bluesky_qs.plan_queue.items import uid_of
 from bluesky_qs.store.base import Store, Words, has_words
 
-#: Items and bytes to read at once in a search: their reader needs a few milliseconds.
+#: Number of items and bytes to read at a time in a search. Reading them takes a few milliseconds.
 _ITEMS, _BYTES = 500, 500_000
 
 
@@ -34,7 +34,7 @@ class HistoryBook:
         self._store = store
 
     async def items(self, numbers: range) -> list[NumberedItem]:
-        """The items with these numbers, oldest first. Items that are dropped meanwhile may be missing."""
+        """The items with these numbers, oldest first. Items that are dropped in the meantime may be missing."""
         newest = self._history.newest(numbers.start, numbers.stop)
         stop = min(numbers.stop, self._history.durable.stop)
         if numbers.start >= stop:
@@ -50,7 +50,7 @@ class HistoryBook:
     async def find(self, uids: Collection[str]) -> dict[str, NumberedItem]:
         """The items with these uids that are in the history, by uid; the newest one of each uid.
 
-        All items that are in the history when this returns are found, also those that were added meanwhile.
+        All items that are in the history when this returns are found, including those that were added in the meantime.
         """
         while True:
             added = self._history.added
@@ -78,7 +78,7 @@ class HistoryBook:
     async def backward(self, numbers: range, words: Words = ()) -> AsyncGenerator[list[NumberedItem]]:
         """The items with these numbers that have the words, newest first, some at once.
 
-        Other requests are handled in between. Items that are dropped meanwhile may be missing.
+        Other requests are handled in between. Items that are dropped in the meantime may be missing.
         """
         newest = self._history.newest(numbers.start, numbers.stop)
         yield [each for each in reversed(newest) if has_words(each[1], words)]

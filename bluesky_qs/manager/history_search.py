@@ -28,11 +28,11 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Items to add to the index at once, and bytes of them: about a tenth of a second of work for its thread.
+#: Number of items to add to the index at a time, and their bytes: about a tenth of a second of work for its thread.
 _CHUNK, _CHUNK_BYTES = 500, 1_000_000
-#: Items to compare with the history when the index is opened.
+#: Number of items to compare with the history when the index is opened.
 _SAMPLES = 100
-#: Items to fetch from the index at first, and later if more are needed.
+#: Number of items to fetch from the index at first, and later if more are needed.
 _FOUND, _MOST_FOUND = 1000, 10_000
 #: Seconds that a search waits for items that have just ended, and seconds until a failed index is tried again.
 _PATIENCE, _RETRY = 1.5, 60.0
@@ -56,7 +56,7 @@ class HistorySearch:
     book
         Has the items.
     folder
-        Folder of the index; None for a temporary one, which is built when somebody searches.
+        Folder of the index; None for a temporary one, which is built at the first search.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ class HistorySearch:
 
     # ------------------------------------------------------------------------------------------------------ writing
     async def _follow(self, index: HistoryIndex) -> None:
-        """Keep the index up to date. Return if it fails for a reason that a new file would not cure."""
+        """Keep the index up to date. Return if it fails for a reason that a new file would not fix."""
         try:
             await self._open(index)
             self._index, self._failure = index, ""
@@ -176,7 +176,7 @@ class HistorySearch:
         await self._start_anew(index)
 
     async def _is_of_this_history(self, index: HistoryIndex) -> bool:
-        """Whether some items have the same places in both. Also determines the difference of the numbers."""
+        """Whether a sample of items matches. Also determines the difference of the numbers."""
         for row in await self._run(self._writing, index.samples, index.first, 1):
             found = await self._book.find([row.uid])
             if row.uid not in found:
@@ -189,7 +189,7 @@ class HistorySearch:
         while left:
             items, left = await self._book.first_of(left)
             uids |= {number: index_uid(uid_of(data)) for number, data in items}
-        oldest = self._history.durable.start  # some may have been dropped meanwhile
+        oldest = self._history.durable.start  # some may have just been dropped
         return oldest + self._offset >= _OLDEST and all(
             uids.get(row.number - self._offset, "") == row.uid for row in rows if row.number - self._offset >= oldest
         )
@@ -231,7 +231,7 @@ class HistorySearch:
     async def _add(self, index: HistoryIndex, numbers: range) -> None:
         """Add the first items with these numbers."""
         items, left = await self._book.first_of(numbers, at_once=_CHUNK, most_bytes=_CHUNK_BYTES)
-        texts = dict(items)  # some may have been dropped meanwhile
+        texts = dict(items)  # some may have just been dropped
         added = sorted(numbers[: len(numbers) - len(left)])
         await self._run(self._writing, index.add, added[0] + self._offset, [texts.get(each, b"") for each in added])
 

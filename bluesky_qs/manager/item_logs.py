@@ -79,7 +79,7 @@ class ItemLogs:
     async def _oldest_start(self) -> float:
         """The start of the oldest plan of the history, or of the running plan if there is no history."""
         if oldest := self._queue.history.numbers[:1]:
-            # none if it has been dropped meanwhile; then there will be another call
+            # the item may have just been dropped; then there will be another call
             items = await self._history.items(oldest)
             return (json.loads(items[0][1]).get("result", {}).get("time_start") or 0.0) if items else 0.0
         running = self._queue.running_since if self._queue.running_uid is not None else None

@@ -12,7 +12,8 @@ _NUMBERS = {name: number for number, name in enumerate(LEVELS)} | {"WARN": LEVEL
 _INITIALS = {name[0]: number for number, name in enumerate(LEVELS)}
 _INFO = LEVELS.index("INFO")
 _WORDS = "|".join(_NUMBERS)
-#: The beginnings of logging records: ours and bluesky's, that of `logging.basicConfig`, and with the time first.
+#: The beginnings of logging records: in our format and bluesky's, in that of `logging.basicConfig`, or with the time
+#: first.
 _RECORD = re.compile(
     rf"\[(?P<initial>[DIWEC]) [\d:., -]+|\[?(?P<first>{_WORDS})\b[\]: ]"
     rf"|\d{{4}}-\d\d-\d\d[ T]\d\d:\d\d:\d\d.{{0,100}}?\b(?P<word>{_WORDS})\b"
@@ -92,7 +93,7 @@ class _After(Enum):
 
 
 class _Levels:
-    """Finds the level of one line after the other."""
+    """Finds the level of each line in turn."""
 
     def __init__(self) -> None:
         self._level = _INFO

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from bluesky_qs.ipc.item_marks import Marks
 
-#: For ``extra`` of a line about the start of an item, with the item's uid.
+#: The key in ``extra`` for the uid of an item, in a line about its start.
 SENDS = "sends_item"
 
 
@@ -34,7 +34,7 @@ class TurnHandler(logging.Handler):
                 self._lines[-1] += self._marks.sent(sent).decode()
             if record.levelno >= logging.WARNING or sent is not None or not self._flush_soon():
                 self.flush()
-        except (OSError, ValueError, TypeError):  # a line that cannot be formatted or written must not stop anything
+        except (OSError, ValueError, TypeError):  # a line that cannot be formatted or written must not stop the manager
             self.handleError(record)
 
     def flush(self) -> None:

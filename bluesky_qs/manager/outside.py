@@ -1,4 +1,4 @@
-"""Objects that the manager gets from the outside: store, links, sockets, clock. Tests pass their own."""
+"""External objects that the manager uses: store, links, sockets, clock. Tests pass their own."""
 
 import os
 import time
@@ -32,7 +32,7 @@ def _freeze() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """Everything outside of the manager that it uses.
+    """The external objects of a manager.
 
     Attributes
     ----------

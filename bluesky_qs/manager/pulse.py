@@ -10,7 +10,8 @@ from bluesky_qs.manager.clock import Clock
 from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.info import progress_payload
 
-#: Seconds without a pulse after which the interpreter is held. The code may have begun up to 0.2 s after a pulse.
+#: Seconds without a pulse after which code is assumed to hold the interpreter. It may have begun up to 0.2 s after a
+#: pulse.
 SILENCE = 1.25
 #: Seconds to handle pulses that have arrived while the manager itself was busy.
 _CATCHING_UP = 0.05

@@ -1,4 +1,4 @@
-"""Walks the plans at the front of the queue. It walks no plan twice without a reason."""
+"""Walks the plans at the front of the queue. It does not repeat a walk without a reason."""
 
 import asyncio
 import json
@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bluesky_qs.errors import QSError
-from bluesky_qs.manager.dry_runs import FOR_EACH, DryRuns
+from bluesky_qs.manager.dry_run_requests import FOR_EACH, DryRunRequests
 from bluesky_qs.manager.slices import Slices
-from bluesky_qs.manager.walk_cache import Planned, Positions, WalkCache
+from bluesky_qs.manager.walk_cache import Planned, StartPositions, WalkCache
 from bluesky_qs.manager.walked import AllSettings, Walked, split
 from bluesky_qs.wire.codec import json_text
 
@@ -50,7 +50,7 @@ class QueueWalks:
         Why plans cannot be walked at present; empty if they can.
     """
 
-    def __init__(self, dry_runs: DryRuns, permissions: Callable[[], bytes]) -> None:
+    def __init__(self, dry_runs: DryRunRequests, permissions: Callable[[], bytes]) -> None:
         self._dry_runs = dry_runs
         self._permissions = permissions
         self._cache = WalkCache()
@@ -70,7 +70,7 @@ class QueueWalks:
         self._ask_soon()
 
     def outdate(self) -> None:
-        """Let walks be renewed, because user code may have changed plans and moved devices. They wait for a rest."""
+        """Mark the walks as outdated, because user code may have changed plans or moved devices. Renew them later."""
         self._is_outdated = True
         self._present.clear()
         self._ask_soon()
@@ -111,7 +111,7 @@ class QueueWalks:
         ``carried`` and ``settings`` are positions and settings of devices before the first item.
         """
         self._renew()
-        positions = Positions(dict(carried), self._present)
+        positions = StartPositions(dict(carried), self._present)
         walks: dict[str, Walked] = {}
         made: deque[Walked] = deque()
         place, size, until = 0, 0, _now() + _PER_ROUND
@@ -138,7 +138,7 @@ class QueueWalks:
         return Found(walks, place, is_whole=True)
 
     def _renew(self) -> None:
-        """Drop walks and refusals whose time is over."""
+        """Drop walks and refusals that have expired."""
         if self._is_outdated and _now() >= self._ended + self._rest:
             self._cache.clear()
             self._is_outdated, self._spent = False, 0.0
@@ -146,7 +146,7 @@ class QueueWalks:
             self.refusal = ""
 
     async def _reports(
-        self, plans: Sequence[dict[str, Any]], positions: Positions, settings: AllSettings
+        self, plans: Sequence[dict[str, Any]], positions: StartPositions, settings: AllSettings
     ) -> Sequence[bytes]:
         """Return the reports of the plans that the worker has walked; none if it refuses.
 

@@ -42,7 +42,7 @@ class Slices:
             await self.pause(asyncio.sleep(0))
 
     async def pause(self, waiting: Awaitable[T]) -> T:
-        """Wait, without counting the time of other tasks."""
+        """Wait for an awaitable without counting the time of other tasks."""
         self._busy = self.seconds
         try:
             return await waiting

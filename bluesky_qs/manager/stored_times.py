@@ -1,4 +1,4 @@
-"""Keeps the learned times in a store that has a place for them (Redis). No request waits for it."""
+"""Keeps the learned times in a store that supports this (Redis). No request waits for it."""
 
 import asyncio
 import logging

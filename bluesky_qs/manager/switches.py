@@ -40,7 +40,7 @@ class Switches:
         self.stop_pending = bool(stop.get("enabled")) and restarted
 
     def to_store(self, facts: Mapping[str, bytes]) -> list[FactEdit]:
-        """The edits that store which switches the start of the service has turned off.
+        """The edits for the switches that the start of the service has turned off.
 
         Without them, a manager that replaces this one would find the switches on.
         """

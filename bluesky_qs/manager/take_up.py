@@ -1,4 +1,4 @@
-"""How a manager continues the work of the manager before it."""
+"""Continues the work of the previous manager."""
 
 import logging
 

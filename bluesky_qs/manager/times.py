@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from bluesky_qs.foresight.estimate import sum_of
-from bluesky_qs.foresight.learned import Learned, Run, parameters_key
+from bluesky_qs.foresight.learned import Learned, PlanRun, parameters_key
 from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Work
 from bluesky_qs.ipc.reports import PlanEnded, PlanTimes
@@ -111,5 +111,5 @@ class Times:
         work = self.learned.observe(times)
         if ended is None or not ended.is_complete:
             return
-        run = Run(ended.parameters, work.starts, work.settings_used, times["events"], ended.seconds)
+        run = PlanRun(ended.parameters, work.starts, work.settings_used, times["events"], ended.seconds)
         self.learned.completed(ended.plan, run, None if before.unknown else before.seconds)

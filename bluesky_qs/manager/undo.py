@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds for which a change can be undone.
 KEPT = 3600.0
-#: Bytes of all records together. Beyond it the oldest are dropped earlier, but the newest one is always kept.
+#: Maximum total number of bytes of the records. Beyond it, the oldest are dropped earlier, but the newest one is always
+#: kept.
 LARGEST = 32_000_000
 
 _DONE = {"clear": "removed", "removal": "removed", "move": "moved", "edit": "edited", "addition": "put back"}
@@ -66,9 +67,9 @@ class UndoBook:
         self._now = now
         texts = list(stored)
         self._kept = deque(_readable(texts, last))
-        #: The store has useless records, which are dropped with the next change.
+        #: Whether the store has useless records, which the next change drops.
         self._is_clean = len(self._kept) == len(texts)
-        #: The number of records that the changes of the present commit drop.
+        #: The number of records that the current commit drops.
         self._dropping = 0
 
     def numbered(self, records: Sequence[tuple[int, UndoRecord]]) -> list[bytes]:
@@ -101,10 +102,10 @@ class UndoBook:
         """The uids of the items of a change; empty if there is no such record."""
         return next((_decoded(each.text).record.uids for each in self._kept if each.seq == number), [])
 
-    def find(self, number: int, queue: PlanQueue, past: Container[str]) -> UndoRecord:
+    def find(self, number: int, queue: PlanQueue, ended: Container[str]) -> UndoRecord:
         """The record of the change to undo, if it can be undone now.
 
-        ``past`` has the uids of those of its items that are in the history.
+        ``ended`` has the uids of those of its items that are in the history.
 
         Raises
         ------
@@ -121,7 +122,7 @@ class UndoBook:
             queued = queue.position_of(uid) is not None
             if uid == queue.running_uid:
                 raise ItemError(f"Item with UID {uid!r} is currently running")
-            if not queued and uid in past:
+            if not queued and uid in ended:
                 raise ItemError(f"Item with UID {uid!r} has run already")
             if queued and record.left:
                 raise ItemError(f"Item with UID {uid!r} is in the queue again")

@@ -1,4 +1,4 @@
-"""Phrases for the reason why a plan waits, such as “waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)”."""
+"""Phrases that explain why a plan is waiting, such as “waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)”."""
 
 import datetime as dt
 import math
@@ -10,9 +10,9 @@ from bluesky_qs.ipc.states import PlanWait, Waiting
 
 #: Default number of digits after the decimal point of a position.
 _PRECISION = 3
-#: Characters of a position and of a prompt.
+#: Maximum number of characters of a position and of a prompt.
 _LONGEST_POSITION, _LONGEST_PROMPT = 30, 200
-#: Names of devices in a phrase.
+#: Maximum number of device names in a phrase.
 _NAMES = 3
 
 
@@ -34,7 +34,7 @@ def input_text(prompt: str) -> str:
 
 
 def code_text(since: float, place: str, now: float) -> str:
-    """The phrase for user code that runs."""
+    """The phrase for running user code."""
     return f"busy in user code for {length(now - since)} ({place or 'line unknown'})"
 
 
@@ -81,7 +81,7 @@ def _details(wait: PlanWait, start: Any, target: Any, devices: Sequence[Mapping[
 
 
 def _slowest(devices: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The device that takes longest; if the time of one is unknown, that one."""
+    """The device that takes longest, or one whose time is unknown."""
     return max(devices, key=lambda each: math.inf if (t := each["time_remaining"]) is None else t, default={})
 
 

@@ -1,4 +1,4 @@
-"""Why the running plan waits: of several reasons, the one that matters to users."""
+"""Determines why the running plan is waiting. Of several reasons, it chooses the one that matters to users."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.state import ManagerState
 from bluesky_qs.manager.wait_text import code_text, held_text, input_text, plan_text
 
-#: Waits that are often short. An event reports one after it has lasted `LASTS` seconds.
+#: Waits that are often short. An event reports one only after it has lasted `LASTS` seconds.
 BRIEF = ("motor", "trigger", "sleep")
 LASTS = 1.0
 _PAUSING = "pausing at the next checkpoint"

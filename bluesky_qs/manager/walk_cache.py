@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from bluesky_qs.foresight.learned import parameters_key
 from bluesky_qs.manager.walked import Walked
 
-#: Maximum numbers of plans, of walks of one plan from different positions, and of different waits in all walks.
+#: Maximum number of plans, of walks of one plan from different positions, and of different waits in all walks.
 _MOST_PLANS, _MOST_STARTS, _LARGEST = 2000, 4, 200_000
 #: Positions with a smaller relative difference count as the same.
 _SAME = 1e-3
@@ -40,7 +40,7 @@ class Planned(NamedTuple):
         return self.name, self.parameters, self.group
 
 
-class Positions(NamedTuple):
+class StartPositions(NamedTuple):
     """The positions of devices before an item. Devices that are missing in both may be anywhere.
 
     Attributes
@@ -62,7 +62,7 @@ class Positions(NamedTuple):
         return walked.is_cut or all(_close(self._of(name), start) for name, start in walked.starts.items())
 
     def follow(self, walked: Walked) -> None:
-        """Move on to the positions after a plan, which has started at these positions."""
+        """Update the positions after a plan that started at these positions."""
         for name, start in walked.starts.items():
             if name not in self.carried:
                 self.present.setdefault(name, start)
@@ -83,7 +83,7 @@ class WalkCache:
         """Whether there is a walk of this plan from any positions."""
         return planned.key in self._walks
 
-    def find(self, planned: Planned, positions: Positions) -> Walked | None:
+    def find(self, planned: Planned, positions: StartPositions) -> Walked | None:
         """Return the walk of this plan from these positions; None if there is none."""
         return next((each for each in self._walks.get(planned.key, ()) if positions.fit(each)), None)
 

@@ -118,7 +118,7 @@ def _problem(report: Mapping[str, Any]) -> str:
 
 
 def _reason(report: Mapping[str, Any]) -> str:
-    """Return the reason why the walk does not show the whole plan; empty if it does."""
+    """Return why the walk does not cover the whole plan; empty if it does."""
     if report["reason"]:
         return f"the dry run was cut off: {report['reason']}"
     if report["errors"]:

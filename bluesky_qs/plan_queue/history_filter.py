@@ -1,4 +1,4 @@
-"""Which items of the history a request asks for: by exit status, name, user, time, metadata and scan id."""
+"""Selects the history items that a request asks for, by exit status, name, user, time, metadata and scan id."""
 
 import fnmatch
 import json

@@ -1,4 +1,4 @@
-"""The two sides of a search of the history by words: the words of a request, and the text of an item."""
+"""Searching the history by words: the words in a request, and the searchable text of an item."""
 
 import json
 import re
@@ -11,9 +11,10 @@ import msgspec
 from bluesky_qs.errors import BadParams
 from bluesky_qs.plan_queue.items import as_object
 
-#: Maximum of words in a search, and of values of an item that are searched. A mask of a detector is not text.
+#: Maximum number of words in a search, and of searched values in an item. A detector mask, for example, is not text.
 MOST_WORDS, MOST_VALUES = 50, 2000
-#: Bytes of an item. The parameters of larger ones are not searched, because it takes too long to read them.
+#: Maximum number of bytes of an item. The parameters of larger items are not searched, because reading them takes too
+#: long.
 MOST_BYTES = 250_000
 #: Separates two values. SQLite counts it as a word, so ``5.1`` is not found in ``[1.5, 1]``.
 _BETWEEN = " \ue000 "
@@ -74,7 +75,7 @@ def searched_text(item: bytes) -> str:
     message = fields.result.msg if fields.result else None
     values = chain(_values([fields.name, message]), _values([fields.meta]), _values([whole.args, whole.kwargs]))
     text = _BETWEEN.join(islice(values, MOST_VALUES))
-    return text.encode(errors="replace").decode()  # half a character cannot be stored
+    return text.encode(errors="replace").decode()  # a lone surrogate cannot be stored
 
 
 def _values(roots: list[Any]) -> Iterator[str]:

@@ -23,7 +23,7 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class UndoRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A change of the queue, with all that is needed to undo it.
+    """A change of the queue, with everything that is needed to undo it.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class UndoRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def name(self) -> ChangeName:
-        """The change as its event names it."""
+        """The name of the change in its event."""
         return "undo" if self.change == "addition" or self.undoes is not None else self.change
 
     @property
@@ -55,7 +55,7 @@ class UndoRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.change in ("clear", "removal")
 
     def is_complete(self) -> bool:
-        """Whether a record from a store has all that is needed."""
+        """Whether a stored record is complete."""
         places = {uid for stretch in self.stretches for uid in stretch.uids}
         texts = 0 if self.change in ("move", "addition") else len(self.uids)
         return len(self.items) == texts and (self.change in ("edit", "addition") or places.issuperset(self.uids))
@@ -111,7 +111,7 @@ def _index(entries: OrderedEntries, front: str | None, behind: str | None, forme
 
 def _stretches(entries: OrderedEntries, items: Sequence[Entry]) -> list[Stretch]:
     size = len(entries)
-    if len(items) * 4 > size:  # faster than a search for each
+    if len(items) * 4 > size:  # faster than searching for each one
         ordered = entries.entries()
         uids = {entry.uid for entry in items}
         found = [at for at, entry in enumerate(ordered) if entry.uid in uids]

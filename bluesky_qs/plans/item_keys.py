@@ -6,7 +6,7 @@ from typing import Any
 from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.signature import NameWarning
 
-#: Keys that mean another one although they are spelled differently.
+#: Keys that stand for another key although their spelling is not similar.
 _MEANT = {
     "md": "meta",
     "metadata": "meta",

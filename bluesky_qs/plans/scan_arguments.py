@@ -1,4 +1,4 @@
-"""Knows what the plans of bluesky accept in ``*args`` and ``num``, which their signatures do not show."""
+"""Checks ``*args`` and ``num`` of bluesky's plans, because their signatures do not show what they accept."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -102,7 +102,7 @@ def _count(_name: str, _values: Sequence[Any], kwargs: Mapping[str, Any]) -> Mis
 
 
 def _wrong_order(name: str, values: Sequence[Any], axis: Sequence[str], expected: str) -> Misfit | None:
-    """The first value that is not what stands at its place."""
+    """The first value of the wrong kind for its place."""
     for at, value in enumerate(values):
         kind = axis[at % len(axis)]
         if not _FITS[kind](value):
@@ -111,7 +111,7 @@ def _wrong_order(name: str, values: Sequence[Any], axis: Sequence[str], expected
 
 
 def _wrong_number(argument: int | str, value: Any, *, least: int = 0, converts: bool = False) -> Misfit | None:
-    """A number of points that is none. With 0 points, bluesky makes an empty scan, unless it needs the ``least``."""
+    """An invalid number of points. With 0 points, bluesky makes an empty scan, unless the plan needs ``least``."""
     if converts and isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int):
@@ -127,7 +127,7 @@ _GRID_AXIS = (*_AXIS, "a number")
 _EACH_GRID_AXIS = "a motor, start, stop and the number of points for each axis"
 _LIST_AXIS = ("a motor", "a list")
 _EACH_LIST_AXIS = "a motor and a list of positions for each axis"
-#: A motor arrives as its name. Only what cannot be right is refused: bluesky takes lists for numbers.
+#: A motor arrives as its name. Only values that cannot be right are refused, because bluesky accepts lists as numbers.
 _FITS: Mapping[str, Callable[[Any], bool]] = {
     "a motor": lambda value: isinstance(value, str),
     "a number": lambda value: not (value is None or isinstance(value, str)),

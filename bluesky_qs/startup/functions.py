@@ -11,7 +11,7 @@ from bluesky_qs.startup.header import function_of, returns_plan
 _FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
 #: Packages whose functions are in every namespace.
 _OF_THE_SHELL = ("IPython",)
-#: Characters of a signature and of a description; longer ones are cut.
+#: Maximum number of characters of a signature and of a description; longer ones are cut.
 _LONGEST = 200
 
 

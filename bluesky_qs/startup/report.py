@@ -27,7 +27,7 @@ class LoadProblem(msgspec.Struct, frozen=True):
 
 
 class LoadReport(msgspec.Struct, frozen=True):
-    """The outcome of running the startup code."""
+    """The result of running the startup code."""
 
     files: list[LoadedFile]
     seconds: float

@@ -13,7 +13,7 @@ from typing import Any
 from bluesky_qs.startup.failure import place, sentence, traceback_text
 from bluesky_qs.startup.report import LoadProblem
 
-#: A loop that shows the same error a thousand times is one fault.
+#: Record an error only once, even if a loop shows it a thousand times.
 _MOST = 50
 
 

@@ -1,4 +1,4 @@
-"""A SQLite file in the state folder that can be lost or created again without losing anything else."""
+"""A SQLite file of derived data in the state folder, which can be lost or created again."""
 
 import os
 import sqlite3
@@ -8,7 +8,7 @@ from pathlib import Path
 from bluesky_qs.store.place import network_file_system
 
 _FILES = ("", "-wal", "-shm", "-journal")
-#: Errors that a new file would have too.
+#: Errors that a new file would not fix.
 _SURROUNDINGS = frozenset((
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM,
@@ -30,7 +30,7 @@ class DerivedFile:
         Number of the tables' layout. A file with another number is replaced by a new one.
     """
 
-    #: How the file gets smaller; ``INCREMENTAL``: on request.
+    #: When the file is made smaller; ``INCREMENTAL``: on request.
     vacuum = "NONE"
 
     def __init__(self, path: Path, tables: Sequence[str], *, application: bytes, layout: int) -> None:
@@ -110,5 +110,5 @@ class DerivedFile:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether a new file would cure an error."""
+    """Whether a new file would fix an error."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _SURROUNDINGS

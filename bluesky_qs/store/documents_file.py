@@ -26,9 +26,9 @@ _TABLES = (
 )
 #: Bytes of the file that a document needs in addition to its text.
 _OVERHEAD = 20
-#: Maximum of events, of other documents, and of bytes in one page.
+#: Maximum number of events, of other documents, and of bytes in one page.
 MOST_EVENTS, MOST_OTHERS, MOST_BYTES = 50_000, 1000, 32_000_000
-#: The part of an item's documents that is kept if they alone are larger than the limit.
+#: The fraction of an item's documents to keep if they alone exceed the limit.
 _KEPT = 0.9
 
 
@@ -168,7 +168,7 @@ class DocumentsFile(DerivedFile):
             with db:
                 db.execute("BEGIN")
                 yield db
-        except BaseException:  # whatever has failed, the memory must match the file again
+        except BaseException:  # after any error, make the memory match the file again
             self.read(db)
             raise
 

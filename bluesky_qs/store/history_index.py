@@ -70,7 +70,7 @@ class HistoryIndex(DerivedFile):
 
 
 class IndexReader:
-    """Finds items in the file, beside the thread that writes it; all calls must be made in the same thread."""
+    """Finds items in the file while another thread writes it. All calls must be made in the same thread."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -17,9 +17,9 @@ import msgspec
 
 from bluesky_qs.wire.info import ConsoleMessage, console_payload
 
-#: Bytes that are kept of the beginning of a log, and of its end.
+#: Number of bytes to keep from the beginning and from the end of a log.
 HALF = 500_000
-#: Bytes to count for an empty file, because it needs a place in the folder.
+#: Number of bytes to count for an empty file, because it needs an entry in the folder.
 _LEAST = 4096
 _NAME = re.compile(r"(\d{17})-([\w-]+)\.log(\.[12])?")
 _PLAIN = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -190,7 +190,7 @@ def read_log(path: Path) -> list[ConsoleMessage]:
     """
     first, older, newer = _paths(path)
     messages = {each.seq: each for each in _messages(first.read_bytes())}
-    # The newer file first: if it becomes the older one meanwhile, it is read twice rather than never.
+    # Read the newer file first. If it becomes the older one at that moment, it is read twice, not skipped.
     ends = [_content(newer), _content(older)]
     kept, room = dict[int, ConsoleMessage](), HALF
     for content in ends:

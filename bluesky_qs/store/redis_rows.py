@@ -10,7 +10,7 @@ from bluesky_qs.store.redis_link import Command
 
 #: Seconds for the replies: the start of the service waits for the first one.
 _LOAD, _KEEP = 2.0, 1.0
-#: Rows in one command.
+#: Maximum number of rows in one command.
 _CHUNK = 500
 
 

@@ -28,10 +28,10 @@ ADD_ITEM = "INSERT INTO history (number, data) VALUES (?, ?)"
 ADD_HASH = "INSERT INTO history_uids (number, hash) VALUES (?, ?)"
 _FIRST, _LAST = "SELECT min(number) FROM history", "SELECT max(number) FROM history"
 _FIRST_HASHED, _LAST_HASHED = "SELECT min(number) FROM history_uids", "SELECT max(number) FROM history_uids"
-#: Items to hash in one transaction: some hundredths of a second, in which other changes wait.
+#: Number of items to hash in one transaction. It takes some hundredths of a second, during which other changes wait.
 _HASHED = 2000
 _ALL = -(1 << 63)
-#: Items to search for a uid at once, while not all have hashes.
+#: Number of items to search for a uid at a time, while some have no hashes.
 _SEARCHED = 10_000
 #: Search the text of items for up to this number of uids; for more, decoding is faster.
 _MAX_TEXT_SEARCHES = 5
@@ -159,7 +159,7 @@ class HistoryReader:
             return {}, numbers_of_history(db, 1)
         query = "SELECT number, data FROM history_uids JOIN history USING (number) WHERE hash = ? ORDER BY number DESC"
         found: dict[str, NumberedItem] = {}
-        db.execute("BEGIN")  # so that all is read from one state of the file
+        db.execute("BEGIN")  # so that everything is read from one state of the file
         try:
             for uid in uids:
                 rows = db.execute(query, (_hash(uid),)).fetchall()

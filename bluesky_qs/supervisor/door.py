@@ -16,7 +16,7 @@ from bluesky_qs.supervisor.policy import Keep, Life, Restart, decide_door
 
 _log = logging.getLogger(__name__)
 
-#: Seconds that the door has to answer the last requests and to close its streams when the service stops.
+#: Seconds for the door to answer the last requests and close its streams when the service stops.
 GRACE = 1.5
 _MANY_BEATS = 4096
 
@@ -78,7 +78,7 @@ class Doorkeeper:
         self._life = self._life.excused(now)
 
     def stop(self, now: float) -> None:
-        """Ask the door to end; the second time, end it."""
+        """Request the door to end; the second time, end it."""
         if self._child is not None and self._stop_due is not None:
             self._child.kill()
         elif self._child is not None:
@@ -87,7 +87,7 @@ class Doorkeeper:
             self._stop_due = now + GRACE
 
     def reload(self) -> None:
-        """Let the door read its files again. A door that starts does so when it serves."""
+        """Make the door read its files again. A door that is starting does so when it is ready."""
         self._reload_due = self._child is None or self._life.last_beat is None
         if self._child is not None and not self._reload_due:
             self._child.send_signal(signal.SIGHUP)

@@ -13,9 +13,9 @@ from bluesky_qs.store.item_logs import LogFile, LogFolder
 
 _log = logging.getLogger(__name__)
 
-#: Seconds for which output waits for more, so that there are fewer and longer messages.
+#: Seconds for which output is collected, so that there are fewer and longer messages.
 _PERIOD = 0.1
-#: Characters of a message, and characters that may wait for the disk. More are not kept.
+#: Maximum number of characters in a message, and waiting for the disk. Further ones are not kept.
 _LONGEST, _MOST_WAITING = 64 * 1024, 16 * 1024 * 1024
 
 Step = Callable[[], None]

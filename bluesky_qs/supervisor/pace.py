@@ -1,4 +1,4 @@
-"""Decides when an action is allowed that must not take place too often."""
+"""Limits how often an action takes place."""
 
 
 class Pace:

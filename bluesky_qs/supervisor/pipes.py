@@ -9,7 +9,8 @@ from secrets import token_hex
 from bluesky_qs.ipc.item_marks import Begin, End, MarkReader, Marks, Printed, Sent
 from bluesky_qs.supervisor.item_logs import ItemLogs
 
-#: Items that the manager has sent and the worker has not begun. There is one at most, unless a worker is lost.
+#: Number of items that the manager has sent and the worker has not started. There is at most one, unless a worker is
+#: lost.
 _SENT_KEPT = 10
 
 
@@ -40,7 +41,7 @@ class Pipe:
         return data
 
     def understood(self, data: bytes, when: float) -> Iterator[tuple[bytes, str]]:  # noqa: ARG002 - workers need the time
-        """What these bytes show, also as text, in pieces; read at this time (epoch seconds).
+        """The pieces of output in these bytes, which were read at this time (epoch seconds).
 
         Show each piece before you take the next one.
         """
@@ -61,7 +62,7 @@ class ManagerPipe(Pipe):
     Attributes
     ----------
     token
-        What the manager needs for its marks.
+        The token for the manager's marks.
     """
 
     def __init__(self, reader: int) -> None:

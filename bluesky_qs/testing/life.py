@@ -127,7 +127,7 @@ class ScriptedProcess:
 
     # ----------------------------------------------------------------------------------------- manager's commands
     def _answer(self, command: Any) -> Any:  # noqa: C901, PLR0912 - flat: one case for each command
-        if isinstance(command, commands.ForgetDocuments):  # not recorded, because they come at any time
+        if isinstance(command, commands.ForgetDocuments):  # not recorded, because they may arrive at any time
             return self._documents.forget(command.item_uid, command.number)
         self._script.commands.append(command)
         if (refusal := self._script.refusals.pop(type(command), None)) is not None:

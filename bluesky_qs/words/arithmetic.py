@@ -14,7 +14,7 @@ def computed(op: ast.operator, a: Any, b: Any) -> Any:
     Raises
     ------
     ValueError
-        It has no result, or one that cannot be sent. The message is the reason.
+        There is no result, or it cannot be sent. The message is the reason.
     """
     if type(a) is int and type(b) is int and isinstance(op, ast.Pow) and a.bit_length() * b > MOST_BITS:
         raise ValueError("This number is too large")

@@ -1,4 +1,4 @@
-"""Makes a typed expression into one that Python can parse: ``$name``, and indices such as ``vec.axes.1``.
+"""Converts a typed expression to one that Python can parse, because of ``$name`` and indices such as ``vec.axes.1``.
 
 Each character that Python does not accept is replaced with one letter, so that all offsets stay the same.
 """

@@ -1,4 +1,4 @@
-"""Converts queue items to plans as users type them: what `planexpr` reads."""
+"""Converts queue items to plans as users type them, the reverse of `planexpr`."""
 
 import keyword
 from collections.abc import Container, Mapping

@@ -1,4 +1,4 @@
-"""Queue items as lines of text that people can read and that produce the same items again."""
+"""Converts queue items to readable lines of text, from which the same items can be read again."""
 
 import json
 import keyword

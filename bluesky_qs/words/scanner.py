@@ -177,7 +177,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED_IN_QUOTES = re.compile(r'\\(["\\])')
 _OPTION = re.compile(r"(--[a-z][a-z-]*|-[a-z])(?=\s|=|\d|$)")
 _VARIABLE = re.compile(r"\$[^\W\d]\w*")
-#: Outside of brackets an apostrophe in a word is one (don't), unless it opens the value of ``name=r'…'``.
+#: Outside of brackets, an apostrophe in a word (don't) is not a quote, unless it opens the value of ``name=r'…'``.
 _WORD = re.compile(
     r"""(?: \\. | \\$ | [^\s"'\[({,;$\\] | \$(?![^\W\d]) | (?<=\w)(?<!=[rRbBfFuU])(?<!=[rRbBfF]{2})' )+""",
     re.DOTALL | re.VERBOSE,
@@ -195,7 +195,7 @@ class _Scanner:
         self.faults: list[ExpressionError] = []
         #: The tokens outside of brackets.
         self.tokens: list[Token] = []
-        #: The brackets that are open, outermost first: where each opens, and the tokens in it.
+        #: The open brackets, outermost first: the offset of each, and the tokens in it.
         self._open: list[tuple[int, list[Token]]] = []
 
     def run(self, *, only_one: bool = False) -> None:
@@ -287,6 +287,6 @@ def _end_of_string(text: str, start: int) -> int | None:
 
 
 def _end_in_a_shell(text: str, start: int) -> int | None:
-    """The same for a shell, in which a backslash before a single quote is an ordinary character."""
+    """The same for a shell, where a backslash before a single quote is an ordinary character."""
     end = text.find("'", start + 1) if text[start] == "'" else -1
     return None if end < 0 else end + 1

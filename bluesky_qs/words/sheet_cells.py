@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from bluesky_qs.errors import QSError
 
-#: The file names that are spreadsheets.
+#: Extensions of spreadsheet files.
 SUFFIXES = (".csv", ".xlsx")
-#: Rows below the headings, and bytes of the file when it is unpacked.
+#: Maximum number of rows below the headings, and of bytes in the unpacked file.
 MOST_ROWS = 10_000
 LARGEST = 20_000_000
 _MOST_PARTS = 1000
-#: Maximum of cells in an XLSX file. A cell in use takes about 40 bytes; smaller ones are empty, but need memory.
+#: Maximum number of cells in an XLSX file. A used cell takes about 40 bytes; empty ones take less, but need memory too.
 _MOST_CELLS = 1_000_000
 #: Spreadsheet programs in some countries use semicolons, because numbers there contain commas.
 _DELIMITERS = ",;\t"
@@ -42,7 +42,7 @@ class Sheet(NamedTuple):
 
 
 def is_spreadsheet(file_name: str) -> bool:
-    """Whether the name of a file is that of a spreadsheet."""
+    """Whether the file is a spreadsheet, judging by its name."""
     return PurePath(file_name).suffix.lower() in SUFFIXES
 
 
@@ -179,9 +179,8 @@ def _first_sheet(sheet: Any, name: str) -> Sheet:
 def _parsed(sheet: Any, *, data_only: bool) -> Iterator[Any]:
     """A parser of the sheet that yields one row at a time.
 
-    openpyxl's own way to the rows fills gaps with empty cells, and a small file may claim a billion of them. Reading
-    the whole sheet into objects takes three times as long and more memory. So this uses the parser that both ways
-    share.
+    openpyxl's own reader fills gaps with empty cells, and a small file may declare a billion of them. Reading the whole
+    sheet into objects takes three times as long and more memory. Therefore, this uses the underlying parser.
     """
     from openpyxl.worksheet._reader import WorkSheetParser  # noqa: PLC0415 - see `_openpyxl`
 

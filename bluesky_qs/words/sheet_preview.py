@@ -1,4 +1,4 @@
-"""A spreadsheet of plans as a person sees it: all cells, the plans of the rows that are right, and the wrong cells."""
+"""A preview of a spreadsheet of plans: all cells, the plans in valid rows, and the invalid cells."""
 
 from typing import NamedTuple
 
@@ -29,11 +29,11 @@ class SheetPreview(NamedTuple):
     name
         The name of the sheet.
     rows
-        The rows with plans. Of many, only the first, and those that are wrong.
+        The rows with plans. If there are many, only the first ones and those with errors.
     row_count
         The number of all rows with plans.
     plans
-        The plans of the rows that are right.
+        The plans in the valid rows.
     wrong
         The wrong cells, in order.
     """
@@ -57,7 +57,7 @@ class SheetPreview(NamedTuple):
 
 
 def read_preview(data: bytes, file_name: str) -> SheetPreview:
-    """Read a spreadsheet of plans, also if cells are wrong.
+    """Read a spreadsheet of plans, even if cells are invalid.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The rows of a sheet as plans, or as values of variables, and the cells that are wrong. Cells are never evaluated."""
+"""Reads the rows of a sheet as plans or as values of variables, and finds invalid cells. Cells are never evaluated."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from bluesky_qs.words.sheet_cells import Cell, Sheet, SpreadsheetError, column_l
 PLAN = "plan"
 #: Begins a row that is ignored.
 COMMENT = "#"
-#: Maximum of wrong cells and rows to list.
+#: Maximum number of invalid cells and rows to list.
 MOST_SHOWN = 1000
 _METADATA = "md."
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -61,7 +61,7 @@ class SheetTable:
         self._has_headings = for_variables or PLAN in self._headings.values()
         if not self._has_headings:
             self._wrong[1, 1] = "the first row must have the headings, one of which is 'plan'"
-        #: A spreadsheet program takes the other kind for a mark of its own, or of the CSV format.
+        #: Spreadsheet programs and the CSV format give the other kind of quotes a special meaning.
         self._quote = "'" if sheet.name.lower().endswith(".csv") else '"'
 
     def numbers(self) -> Iterator[int]:
@@ -173,7 +173,7 @@ class SheetTable:
         return {key: value for key, value in item.items() if value}
 
     def _argument_columns(self, values: Mapping[int, Any]) -> dict[int | str, str]:
-        """The columns of the arguments that `_arguments` makes of these values."""
+        """The columns of the arguments that `_arguments` creates from these values."""
         star = next((at for at in values if self._headings[at].startswith("*")), 0)
         found: dict[int | str, str] = {}
         position = 0
@@ -200,12 +200,12 @@ class SheetTable:
 
 
 def _parsed(value: Any, quote: str) -> Any:
-    """The value of a cell. Text is written as in a plan.
+    """The value of a cell. Text must be written as in a plan.
 
     Raises
     ------
     ValueError
-        It is not written so. The message is the reason.
+        It is not. The message is the reason.
     """
     if not isinstance(value, str):
         return value

@@ -1,9 +1,9 @@
-"""Knows slips of people who type plans, which Python reads as something else: units, dates, missing commas."""
+"""Recognizes typing mistakes in plans that Python reads as something else: units, dates, missing commas."""
 
 import ast
 import re
 
-#: A number with letters after it. Python's own numbers with letters are not among them, because they are no errors.
+#: A number with letters after it. It excludes Python's own numbers with letters, because they are valid.
 _GLUED = re.compile(r"(?<![\w.$])(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<unit>[^\W\d_]+)(?![\w(.])")
 #: Units that are recognized after a blank, where a word may be a device before which a comma is missing.
 _UNITS = "s|ms|us|µs|ns|min|h|mm|cm|m|um|µm|nm|deg|rad|mrad|urad|eV|keV|K|C|V|mV|A|mA|uA|nA|Hz|kHz|MHz|percent"
@@ -15,12 +15,12 @@ def unit_at(text: str, offset: int, start: int, end: int) -> tuple[str, int, int
     """The message about a number with a unit where Python finds an error; with the offset and length of the unit.
 
     >>> unit_at("count([det1], delay=1s)", 20, 0, 23)
-    ("Numbers have no units here: write 1 without 's'", 21, 1)
+    ("Numbers cannot have units here: write 1 without 's'", 21, 1)
     """
     for pattern in (_GLUED, _APART):
         for found in pattern.finditer(text, start, end):
             if found.start() <= offset <= found.end():
-                message = f"Numbers have no units here: write {found['number']} without {found['unit']!r}"
+                message = f"Numbers cannot have units here: write {found['number']} without {found['unit']!r}"
                 return message, found.start("unit"), len(found["unit"])
     return None
 

@@ -64,7 +64,7 @@ class Places(Protocol):
 
     @property
     def columns(self) -> Sequence[Mapping[int | str, str]]:
-        """Columns of the arguments of each item."""
+        """The columns of each item's arguments."""
         ...
 
 
@@ -136,7 +136,7 @@ def _explained(parameter: Mapping[str, Any], kind: str) -> str:
         notes.append(f"default: {parameter['default']}")
     else:
         notes.append("required")
-    # A spreadsheet program would read text that begins like this as a formula.
+    # Spreadsheet programs would treat text that starts with these characters as a formula.
     return re.sub(r"^(?=[=+@-])", " ", f"{text} ({'; '.join(notes)})".strip())
 
 

@@ -27,7 +27,7 @@ class Channel:
     """One end of the pair of sockets.
 
     It uses only the descriptor, because the shadow refuses sockets. Each message has the number of its request, because
-    an answer may arrive when nothing waits for it any more.
+    an answer may arrive too late.
     """
 
     def __init__(self, descriptor: int, sender: Sender, *, request: int = 0) -> None:

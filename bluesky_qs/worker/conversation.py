@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
     is_silent
         Whether the shadow did not answer in time.
     is_begun
-        Whether a child was started, so that a plan may be the cause of a failure.
+        Whether a child was started. If so, a plan may have caused a failure.
     failure
         Why there are no reports; empty if there are.
     """
@@ -95,7 +95,7 @@ class _Talk:
             return self._receive(time.monotonic() + GRACE)
 
     def _receive(self, until: float) -> dict[str, Any]:
-        """Return the next message of this request. Drop messages of earlier requests, which are late."""
+        """Return the next message of this request. Drop late messages of earlier requests."""
         while True:
             message = self._channel.receive(max(until - time.monotonic(), 0.0))
             if message.pop("of") == self._channel.request:

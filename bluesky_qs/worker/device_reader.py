@@ -1,6 +1,7 @@
 """Reads devices at any time, also while a plan runs: ophyd in threads, ophyd-async in the RunEngine's loop.
 
-It calls ``read`` and ``describe``, and reads ``hints``, ``limits`` and ``moving``. It triggers and moves nothing.
+It calls ``read`` and ``describe``, and reads ``hints``, ``limits`` and ``moving``. It does not trigger or move
+anything.
 """
 
 import asyncio
@@ -21,15 +22,15 @@ from bluesky_qs.worker.readings import ANSWER_WITHIN, DESCRIBED_FOR, KnownDevice
 from bluesky_qs.worker.returned import plain_value
 from bluesky_qs.worker.trace import sentence
 
-#: Devices that are read at the same time in threads.
+#: Maximum number of devices that are read at the same time in threads.
 MOST_THREADS = 8
 #: An array or a list with more elements than this is not sent.
 _LARGEST = 200
 _LONGEST_TEXT = 2000
 
-#: Yields values that may have to be awaited, and receives the results.
+#: A generator that yields values, which may have to be awaited, and receives the results.
 Steps = Generator[Any, Any, Outcome]
-#: Whether the group may use the device with this name, which is below the lists and has this description.
+#: Whether the group may use a device below the lists, with this name and description.
 IsAllowed = Callable[[str, dict[str, Any], str], bool]
 
 
@@ -118,7 +119,7 @@ class DeviceReader:
             self._readings.ended(device, answer)
 
     def _run(self, steps: Steps) -> Outcome:
-        """Take the steps in this thread; a coroutine goes to the RunEngine's loop."""
+        """Perform the steps in this thread; run coroutines in the RunEngine's loop."""
         value, error = None, None
         while True:
             try:
@@ -140,7 +141,7 @@ class DeviceReader:
             self._readings.begins(device)
             loop = self._require_loop()
             loop.call_soon_threadsafe(self._begin_in_loop, loop, device)
-        except RuntimeError as error:  # also if the loop is closed
+        except RuntimeError as error:  # even if the loop is closed
             self._readings.ended(device, device.failed(sentence(error)))
 
     def _begin_in_loop(self, loop: asyncio.AbstractEventLoop, device: KnownDevice) -> None:
@@ -220,7 +221,7 @@ def _reading(found: Any, reading: Mapping[str, Mapping[str, Any]]) -> Outcome:
 
 
 def _main(found: Any, fields: Mapping[str, Any]) -> str:
-    """The data key of the value that stands for the device: the first hinted one."""
+    """The data key of the device's main value: the first hinted one."""
     hinted: list[Any] = []
     with suppress(Exception):
         hinted = list((found.hints or {}).get("fields") or ())

@@ -27,17 +27,17 @@ from bluesky_qs.worker.shadow import GRACE, World, live
 
 log = logging.getLogger(__name__)
 
-#: Seconds in which a new shadow must pass its self-test, and how many shadows are tried.
+#: Time limit in seconds for the self-test of a new shadow, and maximum number of shadows to try.
 _SELF_TEST, _TRIES = 2.0, 3
-#: Seconds to wait for the main thread to fork, while it is free.
+#: Seconds to wait for the main thread to fork, if it is free.
 _FORK = 5.0
-#: Seconds between two forks while plans run one after the other.
+#: Minimum seconds between forks while the queue runs.
 _SELDOM = 60.0
 #: Maximum age of a reading in seconds: zero, because motors may have moved since.
 _RECENT = 0.0
 #: Seconds to wait for a reading; the reader gives up earlier.
 _READING = 1.5
-#: Seconds after the time limit of a dry run in which the reply must be sent.
+#: Seconds after the time limit of a dry run until the reply must be sent.
 LATER = 1.5
 
 _BUSY = "A dry run is not possible while {what}. Try again when nothing is running."
@@ -87,7 +87,7 @@ class DryRuns:
         #: Whether user code has run since the fork.
         self._is_outdated = False
         self._fork_pending = False
-        #: Why the last fork has failed; empty if it has not.
+        #: Why the last fork failed; empty if it succeeded.
         self._fork_failure = ""
         self._forked = threading.Event()
         #: Held during a dry run in the shadow, and while the shadow is replaced.
@@ -127,7 +127,7 @@ class DryRuns:
         self._shadow = _Shadow(process, Channel(ours.detach(), WORKER), time.time(), time.monotonic())
 
     def close(self) -> None:
-        """End the shadow, because the worker ends."""
+        """End the shadow, because the worker is ending."""
         if (shadow := self._shadow) is not None:
             _kill(shadow)
 
@@ -164,7 +164,7 @@ class DryRuns:
                 reports = [json_text(each) for each in walked]
             except NotPossible as reason:
                 refusal = str(reason)
-            except Exception as error:  # the process boundary: the next dry run may succeed
+            except Exception as error:  # after any error, the next dry run may succeed
                 log.exception("A dry run failed")
                 refusal = f"The dry run failed: {error}"
             self._reports.push(DryRunEnded(command.uid, reports, carried, refusal, reached))
@@ -192,7 +192,7 @@ class DryRuns:
         missing = [{**cut_report(reason), "as_of": time.time()}] * (len(items) - len(reports))
         reached = len(reports)
         if reached > 1 and not reports[-1]["complete"] and time.monotonic() >= until:
-            reached -= 1  # those before it have used up its time
+            reached -= 1  # the earlier plans have used up its time
         return [*reports, *missing], json_text(carried), reached
 
     def _walked(
@@ -238,7 +238,7 @@ class DryRuns:
             self._ask_for_fork()
             self._forked.wait(_FORK)
         elif self._shadow is None or time.monotonic() - self._shadow.made_monotonic > _SELDOM:
-            self._ask_for_fork()  # between two plans; the present shadow, if any, serves meanwhile
+            self._ask_for_fork()  # between two plans; until then, the present shadow is used, if any
 
     @property
     def _is_free(self) -> bool:

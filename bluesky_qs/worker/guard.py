@@ -140,7 +140,7 @@ def use_clock(ahead: Callable[[], float], sleep: Callable[[float], object]) -> N
 
 
 def shorten_stacks() -> None:
-    """Let bluesky note only the line that calls a plan, not the whole stack.
+    """Make bluesky record only the line that calls a plan, not the whole stack.
 
     Each call of a plan stub formats the stack, only for the warning that a plan was never iterated. That takes up to
     nine tenths of the time of a dry run.

@@ -1,4 +1,4 @@
-"""A hook of the RunEngine that is ours and calls the user's own hook too."""
+"""Our hook in the RunEngine, which also calls the user's own hook."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ class Hook:
     def __init__(self, name: str, ours: Callable[..., object]) -> None:
         self._name = name
         self._ours = ours
-        #: The user's functions, the latest first. One that wraps this hook calls the function before it through us.
+        #: The user's functions, latest first. If one wraps this hook, we call the previous function for it.
         self._users: list[Callable[..., object]] = []
         self._calling: int | None = None
         self._depth = 0
@@ -26,7 +26,7 @@ class Hook:
             setattr(engine, self._name, self)
 
     def remove(self, engine: Any) -> None:
-        """Give the hook back to the user."""
+        """Restore the user's hook."""
         setattr(engine, self._name, self._users[0] if self._users else None)
         self._users = []
 

@@ -1,4 +1,4 @@
-"""The first steps of the shadow: it gives up the worker's connections and output."""
+"""The first steps of the shadow: gives up the worker's connections and output."""
 
 import contextlib
 import gc
@@ -16,9 +16,9 @@ from typing import Any
 from bluesky_qs.ipc.child import get_at_death_of_parent
 
 _LOWEST_PRIORITY = 19
-#: Characters of the output that are kept.
+#: Maximum number of characters of output to keep.
 OUTPUT_KEPT = 10_000
-#: Bytes that a dry run may use in addition to the worker's memory.
+#: Maximum number of bytes that a dry run may use in addition to the worker's memory.
 MEMORY = 2**30
 
 
@@ -70,7 +70,7 @@ def ignore_signals() -> None:
 
 
 def give_way() -> None:
-    """Let all other processes go first, and let the system kill this process first when memory runs out."""
+    """Give this process the lowest priority, and make the system kill it first when memory runs out."""
     os.nice(_LOWEST_PRIORITY)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
@@ -105,7 +105,7 @@ def replace_output() -> Output:
 
 
 def limit_memory() -> None:
-    """Let the process use at most `MEMORY` bytes more than it uses now."""
+    """Limit the process to `MEMORY` bytes more than it uses now."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = pages * resource.getpagesize() + MEMORY

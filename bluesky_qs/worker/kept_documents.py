@@ -1,10 +1,10 @@
-"""Documents that were sent to a manager and that it has not stored yet: a manager that replaces it gets them again."""
+"""Keeps documents until the manager has stored them. A manager that replaces it gets them again."""
 
 from collections import deque
 
 from bluesky_qs.ipc.reports import DocumentReport
 
-#: Maximum of documents, and of bytes in them. Beyond that, the oldest events are forgotten.
+#: Maximum number of documents, and of bytes in them. Beyond that, the oldest events are dropped.
 MOST, MOST_BYTES = 5000, 32_000_000
 
 
@@ -28,7 +28,7 @@ class KeptDocuments:
             del self._documents[at]
 
     def forget(self, item_uid: str, number: int) -> None:
-        """Forget this document and those before it, also of earlier items, because they are stored."""
+        """Drop this document and all earlier ones, including those of earlier items, because they are stored."""
         if not any(each.item_uid == item_uid for each in self._documents):
             return
         while self._documents:

@@ -22,7 +22,7 @@ class _Program(ctypes.Structure):
 
 
 def refuse_sockets() -> bool:
-    """From now on, let the kernel refuse sockets and programs. Return False if the system does not support this."""
+    """Make the kernel refuse sockets and programs from now on. Return False if the system does not support this."""
     if platform.machine() not in _CALLS:
         return False
     architecture, numbers = _CALLS[platform.machine()]

@@ -18,7 +18,7 @@ _STREAMS_KEPT = 100
 
 
 class ItemOutput:
-    """Writes the marks. Without marks, because the parent does not read them, it does nothing."""
+    """Writes the marks. If the parent does not read marks, it does nothing."""
 
     def __init__(self, marks: Marks | None) -> None:
         self._marks = marks
@@ -34,7 +34,7 @@ class ItemOutput:
 
     @classmethod
     def of_process(cls) -> "ItemOutput":
-        """The output of this process, with the token from its environment, which user code must not find there."""
+        """The output of this process, with the token from its environment, to hide it from user code."""
         return cls(Marks.of_process())
 
     @property
@@ -65,7 +65,7 @@ class ItemOutput:
             self.end_aside(uid) if background else self.end(uid)
 
     def begin_aside(self, uid: str) -> None:
-        """Begin the output of this task: all that this thread prints to `sys.stdout`."""
+        """Begin the output of this task, which is everything that this thread prints to `sys.stdout`."""
         if self._marks is None:
             return
         self._task.uid = uid
@@ -156,7 +156,7 @@ class Divided:
 
 
 class TaskAwareHandler(logging.StreamHandler[TextIO]):
-    """Writes our log lines; those of a background task belong to it."""
+    """Writes our log lines. Lines from a background task become part of its output."""
 
     def __init__(self, output: ItemOutput) -> None:
         super().__init__()
@@ -169,10 +169,10 @@ class TaskAwareHandler(logging.StreamHandler[TextIO]):
             return
         try:
             self._output.print_aside(self.format(record) + self.terminator)
-        except (OSError, ValueError, TypeError):  # a line that cannot be formatted must not stop anything
+        except (OSError, ValueError, TypeError):  # a line that cannot be formatted must not stop the worker
             self.handleError(record)
 
 
 def _lowest() -> tuple[Any, str]:
-    """The final stream of prints, below that of an IPython kernel, which sends a copy to consoles."""
+    """The stream that prints finally write to. An IPython kernel's stream is above it, and sends a copy to consoles."""
     return (sys.stdout, "echo") if getattr(sys.stdout, "echo", None) is not None else (sys, "stdout")

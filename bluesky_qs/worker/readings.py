@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from bluesky_qs.wire.codec import json_text
 
-#: Seconds in which a device should answer. Clients wait for two.
+#: Time limit in seconds for a device to answer. Clients wait for two seconds.
 ANSWER_WITHIN = 1.0
 #: Seconds for which a description (units, limits) is used.
 DESCRIBED_FOR = 60.0
@@ -169,7 +169,7 @@ class Readings:
             return self._devices.get(Key(id(namespace.get(root)), path, ""))
 
     def due(self) -> float | None:
-        """Seconds until `check` must be called; None if nobody waits."""
+        """Seconds until `check` must be called; None if no request is waiting."""
         with self._lock:
             asked = [device.asked for each in self._requests for device in each.missing if device.asked is not None]
             return max(min(asked) + ANSWER_WITHIN - self._now(), 0.0) if asked else None

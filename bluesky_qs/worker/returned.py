@@ -1,4 +1,4 @@
-"""Values that user code returns, as JSON text: NumPy's scalars and arrays, sets, tuples and dates are converted."""
+"""Converts values that user code returns to JSON text, including NumPy's scalars and arrays, sets, tuples and dates."""
 
 import datetime as dt
 import sys
@@ -9,11 +9,12 @@ from bluesky_qs.error_text import stored_message
 from bluesky_qs.errors import WorkerError
 from bluesky_qs.wire.codec import json_text
 
-#: Bytes of all NumPy arrays in a value together.
+#: Maximum total number of bytes of the NumPy arrays in a value.
 LARGEST_ARRAYS = 2**20
-#: Levels of lists and dictionaries in a value. The history could store deeper ones but not always read them.
+#: Maximum nesting of lists and dictionaries in a value. The history could store deeper ones, but not always read them.
 DEEPEST = 90
-#: Bytes of a plan's value as JSON text. Arrays of `LARGEST_ARRAYS` are shorter. The history keeps values forever.
+#: Maximum number of bytes of a plan's value as JSON text. Arrays of `LARGEST_ARRAYS` are shorter. The history keeps
+#: values forever.
 LARGEST_OF_PLAN = 2**23
 
 #: Size in bytes of the largest NumPy floating point number that converts to a Python float.
@@ -176,7 +177,7 @@ class _Conversion:
 
 
 def _in_order(elements: list[Any]) -> list[Any]:
-    """The elements of a set, sorted if they can be: a set has no order of its own."""
+    """The elements of a set, sorted if possible, because sets have no order."""
     try:
         return sorted(elements)
     except TypeError:

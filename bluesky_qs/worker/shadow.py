@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from bluesky_qs.error_text import stored_traceback
 from bluesky_qs.foresight import walk
 from bluesky_qs.foresight.carried import Carried
-from bluesky_qs.foresight.devices import UNSET, Facts, Known
+from bluesky_qs.foresight.devices import UNSET, DeviceFacts, WalkDevice
 from bluesky_qs.foresight.estimate import action_seconds
 from bluesky_qs.foresight.learned import Learned
 from bluesky_qs.foresight.walk import Walk
@@ -201,18 +201,18 @@ class _DryRun:
         self._walk.findings.block(call, stored_traceback("".join(traceback.format_list(frames))))
 
     # --------------------------------------------------------------------------------------------------- devices
-    def _look(self, obj: Any) -> Facts:
+    def _look(self, obj: Any) -> DeviceFacts:
         """Return the facts about a device. The worker reads the device, because its connections do not work here."""
         name = self._name(obj)
         if name is None:
-            return Facts(str(getattr(obj, "name", "") or type(obj).__name__))
+            return DeviceFacts(str(getattr(obj, "name", "") or type(obj).__name__))
         permitted = self._environment.may_use(name, obj, self._group)
         if self._is_excluded(name):
-            return Facts(name, is_permitted=permitted)
+            return DeviceFacts(name, is_permitted=permitted)
         self._channel.send({"look": name})
         found = json.loads(self._channel.receive()["found"])
         limits = found.get("limits")
-        return Facts(
+        return DeviceFacts(
             name,
             found.get("reading", {}),
             found.get("description", {}),
@@ -221,7 +221,7 @@ class _DryRun:
             permitted,
         )
 
-    def _facts_for_group(self, known: Known) -> Facts:
+    def _facts_for_group(self, known: WalkDevice) -> DeviceFacts:
         name = self._name(known.obj)
         permitted = name is None or self._environment.may_use(name, known.obj, self._group)
         return known.facts._replace(is_permitted=permitted)

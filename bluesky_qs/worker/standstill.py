@@ -1,4 +1,4 @@
-"""Why a plan stands still: suspenders hold it, or it is paused."""
+"""Determines why a plan is not progressing: suspenders hold it, or it is paused."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import msgspec
 from bluesky_qs.error_text import cut, safe
 from bluesky_qs.ipc.states import Waiting
 
-#: Characters of a reason. Suspenders write one sentence; a message of the user's own may be longer.
+#: Maximum number of characters of a reason. Suspenders write one sentence, but a user's own message may be longer.
 _LONGEST = 500
 _UNKNOWN = "a suspender has tripped"
 _ENDINGS = ("stopping", "aborting", "halting", "panicked", "idle")
@@ -23,10 +23,10 @@ class Suspension(NamedTuple):
 
 
 def tripped_suspenders(engine: Any) -> list[Suspension]:
-    """The suspenders that have tripped, as the RunEngine itself asks for them before a plan starts.
+    """The suspenders that have tripped, determined as the RunEngine does before a plan starts.
 
-    Never call it in the RunEngine's loop: a suspender that is about to trip waits for that loop and holds its lock
-    meanwhile.
+    Never call it in the RunEngine's loop, because a suspender that is about to trip holds its lock while it waits for
+    that loop.
     """
     return [
         Suspension(_line(suspender.get_futures()[1]), _signals([suspender]))
@@ -36,7 +36,7 @@ def tripped_suspenders(engine: Any) -> list[Suspension]:
 
 
 class SuspenderWatch:
-    """Notices whether other suspenders have tripped than before. For one thread, which is not the RunEngine's loop."""
+    """Detects changes of the tripped suspenders. It belongs to one thread, which is not the RunEngine's loop."""
 
     def __init__(self) -> None:
         self._tripped: list[Any] | None = None
@@ -50,7 +50,7 @@ class SuspenderWatch:
         return tripped_suspenders(engine)
 
     def forget(self) -> None:
-        """Let the next call return the suspenders in any case."""
+        """Make the next call return the suspenders in any case."""
         self._tripped = None
 
 
@@ -113,14 +113,14 @@ class Standstill:
             self.time_paused += max(self._now() - self._pause.since, 0.0)
             self._pause = None
             self._suspended_since = self._now()
-        if state in _ENDINGS:  # an exception leaves the suspension: nothing resumes from it
+        if state in _ENDINGS:  # an exception ends the suspension without a resume
             self._count()
             self._suspensions.clear()
 
     def suspenders_changed(self, tripped: list[Suspension]) -> None:
         """During a pause, the suspenders that have tripped are these. Only a plan that has not begun waits for them."""
         if self._pause is not None:
-            # Nobody knows when a suspension ends that code has requested without a suspender.
+            # If code requests a suspension without a suspender, its end is unknown.
             others = [each for each in self._suspensions if not each.signals]
             reason, devices = _merged([*others, *tripped])
             self._pause = msgspec.structs.replace(self._pause, reason=reason, devices=devices)
@@ -156,7 +156,7 @@ def _merged(suspensions: list[Suspension]) -> tuple[str, list[str]]:
 
 
 def _line(justification: Any) -> str:
-    """The justification in one line, without bluesky's periods, because it stands within a sentence."""
+    """The justification in one line, without bluesky's periods, because it is part of a sentence."""
     return safe(" ".join(str(justification or "").split())).replace(".: ", ": ").removesuffix(".")
 
 

@@ -90,7 +90,7 @@ class PlanTiming:
         self._note("waits", found)
         if len(found) > 1:
             for status in found:
-                with contextlib.suppress(Exception):  # user code; without it, the wait's end counts
+                with contextlib.suppress(Exception):  # user code may fail; then the end of the wait is used
                     status.add_callback(self._ended)
 
     def held(self) -> None:

@@ -1,4 +1,4 @@
-"""Finds out why a plan waits: for devices that move or are triggered, for a sleep, or for its own code."""
+"""Finds out why a plan is waiting: for devices that move or were triggered, for a sleep, or for its own code."""
 
 import contextlib
 import math
@@ -18,14 +18,14 @@ IN_CODE = 1.0
 _STARTING = frozenset({"set", "trigger", "kickoff", "complete", "prepare", "stage", "unstage"})
 #: Number of message groups to keep, because a plan does not have to wait for all that it starts.
 _GROUPS = 1000
-#: Characters of a position as JSON. Longer ones (arrays) are not reported.
+#: Maximum number of characters of a position as JSON. Longer ones (arrays) are not reported.
 _LONGEST = 200
 #: Fraction of a move below which its time to go is not estimated.
 _TOO_EARLY = 0.01
 #: Keys of ``device_progress``, besides the name and whether the device is done.
 _RAW = ("current", "initial", "target", "unit", "precision", "fraction", "time_elapsed", "time_remaining")
 _COMPLETED = b'{"device_progress":{"completed":true}}'
-#: The RunEngine's messages that may wait to be published, and the bytes of one.
+#: Maximum number of RunEngine messages waiting to be published, and of bytes in one.
 _MESSAGES, _LONGEST_MESSAGE = 5000, 10_000
 
 
@@ -66,7 +66,7 @@ class DeviceWatch:
         """Subscribe to the positions of the status object, if it has any."""
         watch = getattr(self.status, "watch", None)
         if callable(watch) and not self.is_done:
-            with contextlib.suppress(Exception):  # user code; without positions the device is still named
+            with contextlib.suppress(Exception):  # user code may fail; without positions, the device is still named
                 watch(self.update)
 
     def update(self, *_: Any, **raw: Any) -> None:
@@ -124,7 +124,7 @@ class DeviceWatch:
         }
 
     def info(self, *, done: bool) -> Iterator[bytes]:
-        """The device's reports since the last call, as messages for the topic ``QS_Info``."""
+        """The device's reports since the last call, as ``QS_Info`` messages."""
         for raw in (self.first, self.raw) if not self._sent else (self.raw,):
             if raw and (raw is not self._sent or done):
                 self._sent = raw
@@ -289,7 +289,7 @@ def _named(value: Any) -> Any:
 
 
 def part_done(initial: Any, current: Any, target: Any) -> float | None:
-    """The part of a move that is done, from 0 to 1; None if it cannot be computed. Positions may be arrays."""
+    """The completed fraction of a move, from 0 to 1; None if it cannot be computed. Positions may be arrays."""
     if initial is None or current is None or target is None:
         return None
     try:
@@ -314,10 +314,10 @@ def _components(position: Any) -> Iterator[float]:
 
 
 def _given_part(fraction: Any, status: Any) -> float | None:
-    """The part that is done, from the fraction that the status object gives."""
+    """The completed fraction, derived from the fraction that the status object reports."""
     if (number := _number(fraction)) is None:
         return None
-    is_part_done = type(status).__module__.split(".")[0] == "ophyd_async"  # ophyd's fraction is the part that remains
+    is_part_done = type(status).__module__.split(".")[0] == "ophyd_async"  # ophyd's fraction is the remaining part
     return min(max(number if is_part_done else 1.0 - number, 0.0), 1.0)
 
 

@@ -1,4 +1,4 @@
-"""The thread that checks several times a second why the running plan waits."""
+"""A thread that checks several times a second why the running plan is waiting."""
 
 import logging
 import threading
@@ -23,7 +23,7 @@ IDLE = 20
 
 
 class _Watched(NamedTuple):
-    """A plan; ``waits`` and ``timing`` are None before the main thread has it."""
+    """A plan; ``waits`` and ``timing`` are None before the main thread has received it."""
 
     item_uid: str
     waits: PlanWaits | None = None
@@ -33,13 +33,13 @@ class _Watched(NamedTuple):
 
 
 class PlanWatcher:
-    """Watches one plan after the other, so that the RunEngine's thread need not report anything."""
+    """Watches plans, one after the other, so that the RunEngine's thread does not have to report anything."""
 
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
         self._lock = threading.Lock()
         self._plan: _Watched | None = None
-        #: Plans that have ended, whose times are still to be reported.
+        #: Plans that have ended but whose times have not been reported.
         self._ended: deque[tuple[str, PlanTiming]] = deque()
         self._wakeup = threading.Event()
         self._is_idle = False
@@ -72,7 +72,7 @@ class PlanWatcher:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
                 self._thread.start()
-        if self._is_idle:  # otherwise it will check in a moment, and waking it would delay a short plan
+        if self._is_idle:  # otherwise it will check soon, and waking it would delay a short plan
             self._wakeup.set()
 
     def ends(self) -> None:
@@ -83,7 +83,7 @@ class PlanWatcher:
                 self._pass_on(plan)
 
     def times_of(self, item_uid: str, timing: PlanTiming) -> None:
-        """Report the times of a plan that has ended. The plan that follows need not wait for it."""
+        """Report the times of a plan that has ended, without delaying the next one."""
         self._ended.append((item_uid, timing))
         if self._is_idle:
             self._wakeup.set()
@@ -109,13 +109,13 @@ class PlanWatcher:
         try:
             if (found := timing.found()) is not None:
                 self._reports.push(PlanTimes(item_uid, plain_text(found)))
-        except Exception:  # a boundary: objects of the plan are user code
+        except Exception:  # objects of the plan are user code and may raise anything
             log.exception("Could not find out how long the actions of the plan took")
 
     def _look_safely(self, plan: _Watched, *, pulses: bool) -> None:
         try:
             self._look(plan, pulses=pulses)
-        except Exception:  # a boundary: devices are user code, and watching a plan must not end
+        except Exception:  # devices are user code, and their errors must not end this thread
             if not self._complained:  # once per plan
                 log.exception("Could not find out why the plan is waiting")
             self._complained = True

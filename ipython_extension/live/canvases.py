@@ -1,4 +1,4 @@
-"""Places where plots are shown: windows, the output of a notebook's cell, or text in a terminal."""
+"""Outputs for plots: windows, a notebook cell, or text in a terminal."""
 
 import math
 import os
@@ -68,7 +68,7 @@ class _Matplotlib:
         self._show(figure)
 
     def draw_above(self, picture: Callable[[str, str], None]) -> None:
-        """Do nothing, because the figures have their own place."""
+        """Do nothing, because figures are shown elsewhere."""
 
     def _figure(self, panels: int, size: tuple[float, float]) -> Any:
         raise NotImplementedError
@@ -172,12 +172,12 @@ class Cell(_Matplotlib):
 
 
 class Text:
-    """Charts made of characters, for a terminal without a display. A figure is a list with its text."""
+    """Charts drawn with characters, for a terminal without a display. A figure is a list with its text."""
 
     period = _TEXT
 
     def __init__(self) -> None:
-        # Its release 6 has other names, and ends the process at a value that is no number.
+        # Release 6 has other names, and ends the process if a value is not a number.
         import plotext  # noqa: PLC0415 - few need it
 
         self._plt = plotext
@@ -230,7 +230,7 @@ def _ticks(values: list[float], most: int, column: Column) -> tuple[list[float],
 
 
 def _exact(value: float) -> Decimal:
-    """The number without the rest that is due to rounding."""
+    """The number without its rounding error."""
     return Decimal(f"{value:.{_DIGITS}g}")
 
 
@@ -247,7 +247,7 @@ def _round_steps(least: Decimal) -> Iterator[Decimal]:
 
 
 def canvas(shell: Any) -> Canvas:
-    """Return the place where this session shows figures.
+    """Return the output for figures in this session.
 
     Raises
     ------

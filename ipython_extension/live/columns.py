@@ -1,7 +1,7 @@
 """The digits of the values of one field: in live tables, in tables of plans that have ended, and at the axes of plots.
 
-A device may give its precision. Then each number has these decimals, and small ones have an exponent, so a value looks
-the same everywhere. Otherwise, and for positions, the numbers of a column have the same number of digits: all
+A device may give its precision. Then each number has this many decimals, or an exponent if it is small, so a value
+looks the same everywhere. Otherwise, and for positions, the numbers of a column have the same number of digits: all
 significant ones.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from ipython_extension.live.runs import one_line
 
 NARROWEST, WIDEST = 10, 16
-#: Maximum of decimals that a device may request.
+#: Maximum number of decimals that a device may request.
 _DECIMALS = 10
 #: Digits of the largest number of a column: minimum, usual maximum, and maximum to distinguish positions.
 _COARSE, _FINE, _FINEST = 3, 6, 7
@@ -26,7 +26,7 @@ _TINY = -5
 _ENOUGH = 2
 #: Characters of a tick's label without an exponent, and most digits of one with an exponent.
 _LABEL, _EXACT = 9, 14
-#: A position that is this much smaller than a step is zero with an error, from rounding or from the readback.
+#: A position is zero if it is smaller than a step by this factor. The rest is an error of rounding or of the readback.
 _ROUNDING, _FINEST_READBACK, _READBACK = 1e-10, 1e-8, 1e-2
 #: Characters of a number with an exponent, without its decimals: ``1.e-09``.
 _EXPONENT = 6
@@ -61,7 +61,7 @@ class Column:
         self._has_printed = False
 
     def take(self, value: Any) -> None:
-        """Include a value."""
+        """Take a value into account."""
         if not isinstance(value, float) or not isfinite(value):
             return
         self._largest = max(self._largest, abs(value))
@@ -99,13 +99,13 @@ class Column:
         return [f"{float(value):.{places}e}" if value else "0" for value in values]
 
     def begin_page(self) -> None:
-        """Choose new digits for printed rows, because a heading separates them from those above."""
+        """Choose new digits, because a heading separates the next rows from those above."""
         self._is_first_page = self._last is None
         self._has_printed = False
 
     def _suits(self, printed: int | None, best: int | None) -> bool:
         if printed is None and best is not None:
-            # Rows above have exponents: they stay if the smallest number would have few digits without one.
+            # Rows above have exponents. Keep them if the smallest number would have few digits without one.
             return self._smallest < 10.0 ** (_COARSE - 1 - best) and not self._is_an_error(best)
         if printed is None or best is None:
             return printed is best
@@ -175,16 +175,17 @@ class Column:
 
     @property
     def _follows_device(self) -> bool:
-        """Whether each number has the decimals that the device asks for.
+        """Whether each number has as many decimals as the device requests.
 
-        Many devices are not set up, and ask for none although their numbers have some.
+        Many devices are not set up, and request none although their numbers have decimals.
         """
         return not self._is_moved and self._precision is not None and bool(self._precision or not self._decimals)
 
     def _not_zero(self, value: float, digits: int) -> str:
         """A position that is too small for the digits of its column. It must not look like zero.
 
-        If the digits are those that the device asks for, the number is below the last one: the column stays aligned.
+        If the device requests the digits, the number is shown as smaller than the last one, so that the column stays
+        aligned.
         """
         if digits != self._precision:
             return f"{value:.{_COARSE - 1}e}"
@@ -192,14 +193,14 @@ class Column:
 
 
 def _with_precision(value: float, precision: int, width: int) -> str:
-    """The number with these decimals; with an exponent, if it would have too few digits or be too long."""
+    """The number with this many decimals, or with an exponent if it would have too few digits or be too long."""
     text = f"{value:.{precision}f}"
     has_enough = abs(value) >= _least(precision, _ENOUGH) or float(text) == value
     return text if has_enough and len(text) <= width else f"{value:.{_COARSE - 1}e}"
 
 
 def _least(decimals: int, digits: int) -> float:
-    """The least number that has so many significant digits with these decimals."""
+    """The smallest number that has this many significant digits with this many decimals."""
     return 10.0 ** (digits - 1 - decimals)
 
 
@@ -214,11 +215,11 @@ def _digits_after_first(value: Decimal) -> int:
 
 
 def _decimals(value: float) -> int:
-    """The decimals of a number in its shortest form of at most six digits."""
+    """The number of decimals in the shortest form with at most six digits."""
     return _decimals_of(Decimal(f"{value:.{_FINE}g}").normalize())
 
 
 def _fitting(value: float, width: int) -> str:
-    """Format with as many digits as fit: a number that is cut at the end loses its exponent."""
+    """Format with as many digits as fit, because cutting off the end would remove the exponent."""
     texts = [f"{value:.{digits}g}" for digits in range(_FINE, 0, -1)]
     return next((text for text in texts if len(text) <= width), texts[-1])

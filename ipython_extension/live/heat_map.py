@@ -1,4 +1,4 @@
-"""Maps of grid scans, made of characters."""
+"""Maps of grid scans, drawn with characters."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -9,7 +9,7 @@ from ipython_extension.shown.tables import cells, cut
 
 #: Shades from the lowest to the highest value. Points that are not measured yet are blank.
 _SHADES = "·░▒▓█"
-#: Maximum of characters per point, lines of a map without points, and columns of the labels.
+#: Maximum number of characters per point, number of lines of an empty map, and number of columns for labels.
 _WIDEST, _AROUND, _LABELS = 6, 4, 10
 
 
@@ -50,6 +50,6 @@ def _different(values: Sequence[float]) -> int:
 
 
 def _place(value: float, values: Sequence[float], count: int) -> int:
-    """The number of the equal part of the range of values that is nearest to this one."""
+    """The index of the shade for a value."""
     low, high = min(values), max(values)
     return round((value - low) / (high - low) * (count - 1)) if high > low else 0

@@ -11,7 +11,7 @@ MISSING = "missing"
 
 
 class Line(NamedTuple):
-    """A line that stays; ``mark`` is ``heading``, ``failed``, `MISSING` or empty."""
+    """A permanent line; ``mark`` is ``heading``, ``failed``, `MISSING` or empty."""
 
     printed: str
     mark: str = ""
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 def cells(texts: Iterable[str], columns: Sequence[Column]) -> str:
-    """Texts in their columns, aligned at the right."""
+    """Texts in columns, aligned to the right."""
     pairs = zip(texts, columns, strict=True)
     return "".join(f"  {cut(text, column.width):>{column.width}}" for text, column in pairs)
 

@@ -11,13 +11,13 @@ from ipython_extension.shown.tables import cut, cut_in_the_middle, moment, plura
 
 _INDENT = "  "
 _NUMBER, _TIME = 5, 8
-#: Maximum of lines to print at once. If there are more, the latest are printed.
+#: Maximum number of lines to print at once. If there are more, the latest are printed.
 _MOST = 40
 #: Lines of a screen that are not rows: the heading, the progress line, the input line.
 _NO_ROWS = 4
-#: Maximum of lines that name omitted columns.
+#: Maximum number of lines with the names of omitted columns.
 _OMITTED = 4
-#: The year 5138. Later times and higher numbers are mistakes.
+#: The year 5138. Later times and higher numbers must be wrong.
 _LATEST = 1e11
 
 
@@ -137,9 +137,9 @@ class Live:
     item_uid
         The item to wait for; it may have ended before its documents are requested.
     ended
-        More items that have ended and are to be shown.
+        Further items that have ended and should be shown.
     shown
-        Uids of the runs that were shown before and are not shown again; the runs shown by this display are added.
+        Uids of runs that were shown before and are not shown again. This display adds its runs.
 
     Attributes
     ----------

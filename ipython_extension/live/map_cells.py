@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 #: Part of a step by which positions differ that belong to the same column or row of a grid.
 _SAME = 0.4
-#: The number of rectangles per point above which the positions are no grid.
+#: If there are more rectangles per point than this, the positions do not form a grid.
 _SPARSE = 2
 #: The size of the rectangle around the only point, if nothing else is known.
 _ALONE = 1.0
@@ -43,7 +43,7 @@ def _step(axis: Axis) -> float:
 
 
 def _groups(positions: Sequence[float], same: float) -> list[float]:
-    """The centers of groups of positions that are the ``same``, in ascending order."""
+    """The centers of groups of positions that differ by at most ``same``, in ascending order."""
     groups: list[list[float]] = []
     for position in sorted(positions):
         if groups and position - groups[-1][-1] <= same:
@@ -68,6 +68,6 @@ def _at(edges: list[float], position: float) -> Span:
 
 
 def _around(positions: Sequence[float]) -> list[Span]:
-    """Intervals of the same size, which cover the axis on average: for points that are not on a grid."""
+    """Intervals of equal size that cover the axis on average, for points that are not on a grid."""
     half = (max(positions) - min(positions)) / sqrt(len(positions)) / 2 or _ALONE / 2
     return [(each - half, each + half) for each in positions]

@@ -1,4 +1,4 @@
-"""Progress in a notebook: one display that is updated, first the lines that stay and below them a progress bar."""
+"""Progress in a notebook: one display, with permanent lines and below them a progress bar."""
 
 import html
 import time
@@ -49,7 +49,7 @@ class Notebook:
         self._lines: list[Line | Row] = []
         self._bar: Bar | None = None
         self._has_bar = has_bar
-        #: The last progress, which stays if nothing else is shown in its place.
+        #: The last progress, which remains visible if nothing replaces it.
         self._words: list[Line] = []
         self._handle: Any = place
         self._sent: dict[str, str] = {}
@@ -57,7 +57,7 @@ class Notebook:
         self._due = time.monotonic() + _PATIENCE
 
     def say(self, progress: str | Bar) -> None:
-        # Below output of user code, a bar would not stay in its place, because the next output appears below the bar.
+        # A bar below output of user code would not stay at the end, because the next output appears below it.
         if self._has_bar and (not self._has_copied or self._handle is not None):
             self._bar = Bar(progress, None, "") if isinstance(progress, str) else progress
         if time.monotonic() >= self._due:
@@ -79,15 +79,15 @@ class Notebook:
 
     def clear(self) -> None:
         if self._bar is not None:
-            self._words = [Line(self._bar.said)]
+            self._words = [Line(self._bar.constant_text)]
         self._bar = None
         self._draw()
 
     @property
     def place(self) -> Any:
-        """The display, if nothing but progress was shown, there or below it. The result can be shown there; else None.
+        """The display, if it shows only progress and nothing is below it; otherwise None. The result can replace it.
 
-        A notebook cannot remove a display, so it would stay empty.
+        A notebook cannot remove a display, so it would otherwise remain as an empty output.
         """
         return None if self._lines or self._has_copied else self._handle
 
@@ -110,7 +110,7 @@ class Notebook:
             self._handle = display(data, raw=True, display_id=True)
 
     def _text(self) -> str:
-        # Without the bar, because a notebook that is saved meanwhile would keep it.
+        # Leave out the bar, because a notebook that is saved now would keep it.
         return "\n".join(line.now() for line in self._shown())
 
     def _html(self) -> str:
@@ -129,7 +129,7 @@ def lines_html(lines: Sequence[Line | Row]) -> str:
 def _line_html(line: Line | Row) -> str:
     text, style = html.escape(line.now()), _STYLES.get(line.mark, "")
     if isinstance(line, Line) and line.mark != "heading":
-        style = f"{WRAPPED};{style}".rstrip(";")  # a sentence, which needs no scroll bar
+        style = f"{WRAPPED};{style}".rstrip(";")  # a sentence needs no scroll bar
     return f'<span style="{style}">{text}</span>' if style else text
 
 

@@ -11,13 +11,13 @@ from ipython_extension.live.columns import Column
 from ipython_extension.live.lines import Line
 from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
 
-#: Maximum of panels in a figure. If a plan reads more, users name the fields.
+#: Maximum number of panels in a figure. If a plan reads more fields, users name the ones to plot.
 _MOST = 4
 _LARGEST = 1e300
 
 
 class NoPlot(QSError):
-    """There is no place to plot, or nothing to plot."""
+    """Plotting is not possible here, or there is nothing to plot."""
 
 
 class Chart:
@@ -93,7 +93,7 @@ class Chart:
 
 
 class Canvas(Protocol):
-    """The place where charts are shown; ``period`` is the time between updates in seconds."""
+    """An output for charts; ``period`` is the time between updates in seconds."""
 
     period: float
 
@@ -128,7 +128,7 @@ class LivePlot:
         #: All figures that were made, and the runs that they show.
         self.figures: list[Any] = []
         self.names: list[str] = []
-        #: The reason why a run has no figure.
+        #: Why a run has no figure.
         self.without_numbers: list[str] = []
         #: The fields of a run without a panel.
         self.left_out: list[str] = []
@@ -161,7 +161,7 @@ class LivePlot:
                 pass
 
     def show(self, status: Mapping[str, Any]) -> Sequence[Line]:  # noqa: ARG002 - the documents are enough
-        """Draw new points if it is time; there is nothing to print."""
+        """Draw new points if an update is due. Returns no lines."""
         if time.monotonic() >= self._due:
             self.end()
             self._due = time.monotonic() + self._canvas.period
@@ -190,5 +190,5 @@ class LivePlot:
 
 
 def _number(value: Any) -> float:
-    # Larger numbers are mistakes, and the axes of matplotlib cannot hold them.
+    # Larger numbers must be wrong, and matplotlib cannot plot them.
     return float(value) if isinstance(value, int | float) and abs(value) < _LARGEST else float("nan")

@@ -12,7 +12,7 @@ from ipython_extension.shown.colors import colored
 from ipython_extension.shown.display import View
 from ipython_extension.shown.tables import NOTEBOOK_WIDTH, plural, wrapped
 
-#: More rows than any table has, so the names of the columns appear once.
+#: More rows than any table has, so that the headings appear only once.
 _ENDLESS = 10**9
 
 

@@ -1,4 +1,4 @@
-"""Signing in at an HTTP server from the prompt: with a kept key, a password, a browser, or a key that is typed."""
+"""Signs in at an HTTP server from the prompt: with a stored key, a password, a browser, or a typed key."""
 
 import platform
 from collections.abc import Generator
@@ -29,7 +29,7 @@ class Wish(NamedTuple):
     user, provider
         Empty unless given.
     anew
-        Sign in even if there is a key.
+        Sign in even if a key is stored.
     """
 
     user: str = ""
@@ -64,9 +64,9 @@ def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
 
 @contextmanager
 def staying(session: Session, address: str | None) -> Generator[None]:
-    """Add to an error the service that the session still uses.
+    """Add the service that the session still uses to an error.
 
-    Ctrl-C, and Ctrl-D at a question, end the sign-in.
+    Ctrl-C, or Ctrl-D at a question, cancels the sign-in.
     """
     before = session.settings.client()
     try:
@@ -81,14 +81,14 @@ def staying(session: Session, address: str | None) -> Generator[None]:
 
 
 def sign_out(client: REManagerAPI, user: str) -> str:
-    """Revoke the key that is kept for this user and the server of the client, and forget it.
+    """Revoke and delete the key stored for this user and the client's server.
 
-    Without a user, it is the client's key, or otherwise the only one. A client without a key ends its session.
+    Without a user, this is the client's key, or else the only one. A client without a key ends its session.
 
     Raises
     ------
     ConfigError
-        Several users keep a key.
+        There are keys for several users.
     """
     uri = client.settings.address
     if not user and client.auth_method is AuthorizationMethods.TOKEN:
@@ -111,7 +111,7 @@ def sign_out(client: REManagerAPI, user: str) -> str:
 
 
 def only_server() -> str | None:
-    """The server that has kept keys; None if there is none.
+    """The server with stored keys; None if there is none.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def _with_kept_key(client: REManagerAPI, wish: Wish) -> Wish:
 
 
 def _is_accepted(client: REManagerAPI, user: str) -> bool:
-    """Whether the server accepts the client, and under this name if one is given."""
+    """Whether the server accepts the client, as this user if one is given."""
     try:
         client.status()
         if not user:
@@ -145,7 +145,7 @@ def _is_accepted(client: REManagerAPI, user: str) -> bool:
         signed_in_as = client.api_scopes()
     except NotSignedInError:
         return False
-    # A shared key has no user, so the name is the name of this client.
+    # A shared key has no user, so the name is that of this client.
     return SHARED_ROLE in signed_in_as["roles"] or login_of(signed_in_as.get("user") or "") == user
 
 
@@ -169,7 +169,7 @@ def _revoked(client: REManagerAPI, key: str) -> bool:
 
 
 def _chosen(client: REManagerAPI, wish: Wish) -> Provider | None:
-    """Return the way to sign in; None if the server has no users but one key."""
+    """Return the way to sign in; None if the server has one shared key and no users."""
     wanted = wish.provider.strip("/").removesuffix("/token")
     try:
         offered = providers(client.auth_providers())

@@ -1,4 +1,4 @@
-"""Finds the item that a word refers to: by its position in the last table, or by the beginning of its uid."""
+"""Finds items by their position in the last table or by the beginning of their uid."""
 
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from bluesky_qs.words.plantext import plan_text
 from ipython_extension.shown.tables import plural, ranges
 from ipython_extension.typed.line import Line, LineWord
 
-#: How many characters of a uid are enough, and how many of them tables and messages show.
+#: Number of characters of a uid that are enough to find it, and that tables and messages show.
 _SHORTEST_UID, _SHOWN_UID = 4, 8
 #: A position or the beginning of a uid. No field of a plan has this form.
 _POSITION, _UID = re.compile(r"-?\d{1,9}"), re.compile(r"(?=[a-f-]*\d)[\da-f]{4}[\da-f-]*")
@@ -73,7 +73,7 @@ def shown_at(line: Line, token: LineWord, position: int, seen: Mapping[int, Item
 
 
 def counted_back(line: Line, token: LineWord, newest: Sequence[Item], back: int) -> Item:
-    """The item that is as far ``back`` in the history: 1 is the newest, which is the last one of ``newest``."""
+    """The item that is ``back`` places from the end of the history: 1 is the newest, the last one of ``newest``."""
     if back <= len(newest):
         return newest[-back]
     ran = f"Only {plural(len(newest), 'plan')} {'is' if len(newest) == 1 else 'are'} in the history"

@@ -1,10 +1,10 @@
-"""The plans of the history that this session has seen, by number: for completion, which sends no requests."""
+"""The plans in the history that this session has seen, by number, for completion without requests."""
 
 from collections.abc import Mapping
 
 from bluesky_qs.words.planexpr import Item
 
-#: Maximum of plans.
+#: Maximum number of plans.
 _MOST = 10_000
 
 
@@ -16,7 +16,7 @@ class HistoryAtHand:
         self._uids: dict[int, str] = {}
 
     def has_length(self, length: int) -> None:
-        """Record the length of the history. If it has been cleared, the numbers are no longer right."""
+        """Record the length of the history. If it has been cleared, drop the numbers."""
         if length < self._length or len(self._uids) > _MOST:
             self._uids.clear()
         self._length = length

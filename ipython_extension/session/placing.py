@@ -10,7 +10,7 @@ def placed_in(queue: Sequence[Item], items: Sequence[Item], where: Mapping[str, 
     """The queue after these items were added, or moved, to the position in the request.
 
     ``where`` has one of ``pos`` (for a move: the destination), ``before_uid`` and ``after_uid``. Returns None if the
-    position is not certain: one that counts from the end, or a neighbor that is not in the queue.
+    position is uncertain: it counts from the end, or the neighbor is not in the queue.
     """
     uids = {item["item_uid"] for item in items}
     rest = [item for item in queue if item["item_uid"] not in uids]

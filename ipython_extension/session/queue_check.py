@@ -10,9 +10,9 @@ from ipython_extension.session.refusals import as_typed
 from ipython_extension.session.session import Session
 from ipython_extension.shown.tables import full_sentence, plural
 
-#: Maximum of items to check.
+#: Maximum number of items to check.
 _MOST = 1000
-#: Maximum of plans to list.
+#: Maximum number of plans to list.
 _LISTED = 5
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
 _LEAD = "Plan validation failed: "
@@ -32,7 +32,7 @@ def faults(session: Session, items: Sequence[Item], status: Mapping[str, Any]) -
 
 
 def fault_of_first(session: Session, status: Mapping[str, Any]) -> str:
-    """The first plan of the queue and why it cannot run now; empty if it can."""
+    """The first plan of the queue with the reason why it cannot run now; empty if it can."""
     known = session.known(status)
     if not status["items_in_queue"] or not known.plans:
         return ""

@@ -1,4 +1,4 @@
-"""The findings of dry runs of queued plans, which the service makes itself or for ``%qs add --dry-run``."""
+"""Problems that dry runs found in queued plans. The service makes dry runs by itself, or for ``%qs add --dry-run``."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -30,7 +30,7 @@ def of_added(session: Session, items: Sequence[Item]) -> list[str]:
         return []
     try:
         reply = session.rm.queue_dry_run(plans)
-    except RequestFailedError as error:  # they are queued nevertheless
+    except RequestFailedError as error:  # the plans are queued anyway
         return [error.message]
     if len(plans) == 1:
         return DryRunView(cast("dict[str, Any]", reply["reports"][0]["report"])).lines()

@@ -1,4 +1,4 @@
-"""Documents of the running plan, or of one that has ended, fetched page by page."""
+"""Fetches documents of the running plan, or of one that has ended, page by page."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.documents import with_numbers
 from ipython_extension.shown.tables import plural
 
-#: Events of a page, and the maximum of events to fetch.
+#: Number of events in a page, and maximum number of events to fetch.
 _PAGE, _MOST = 5000, 100_000
 
 
@@ -18,7 +18,7 @@ class Recorded(NamedTuple):
     missing
         The number of events that the service did not keep.
     is_whole
-        Whether all kept documents are here; otherwise the oldest ones are not.
+        Whether all stored documents were fetched; if not, the oldest ones are missing.
     item_uid
         The uid of the plan.
     """
@@ -30,12 +30,12 @@ class Recorded(NamedTuple):
 
     @property
     def omitted(self) -> list[str]:
-        """Fields whose values are not kept, because they are too large."""
+        """Fields whose values are too large to be stored."""
         return list(dict.fromkeys(field for message in self.messages for field in message.get("omitted") or ()))
 
     @property
     def notes(self) -> list[str]:
-        """Sentences about points that are not here."""
+        """Sentences about missing points."""
         notes = [f"{plural(self.missing, 'point')} of it {'is' if self.missing == 1 else 'are'} not kept."]
         latest = [] if self.is_whole else [f"These are the latest {_MOST} points; there are more."]
         return [*(notes if self.missing else []), *latest]
@@ -58,7 +58,7 @@ def recorded(rm: REManagerAPI, item_uid: str | None = None) -> Recorded:
         if before is None or len(pages) * _PAGE >= _MOST:
             break
         which = {"item_uid": reply["item_uid"], "before": before}
-    # Each page repeats the documents that its events need. In the oldest page they are in their own place.
+    # Each page repeats the documents that its events need. In the oldest page they are in their original order.
     messages: dict[tuple[str, str], dict[str, Any]] = {}
     for message in (message for page in reversed(pages) for message in page):
         messages.setdefault((message["name"], str(message["doc"].get("uid"))), message)

@@ -1,6 +1,6 @@
-"""Messages for refused requests: the service's reason in terms of the prompt, and the remedy.
+"""Messages for refused requests: the reason in the terms of the prompt, and what to do.
 
-The error itself keeps the service's message, because programs match it.
+The error keeps the service's message, because programs match it.
 """
 
 import inspect
@@ -56,13 +56,13 @@ _STATE = re.compile(r"(?:current state:|in the state) '(?!paused', current)(\w+)
 _LEAD = "Plan validation failed: "
 #: The command for each method that needs a paused plan.
 _COMMANDS = {"re_resume": "resume", "re_stop": "finish", "re_abort": "abort", "re_halt": "halt"}
-#: How the message about a refused plan begins, by method.
+#: The beginning of the message about a refused plan, by method.
 _NOT_DONE = {
     "queue_item_add": "Not queued",
     "queue_item_update": "Not changed",
     "queue_item_execute": "Not run",
 }
-#: The same for several plans, whose messages the words of the command have replaced with one for each plan.
+#: The beginning of a message about several plans, which the commands replace with one message for each plan.
 _OF_BATCHES = {"queue_item_add_batch": "Not queued", "queue_item_update_batch": "Not changed"}
 _BATCH = re.compile(r"^Failed to [^:]*: (?:validation of \d+ out of \d+ submitted items failed: )?")
 _UNKNOWN_PLAN = re.compile(r"[Pp]lan '([\w.]+)' is not in the list of allowed plans")
@@ -78,7 +78,7 @@ _FUNCTION = re.compile(r"Function '(\w+)' is not (allowed|found in the worker na
 _QUOTED = re.compile(r"(?<!parameter )'([^\W\d][\w.]*)'")
 _LOCKED = re.compile(r"is locked by (?P<user>.*) at (?P<time>\d\d/\d\d/\d{4} [\d:]{8})$", re.MULTILINE)
 _UID = re.compile(r"Item with UID '([^']*)'")
-#: The number of the event that has changed an item again; the event cannot be seen at the prompt.
+#: The number of the event of a later change. The prompt does not show events.
 _BY_EVENT = re.compile(r" \(event \d+\)")
 _NOTE = re.compile(r"^\s*Note: (.*)", re.MULTILINE | re.DOTALL)
 
@@ -172,7 +172,7 @@ def _of_a_state(line: str, method: str) -> str | None:
 
 
 def _of_a_plan(line: str, method: str, session: Session) -> str:
-    """Write names as users type them. If only this session has the plan, explain how to send it."""
+    """Write names as users type them. If the plan exists only in this session, explain how to send it."""
     known = session.at_hand()
     _, lead, reason = line.rpartition(_LEAD)
     reason = f"p{reason[1:]}" if reason.startswith("Plan ") else reason

@@ -1,4 +1,4 @@
-"""Requeued items. A plan that failed goes back to the front of the queue, with its result and a new uid."""
+"""Finds requeued items. A plan that failed goes back to the front of the queue, with its result and a new uid."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ class Requeued(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Its place, as a phrase after “it is”."""
+        """Its place, as a phrase that follows “it is”."""
         match self.position:
             case None:
                 return "running again"
@@ -30,13 +30,13 @@ class Requeued(NamedTuple):
         return self.place if self.position is None else f"back in the queue at position {self.position}"
 
 
-def find_requeued(past: Iterable[Item], queue: Mapping[str, Any]) -> dict[str, Requeued]:
-    """Find the items of the history that are back in the queue, by the uids that they have in the history.
+def find_requeued(ended: Iterable[Item], queue: Mapping[str, Any]) -> dict[str, Requeued]:
+    """Find items of the history that are back in the queue, by their uids in the history.
 
     A requeued item keeps the result of its last run until somebody changes it.
     """
     back = [each for each in _places(queue) if each.item.get("result")]
-    return {item["item_uid"]: each for item in past for each in back if each.item["result"] == item.get("result")}
+    return {item["item_uid"]: each for item in ended for each in back if each.item["result"] == item.get("result")}
 
 
 def find_by_uid(uid: str, queue: Mapping[str, Any]) -> Requeued | None:

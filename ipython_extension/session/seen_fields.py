@@ -5,12 +5,12 @@ from typing import Any
 
 from bluesky_qs.documents import is_number, mapping
 
-#: Maximum of plans, and of fields of each.
+#: Maximum number of plans, and of fields of each plan.
 _PLANS, _FIELDS = 100, 100
 
 
 class SeenFields:
-    """Fields by plan; the plans whose documents came last are kept."""
+    """Fields by plan, for the plans with the latest documents."""
 
     def __init__(self) -> None:
         self._of: dict[str, list[str]] = {}

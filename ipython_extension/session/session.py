@@ -11,7 +11,7 @@ from bluesky_qs.errors import NotFound, QSError
 from bluesky_qs.words.parseable import has_index
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
-from ipython_extension.session import past
+from ipython_extension.session import history_pages
 from ipython_extension.session.finding import by_beginning, counted_back, only_one, position_of, shown_at
 from ipython_extension.session.history_at_hand import HistoryAtHand
 from ipython_extension.session.known_names import KnownNames, fetched, versions_in
@@ -33,38 +33,38 @@ class Session:
 
     def __init__(self, settings: PromptSettings) -> None:
         self.settings = settings
-        #: The user's client, and the one that raises refusals.
+        #: The user's client, and one that raises an error for each refusal.
         self._clients: tuple[REManagerAPI, REManagerAPI] | None = None
         #: Uids of background tasks, oldest first.
         self.tasks: list[str] = []
-        #: Uids of the items that were added last from here.
+        #: Uids of the items that this session added last.
         self.added: list[str] = []
-        #: Functions that the worker certainly has: they were pushed or called from here.
+        #: Functions that the worker has, because this session pushed or called them.
         self.functions: list[str] = []
         #: The plans and runs that the user has seen.
         self.watched = Watched()
         #: Numeric fields of the plans whose documents were shown.
         self.fields = SeenFields()
-        #: Why queued plans cannot run now, by uid, and the versions of the queue and lists that were checked.
+        #: Why queued plans cannot run now, by uid, with the checked versions of the queue and of the lists.
         self.checked: tuple[tuple[object, ...], dict[str, str]] | None = None
-        #: The findings of dry runs of queued plans, by uid, and the versions of the queue and the findings.
+        #: The findings of dry runs of queued plans, by uid, with the versions of the queue and of the findings.
         self.found: tuple[tuple[object, ...], dict[str, str]] | None = None
-        # The items that were shown last, by position: of the queue, of the history, and of the later of the two.
+        # The items shown last, by position: of the queue, of the history, and of the later of the two.
         self._queue: dict[int, Item] | None = None
         self._history: dict[int, Item] | None = None
         self._last: dict[int, Item] | None = None
-        #: The item that ran without the queue, if nothing was shown since; it has no position.
+        #: The item that ran without the queue, if nothing was shown since then. It has no position.
         self._ran: Item | None = None
         self._past_at_hand = HistoryAtHand()
         #: Items of the history that a negative number has referred to, by their number there.
         self._counted_back: dict[int, Item] = {}
-        #: Items that were added since the queue was shown last, by position.
+        #: Items added since the queue was shown last, by position.
         self._grown: dict[int, Item] = {}
         self._known: tuple[tuple[object, ...], KnownNames] | None = None
         self._line_status: dict[str, Any] | None = None
         self._line_queue: dict[str, Any] | None = None
         self._looked_at: list[Item] = []
-        #: The latest items with metadata that were fetched, also if no table shows them any more.
+        #: The latest fetched items with metadata, even if no table shows them any more.
         self._with_metadata: deque[Item] = deque(maxlen=_MOST_REMEMBERED)
         self._lists_are_checked = False
 
@@ -78,7 +78,7 @@ class Session:
         return self._clients[1]
 
     def status(self) -> dict[str, Any]:
-        """The status now."""
+        """The current status."""
         status: dict[str, Any] = dict(self.rm.status())
         self._line_status = self._line_status or status
         self._past_at_hand.has_length(status.get("items_in_history", 0))
@@ -149,10 +149,12 @@ class Session:
         self.fields.take(message)
 
     def ended_item(self, uid: str) -> Item | None:
-        """The item of the history with this uid, if it was shown or is the newest one."""
+        """The history item with this uid, if it was shown or is the newest one."""
         seen = [*(self._history or {}).values(), *self._counted_back.values()]
         found = next((item for item in seen if item["item_uid"] == uid), None)
-        return found or next((item for item in past.page(self.rm, {}, 1)["items"] if item["item_uid"] == uid), None)
+        return found or next(
+            (item for item in history_pages.page(self.rm, {}, 1)["items"] if item["item_uid"] == uid), None
+        )
 
     def uid_at_hand(self, text: str) -> str:
         """The uid of the item that `finished` would find, without a request; empty if this session does not know it."""
@@ -213,7 +215,7 @@ class Session:
         return shown
 
     def sees_queue(self) -> None:
-        """Let positions refer to the queue of this line from now on."""
+        """Make positions refer to the queue of this line from now on."""
         self._queue_is_seen(self.line_queue()["items"])
 
     def _queue_is_seen(self, items: Sequence[Item]) -> None:
@@ -224,7 +226,7 @@ class Session:
     def history(self, query: HistoryQuery) -> HistoryView:
         """Fetch the plans of the history that a query asks for; ``redo`` refers to them from now on."""
         rows = query.rows or self.settings.rows()
-        return self.take_history(past.page(self.rm, query.params, rows + 1), rows=rows, query=query)
+        return self.take_history(history_pages.page(self.rm, query.params, rows + 1), rows=rows, query=query)
 
     def take_history(
         self,
@@ -244,13 +246,13 @@ class Session:
         return shown
 
     def place_is_named(self, items: Sequence[Item]) -> None:
-        """Let positions refer to this queue, because a message names a position in it. The plan that ran stays -1."""
+        """Make positions refer to this queue, which a message refers to. -1 stays the plan that ran last."""
         ran = self._ran
         self._queue_is_seen(items)
         self._ran = ran
 
     def _follow(self, requeued: Mapping[str, Requeued]) -> None:
-        """Let the positions of items that ran refer to the requeued items, which have other uids."""
+        """Make the positions of items that ran refer to the requeued items, which have new uids."""
         for shown in (self._queue, self._grown):
             if shown is not None:
                 shown.update(
@@ -265,7 +267,7 @@ class Session:
         since: int = 0,
         query: HistoryQuery | None = None,
     ) -> HistoryView:
-        """The view of the history, to which positions refer from now on."""
+        """Show the history. Positions refer to it from now on."""
         rows = rows or self.settings.rows()
         shown = HistoryView(reply, self.known(), rows=rows, since=since, query=query, me=self.rm.user)
         self._history = self._last = shown.rows_by_number()
@@ -276,11 +278,11 @@ class Session:
         return shown
 
     def ran_since(self, before: int, now: int) -> HistoryView:
-        """The plans that ran while the history grew from one length to another; if any, the last table shown."""
+        """The plans that ran while the history grew from one length to another. Positions refer to them, if any."""
         self.watched.all_shown()
         self._past_at_hand.has_length(now)
         if before < now:
-            return self.take_history(past.page(self.rm, {}, now - before), since=before)
+            return self.take_history(history_pages.page(self.rm, {}, now - before), since=before)
         return HistoryView({"items": []}, self.known())
 
     def place_of_added(self, where: Mapping[str, Any], count: int, size: int) -> int | None:
@@ -302,10 +304,10 @@ class Session:
     def queue_has_grown(self, first: int, items: list[Item], size: int) -> None:
         """Record that items were added and shown with their positions, the first at ``first``."""
         added = {first + i: item for i, item in enumerate(items)}
-        # If nobody else changed its length, the shown positions are still right.
+        # If nobody else changed its length, the shown positions are still correct.
         if first == len(self._queue or ()) == size - len(items):
             self._queue = self._last = {**(self._queue or {}), **added}
-        else:  # the items before them are fetched when they are needed
+        else:  # items before them are fetched when necessary
             self._queue = None
             self._grown = self._last = added
         self._ran = None
@@ -370,7 +372,7 @@ class Session:
 
     @contextmanager
     def explained(self, line: Line, tokens: Sequence[LineWord]) -> Iterator[None]:
-        """If a request about these items is refused because one of them has left the queue, say which one."""
+        """If a request is refused because one of these items has left the queue, name that item."""
         try:
             yield
         except RequestFailedError:
@@ -405,13 +407,13 @@ class Session:
         """The item of the history that a token refers to.
 
         A number is that of the history table that was shown last. A negative number counts back from the plan that
-        ended last, which that table may not have.
+        ended last, even if the table does not show it.
         """
         position = position_of(token.text, self._history or {})
         if position is not None and position < 0:
             return self._back_in_history(line, token, -position)
         if position is not None and self._history is None:
-            self._history_is_seen(past.page(self.rm, {}, past.MANY))
+            self._history_is_seen(history_pages.page(self.rm, {}, history_pages.MANY))
             position = position_of(token.text, self._history or {})
         if position is None:
             found = only_one(token.text, (self._history or {}).values())
@@ -426,7 +428,7 @@ class Session:
         """
         if back == 1 and self._ran and self.line_queue()["running_item"].get("item_uid") == self._ran["item_uid"]:
             return self._ran
-        reply = past.page(self.rm, {}, back)
+        reply = history_pages.page(self.rm, {}, back)
         found = counted_back(line, token, reply["items"], back)
         numbers = reply.get("positions") or range(len(reply["items"]))
         self._counted_back[numbers[-back]] = found
@@ -456,14 +458,14 @@ class Session:
         else:
             seen = shown_at(line, token, position, self._last)
         found = next((item for item in now if item["item_uid"] == seen["item_uid"]), None)
-        # That an item has a result does not mean that it is in the history: requeued items have one too.
+        # An item with a result is not necessarily in the history, because requeued items have a result too.
         if found or self._is_in_history(seen):
             return found or seen
         return next((item for item in self._past() if item["item_uid"] == seen["item_uid"]), seen)
 
     def _past(self) -> list[Item]:
         """Fetch the items of the history."""
-        return past.everything(self.rm)
+        return history_pages.everything(self.rm)
 
     def _is_in_history(self, seen: Item) -> bool:
         """Whether an item that was shown is one of the history that was shown last."""

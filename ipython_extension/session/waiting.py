@@ -1,4 +1,4 @@
-"""Waits with progress. Ctrl-C stops the wait, and nothing in the service."""
+"""Waits with progress. Ctrl-C stops only the wait, nothing in the service."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 #: Seconds between updates of the progress line, even if only the time has changed.
 _LOOK = 0.2
-#: Seconds without an answer after which a wait reports it. A busy service answers within two seconds.
+#: Seconds until a wait reports that there is no answer. A busy service answers within two seconds.
 _SILENCE = 3.0
 _UNKNOWN = (
     "Stopped watching. The service has not answered for {}, so nobody knows whether anything is still running. "
@@ -55,7 +55,7 @@ class ProgressWait:
     plan
         The running plan as you would type it, if a `PlanWatch` follows it; empty if none is running.
     awaited
-        The item whose end the wait is for, as you would type it; empty if the wait is for all.
+        The item that is awaited, as you would type it; empty if all items are.
     """
 
     def __init__(self, session: Session, *, timeout: float | None = None, live: Listener | None = None) -> None:
@@ -73,7 +73,7 @@ class ProgressWait:
         self.clear = self._output.clear
 
     def put(self, text: str) -> None:
-        """Show sentences that stay."""
+        """Show permanent lines."""
         self._output.put(sentences(text))
 
     def say(self, progress: str | Bar) -> None:
@@ -116,7 +116,7 @@ class ProgressWait:
                 self._listen(self._feed.following.silence)
 
     def _listen(self, silence: float) -> None:
-        """Report once that the service does not answer, and once that it answers again."""
+        """Report once when the service stops answering, and once when it answers again."""
         if silence > _SILENCE and not self._is_silent:
             self._is_silent = True
             self.put(f"The service has not answered for {length_of_time(silence)}: it was stopped, or is restarting.")
@@ -139,7 +139,7 @@ class ProgressWait:
         self._shown_prompt = uid
 
     def patiently(self, ask: Callable[[], T]) -> T | None:
-        """Return the reply to a request; None if there is none, because the service may be restarting."""
+        """Return the reply to a request; None if there is no answer, because the service may be restarting."""
         assert self._feed is not None
         return self._feed.patiently(ask)
 
@@ -149,7 +149,7 @@ class ProgressWait:
             self._feed.recall()
 
     def last_documents(self, status: Mapping[str, Any]) -> None:
-        """Show documents that are late or older than the subscription."""
+        """Show documents that arrive late or are older than the subscription."""
         self.recall()
         if self._live:
             self._output.put(self._live.show(status))

@@ -1,11 +1,11 @@
-"""Remembers which plans and runs the user of this session has seen, so that a wait shows the others, each once."""
+"""Remembers which plans and runs the user of this session has seen, so that waits show each of the others once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.words.planexpr import Item
-from ipython_extension.session import past
+from ipython_extension.session import history_pages
 
 
 class Watched:
@@ -14,7 +14,7 @@ class Watched:
     Attributes
     ----------
     runs
-        Uids of the runs whose live tables were shown to their ends.
+        Uids of the runs whose live tables were shown completely.
     ended_here
         Uids of the plans that the user finished, aborted or halted in this session.
     """
@@ -39,10 +39,10 @@ class Watched:
     def ended(self, rm: REManagerAPI, status: Mapping[str, Any]) -> Sequence[Item]:
         """The plans that have ended since this session started the queue, oldest first."""
         count = status["items_in_history"] - self.ran_before(status)
-        return past.page(rm, {}, count)["items"] if count > 0 else ()
+        return history_pages.page(rm, {}, count)["items"] if count > 0 else ()
 
     def until(self, status: Mapping[str, Any]) -> None:
-        """Record that the plans that have ended by now were watched; `wait` does not show them again."""
+        """Record that all plans that have ended so far were watched, so `wait` does not show them again."""
         if self._started_at is not None:
             self.starts(status)
 

@@ -1,4 +1,4 @@
-"""Colors in a terminal: red has failed, green runs, yellow stands still or was ended, and headings are dim."""
+"""Colors in a terminal: red for failed, green for running, yellow for waiting or ended by a user, and dim headings."""
 
 import os
 import sys
@@ -35,7 +35,7 @@ def are_wanted() -> bool:
 
 @contextmanager
 def in_colors() -> Iterator[None]:
-    """Color the texts that are made meanwhile, if the terminal and its user want it."""
+    """Color texts that are created in this context, if the output is a terminal and the user wants colors."""
     token = _is_on.set(are_wanted())
     try:
         yield

@@ -1,4 +1,4 @@
-"""Results of ``%qs`` commands: the service's replies, which display themselves."""
+"""Results of ``%qs`` commands: replies of the service that can display themselves."""
 
 import html
 import sys
@@ -140,7 +140,7 @@ class QueueView(Items):
         self.findings: Mapping[str, str] = {}
         #: Reply of ``estimates_get``; empty if it was not asked for.
         self.estimates: Mapping[str, Any] = {}
-        #: A time; the item that will run then is marked.
+        #: A time; the item that will run at that time is marked.
         self.until: float | None = None
         self.running: Item = reply.get("running_item") or {}
         self.status = status or {}
@@ -171,7 +171,7 @@ class QueueView(Items):
         return (times_text.item_text(estimate, is_held=is_held(self.status)) if estimate else "") or "queued"
 
     def text(self, width: int) -> str:
-        # Almost all rows are queued, which need not be said in a narrow terminal.
+        # Almost all items are just queued, so a narrow terminal need not show their states.
         table = roomiest([self._table(), self._table(has_states=False)], width)
         parts = [self.title] if not table.rows else [self.title, table.text(width)]
         return "\n".join([*parts, *self._more()])
@@ -195,13 +195,13 @@ class QueueView(Items):
             rows.append(self._row("▶", self.running, f"{state} {done}".rstrip(), mark=state or "running"))
         rows += [self._row(str(at), item, self._state_of(item)) for at, item in enumerate(self[: self.rows])]
         if not has_states:
-            rows = [_without_state(row, is_said=bool(self.running) and at == 0) for at, row in enumerate(rows)]
+            rows = [_without_state(row, is_shown=bool(self.running) and at == 0) for at, row in enumerate(rows)]
         names = (">#", "plan", *(("user",) if self._has_others else ()), *(("state",) if has_states else ()))
         return Table(names, rows, flexible=1)
 
     @property
     def _has_others(self) -> bool:
-        """Whether a column of users is useful."""
+        """Whether to show a column of users."""
         return others([*self[: self.rows], *([self.running] if self.running else [])], self.me)
 
     def _row(self, place: str, item: Item, state: str, *, mark: str = "") -> Row:
@@ -223,7 +223,7 @@ class QueueView(Items):
         return [*([f"  … and {hidden} more"] if hidden > 0 else []), *self._about_until()]
 
     def _about_until(self) -> list[str]:
-        """What runs at the time that was asked for, unless a row shows it."""
+        """The item that runs at the requested time, unless its row is marked."""
         if self.until is None or not self.estimates:
             return []
         when, end = times_text.clock(self.until), self.estimates["queue"]["end"]
@@ -239,7 +239,7 @@ class QueueView(Items):
         return [f"  It is not known what runs at {when}{self._because(shown)}."]
 
     def _because(self, shown: Sequence[Item]) -> str:
-        """The first item after which nothing is known, as a reason."""
+        """Why later times are unknown, as a clause."""
         for at, item in enumerate(shown):
             position = at - bool(self.running)
             if item.get("item_type") == "instruction":
@@ -250,10 +250,10 @@ class QueueView(Items):
         return ""
 
 
-def _without_state(row: Row, *, is_said: bool) -> Row:
-    """The row without its last column, which is in the note instead if it ``is_said`` there."""
+def _without_state(row: Row, *, is_shown: bool) -> Row:
+    """The row without its last column, which goes into the note if it ``is_shown``."""
     *others, state = row.cells
-    notes = [state if is_said else "", row.note]
+    notes = [state if is_shown else "", row.note]
     return row._replace(cells=tuple(others), note="; ".join(note for note in notes if note))
 
 

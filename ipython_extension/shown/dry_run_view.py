@@ -11,13 +11,13 @@ from ipython_extension.shown.display import View
 from ipython_extension.shown.tables import length_of_time, moment, plural, shortened
 
 _WIDEST = 110
-#: Age in seconds of the copy of the environment above which there is a sentence about it.
+#: Age in seconds above which the age of the environment's copy is mentioned.
 OLD = 60.0
-#: Maximum of digits after the point of a position; smaller parts are rounding errors.
+#: Maximum number of decimals of a position; the rest is rounding error.
 _DIGITS = 15
-#: Seconds below which a part of the time is not shown.
+#: Parts of the time are shown from this number of seconds.
 _SHORTEST = 0.05
-#: Maximum of lines for a list, and for the output.
+#: Maximum number of lines for a list, and for the output.
 _MOST = 10
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>[^\n]+)(?:\n +(?P<code>[^\n]+))?')
 _INSTALLED = ("/site-packages/", "/dist-packages/", "<frozen")

@@ -1,4 +1,4 @@
-"""Makes errors short for IPython to show: one line with what to do, without a traceback of our own code."""
+"""Makes IPython show errors in one line, with advice and without a traceback of our own code."""
 
 import sys
 
@@ -14,7 +14,7 @@ _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 class NotDone(QSError):
     """An accepted request failed afterwards; ``detail`` is the worker's traceback.
 
-    ``label`` precedes the message; a message that says what has failed needs none. ``view`` is displayed above it.
+    ``label`` precedes the message; it is empty if the message itself says what failed. ``view`` is displayed above it.
     """
 
     def __init__(self, message: str, detail: str = "", *, label: str = "Failed: ", view: object = None) -> None:

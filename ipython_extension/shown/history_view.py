@@ -26,7 +26,7 @@ from ipython_extension.typed.history_query import HistoryQuery
 
 #: Width of a plan that is cut, beside its metadata, and maximum width of a column of metadata in a terminal.
 _PLAN, _WIDEST = 36, 24
-#: Maximum of columns of metadata, and the blanks before each column.
+#: Maximum number of metadata columns, and the spaces before each column.
 _MOST, _GAP = 8, 2
 
 
@@ -56,7 +56,7 @@ class HistoryView(Items):
         items: list[Item] = reply["items"]
         numbers: Sequence[int] = reply.get("positions") or range(len(items))
         numbered = [(at, item) for at, item in zip(numbers, items, strict=True) if at >= since]
-        #: Whether older plans match too. To find out, a query fetches one more plan than it shows.
+        #: Whether older plans match too. A query fetches one more plan than it shows to find out.
         self.has_older = query is not None and len(numbered) > rows
         if query is not None:
             numbered = numbered[-rows:]
@@ -127,7 +127,7 @@ class HistoryView(Items):
         return f"<p>{html.escape(self.title)}</p>{table.html()}{notes}"
 
     def _notes(self, omitted: str) -> list[str]:
-        """Below the table: metadata that all shown plans have in common, columns without room, an incomplete index."""
+        """The notes below the table: common metadata, omitted columns, an incomplete index."""
         rows = [] if self.query.all_metadata else list(self.rows_by_number().values())
         asked = self.query.filters.get("metadata") or {}
         common = {key: value for key, value in _common(rows).items() if asked.get(key) != value}
@@ -142,10 +142,11 @@ class HistoryView(Items):
     def _table(self, width: int | None, *, has_users: bool) -> tuple[Table, str]:
         """The table, and a note on the omitted columns.
 
-        In a narrow terminal, a plan is worth more than its metadata, which never cut one that has room without them.
-        The first column of metadata has priority over the user and the time that a plan took; further columns do not
-        have priority over that time. If plans would be cut, the user is omitted first, then that time, if this helps.
-        Metadata that few plans have do not displace other columns. The scan id always stays; plans are cut instead.
+        In a narrow terminal, the plan is more important than its metadata: a plan is never cut to make room for
+        metadata. The first column of metadata has priority over the user and the time that a plan took; further columns
+        do not have priority over that time. If plans would be cut, the user is omitted first, then that time, if this
+        helps. Metadata that only a few plans have do not displace other columns. The scan id always stays; plans are
+        cut instead.
         """
         rows = list(self.rows_by_number().values())
         everything = _Columns(took=True, scan_id=True, user=has_users)
@@ -169,16 +170,16 @@ class HistoryView(Items):
         keys = [key for key in columns if key not in chosen]
         kept = {key: columns[key] for key in chosen}
         table, longer = (self._with_columns(kept, plain, estimates=estimates) for estimates in (False, True))
-        # Estimates displace nothing.
+        # Estimates do not displace other columns.
         has_room = longer.spare(width) >= 0 and longer.whole_rows(width) >= table.whole_rows(width)
         return longer if has_room else table, _omitted(keys, plain.less(everything))
 
     def _frequent(
         self, columns: Mapping[str, Sequence[str]], width: int, plain: "_Columns", leanest: "_Columns"
     ) -> list[str]:
-        """The keys of the columns, none of them wide, for which the table without them has room.
+        """The keys of narrow columns that fit into the table.
 
-        The plans that fit into the ``leanest`` table must stay whole, except beside the metadata of the query.
+        Plans that fit into the ``leanest`` table must not be cut, except beside the metadata in the query.
         """
         narrow = {key: texts for key, texts in columns.items() if _needed(key, texts) <= _WIDEST}
         most = self._with_columns({}, leanest).room(width)
@@ -240,7 +241,7 @@ class _Columns(NamedTuple):
     user: bool = False
 
     def of(self, took: str, scan_id: str, user: str) -> list[str]:
-        """The texts whose columns are kept."""
+        """The texts for the columns that are kept."""
         return [text for text, is_kept in zip((took, scan_id, user), self, strict=True) if is_kept]
 
     def less(self, everything: "_Columns") -> list[str]:
@@ -250,17 +251,17 @@ class _Columns(NamedTuple):
         ]
 
 
-#: How several plans ended, if all ended in the same way.
+#: Phrases for several plans that all ended in the same way.
 _ALL = {"failed": "failed", "aborted": "were aborted", "halted": "were halted"}
 
 
-#: Seconds of pauses above which there is a note.
+#: Seconds of pauses above which they are mentioned.
 _LONG_STOP = 1.0
 _INCOMPLETE = "The search index is being made again: older plans may be missing."
 
 
 def _omitted(keys: Sequence[str], others: Sequence[str] = ()) -> str:
-    """A note on keys of metadata and other columns without room; empty if there are none."""
+    """A note on omitted columns; empty if there are none."""
     advice = " (%qs history --md shows all metadata)" if keys else ""
     return f"Columns omitted: {', '.join([*keys, *others])}{advice}" if keys or others else ""
 
@@ -290,7 +291,7 @@ def metadata_of(item: Item) -> dict[str, str]:
 
 
 def _fitting(columns: Mapping[str, Sequence[str]], room: int) -> list[str]:
-    """The keys of the columns that fit into the room, the first ones first."""
+    """The keys of the columns that fit, in order of priority."""
     chosen: list[str] = []
     for key, texts in columns.items():
         if (needed := _needed(key, texts)) <= room:

@@ -24,7 +24,7 @@ from ipython_extension.shown.traceback_text import folded
 
 #: Columns of a line without a terminal.
 _WIDE = 110
-#: Lines of a plan below a message that has no room for it.
+#: Maximum number of lines for a plan below a message.
 _PLAN_LINES = 3
 
 
@@ -62,7 +62,8 @@ class ItemView(View, dict[str, Any]):
         whole = f"{line} {metadata}".rstrip()
         if cells(whole) <= width:
             return whole
-        # The text that was typed last is at the end of the plan. It is not cut, unless the plan is very long.
+        # The part that the user has just typed is at the end of the plan, so it is not cut unless the plan is very
+        # long.
         shown = line if cells(line) <= width else f"{self.lead}:\n{_indented(plan, width)}"
         return f"{shown}\n{_indented(metadata, width)}" if metadata else shown
 

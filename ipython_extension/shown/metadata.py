@@ -21,7 +21,7 @@ def metadata_text(metadata: Any) -> str:
 
 
 def stored_metadata(items: Sequence[Item]) -> str:
-    """The metadata of items, without the rest of long values; ``…`` stands for values that are not all the same."""
+    """The metadata of items. Long values are shortened; ``…`` stands for values that differ."""
     plans = [item for item in items if item.get("item_type", "plan") == "plan"]
     each = [merged(item.get("meta")) for item in plans]
     texts = {key: {repr(one[key]) if key in one else "" for one in each} for key in dict.fromkeys(chain(*each))}

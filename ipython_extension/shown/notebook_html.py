@@ -1,4 +1,4 @@
-"""HTML for the output of a notebook's cell; it must also look right in a notebook that is not trusted."""
+"""HTML for the output of notebook cells. It must also look right in notebooks that are not trusted."""
 
 import html
 
@@ -30,5 +30,5 @@ def preformatted(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A line close to the next one."""
+    """A line with little space below it."""
     return f'<p style="margin:0">{html.escape(text)}</p>'

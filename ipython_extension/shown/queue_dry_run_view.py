@@ -12,7 +12,7 @@ from ipython_extension.shown.display import View
 from ipython_extension.shown.dry_run_view import OLD, place_of
 from ipython_extension.shown.tables import Row, Table, moment, plural
 
-#: Maximum of warnings below a row.
+#: Maximum number of warnings below a row.
 _WARNINGS = 2
 _RUNNING = "A plan is running. The first plan of the queue begins where the motors are now."
 

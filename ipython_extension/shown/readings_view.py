@@ -16,7 +16,7 @@ _HEADINGS = ("device", ">value", "units", "limits", "is", "time")
 _ALL_DIGITS = 1e15
 #: Other numbers have an exponent below the first of these values, and from the second one, where 6 digits end.
 _SMALL, _LARGE = 1e-4, 999_999.5
-#: Columns that are left out if they are empty.
+#: Columns that are omitted if they are empty.
 _OPTIONAL = ("units", "limits", "is", "time")
 
 

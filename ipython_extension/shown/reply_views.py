@@ -1,4 +1,4 @@
-"""Views that need only a request and its reply."""
+"""Views of replies that need only the request and the reply."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -191,7 +191,7 @@ def item_check(reply: Reply) -> ReplyView:
 
 
 def _warning_text(warning: Mapping[str, Any]) -> str:
-    """A warning about a parameter, or about the whole plan."""
+    """The text of a warning about a parameter or about the whole plan."""
     name, reason = warning.get("parameter"), str(warning["reason"])
     return f"parameter {name!r}: {reason}" if name else f"{reason[:1].lower()}{reason[1:]}"
 
@@ -273,7 +273,7 @@ def autostart(params: Mapping[str, Any], reply: Reply) -> ReplyView:
 
 
 def permissions_set(reply: Reply) -> ReplyView:
-    """Show that the permissions have been replaced, and list entries that may have an unintended meaning."""
+    """Report that the permissions have been replaced, and list entries that may not mean what the user intended."""
     return ReplyView(reply, " ".join(["The permissions have been replaced.", *reply.get("warnings", ())]))
 
 
@@ -283,7 +283,7 @@ def started(reply: Reply, task: str) -> ReplyView:
 
 
 def cleared(params: Mapping[str, Any], reply: Reply) -> ReplyView:
-    """Show how much of the history is left."""
+    """Report what was removed from the history."""
     size = params.get("size")
     if params.get("item_uid"):
         return ReplyView(reply, "Removed that item and all older ones from the history.")

@@ -12,7 +12,7 @@ from ipython_extension.shown.colors import colored
 from ipython_extension.shown.tables import cells, length_of_time, moment, plural, ranges, shortened, wrapped
 
 _EXIT_STATUSES = ("completed", "stopped", "failed", "aborted", "halted")
-#: Columns of the reason why a plan failed.
+#: Maximum number of columns for the reason why a plan failed.
 _LONGEST_REASON = 1000
 #: Columns of a progress bar, and at least those of its title.
 _BAR, _TITLE = 20, 16
@@ -35,7 +35,7 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
     progress = progress_text(status)
     if plan and status.get("running_item_uid"):
         fixed = len(lead) + len(progress) + len(tail) + 4
-        # A plan that does not fit gets its own line; the rest goes below.
+        # If the plan does not fit, it gets its own line, and the rest follows below.
         lead = f"{lead} {plan if len(plan) + fixed <= width else shortened(plan, max(width - len(lead) - 2, 32))}"
     else:
         lead = state = lead.removesuffix(" in")  # the plan is unknown, or has just ended
@@ -90,14 +90,15 @@ class Bar(NamedTuple):
         reason = own_wait(status)
         if progress.elapsed is not None and not reason:
             details.append(length_of_time(progress.elapsed))
-        # A plan that has all points still runs, and another run of it may follow: a full bar would say otherwise.
+        # A plan with all of its points may still be running, and another run may follow. A full bar would be
+        # misleading.
         done = progress.events / progress.total if progress.total and progress.events < progress.total else None
         left = None if is_held(status) else progress.left
         return cls(reason or plan, done, "  ".join(part for part in details if part), bool(reason), left)
 
     @property
-    def said(self) -> str:
-        """What it says, in one line without times to go, which would become wrong."""
+    def constant_text(self) -> str:
+        """One line without times to go, which would soon be wrong."""
         return f"{self.title}  {self.details}".rstrip()
 
     def text(self, width: int) -> str:
@@ -112,7 +113,7 @@ class Bar(NamedTuple):
     def words(self, width: int, now: float) -> tuple[str, str]:
         """The title and the rest of one line without the bar.
 
-        It has times of day, so it stays true when somebody reads it later.
+        It contains times of day, so it stays correct if it is read later.
         """
         end = f"end at about {moment(now + self.left, now)}" if self.left is not None else ""
         lead = f"At {moment(now, now)}: "
@@ -131,7 +132,7 @@ class Bar(NamedTuple):
 
 
 class PlanProgress(NamedTuple):
-    """Progress of the running plan in events; ``total`` if the plan announced how many there will be."""
+    """Progress of the running plan in events; ``total`` is known if the plan announced it."""
 
     events: int
     total: int | None
@@ -189,7 +190,7 @@ def reason(result: Mapping[str, Any]) -> str:
 
 
 def by_whom(result: Mapping[str, Any], me: str) -> str:
-    """`` by grace``, or `` by you``: who ended a plan, if somebody did. ``me`` is the name of the user."""
+    """The user who ended a plan: `` by grace`` or `` by you``; empty if nobody did. ``me`` is the name of the user."""
     who = str(result.get("ended_by") or "")
     return f" by {'you' if who == me else shown_user(who)}" if who else ""
 
@@ -289,8 +290,8 @@ def own_wait(status: Mapping[str, Any]) -> str:
 def pause_sentence(status: Mapping[str, Any], me: str) -> str:
     """Report the pause of a plan with time and user, and the commands that resume or end the plan."""
     since = (status.get("running_item_progress") or {}).get("paused_since")
-    is_told = (status.get("waiting_for") or {}).get("kind") == "pause"
-    lead = waiting_sentence(status, me) if is_told else f"Paused{f' at {moment(since)}' if since else ''}."
+    has_reason = (status.get("waiting_for") or {}).get("kind") == "pause"
+    lead = waiting_sentence(status, me) if has_reason else f"Paused{f' at {moment(since)}' if since else ''}."
     if lead.endswith(f" by {_BY_PLAN}."):
         lead += " %qs log shows what it printed."
     if suspension_of_pause(status):

@@ -1,4 +1,4 @@
-"""The reason why the queue stops or has stopped, if it is not a plan but a stop item or a request."""
+"""Explains why the queue stops or has stopped, if the reason is a stop item or a request."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ def pending_sentence(events: Sequence[Event], me: str) -> str:
 
 
 def has_request(events: Sequence[Event]) -> bool:
-    """Whether the latest event about a stop is a request. A pending stop is in the status before its event is here."""
+    """Whether the latest event about a stop is a request. The status shows a pending stop before its event arrives."""
     return next((event["enabled"] for event in reversed(events) if event["type"] == _STOP), False)
 
 
@@ -65,6 +65,6 @@ def _requester(events: Sequence[Event], me: str) -> str:
 
 
 def _is_stop_item(event: Event) -> bool:
-    """Whether an item has left the queue by itself. If it is a plan, the event that it has started follows."""
+    """Whether an item has left the queue by itself. If it is a plan, the event of its start follows."""
     by_request = event.get("user") or event.get("change") or event.get("undoes")
     return event["type"] == "queue_changed" and bool(event.get("dropped")) and not by_request

@@ -81,12 +81,12 @@ def counted(rows: int) -> str:
 
 
 def full_sentence(text: str) -> str:
-    """The text with a full stop, unless it ends with a punctuation mark."""
+    """The text with a period, unless it ends with a punctuation mark."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def cells(text: str) -> int:
-    """Return the width of the text in terminal columns; colors need none."""
+    """Return the width of the text in terminal columns, not counting color codes."""
     if "\x1b" in text:
         text = _COLORS.sub("", text)
     if text.isascii():
@@ -113,7 +113,7 @@ def cut(line: str, width: int) -> str:
 
 
 def cut_in_the_middle(text: str, width: int) -> str:
-    """Return the text on one line of at most ``width`` columns; of a long one, its beginning and its end."""
+    """Return the text on one line of at most ``width`` columns; long text is cut in the middle."""
     line = " ".join(text.split())
     if cells(line) <= width:
         return line
@@ -122,7 +122,7 @@ def cut_in_the_middle(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Break long lines at spaces, because a terminal would break them in the middle of a word."""
+    """Break long lines at spaces. A terminal would break them in the middle of a word."""
     return "\n".join("\n".join(_broken(line, width)) for line in text.split("\n"))
 
 
@@ -182,7 +182,7 @@ class Table(NamedTuple):
         )
         body = []
         for at, row in enumerate(self.rows):
-            # Notebooks stripe every <tr>; a row and its note are two, so that the stripes would be out of step.
+            # Notebooks stripe every <tr>. A row with a note has two, so their stripes would not alternate by row.
             shade = _SHADE if at % 2 == 0 else _NO_SHADE
             marked = f' class="qs-{row.mark}"' if row.mark else ""
             color = f";{COLORS[row.mark]}" if row.mark in COLORS else ""
@@ -197,17 +197,17 @@ class Table(NamedTuple):
         return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
 
     def whole_rows(self, width: int) -> int:
-        """The number of rows whose flexible column is not cut in a table of this width."""
+        """The number of rows that a table of this width shows without cutting the flexible column."""
         room = self._widths(width)[self.flexible]
         return sum(cells(" ".join(row.cells[self.flexible].split())) <= room for row in self.rows)
 
     def room(self, width: int) -> int:
-        """The columns of the terminal that the flexible column has in a table of this width, if it uses all of them."""
+        """The maximum width of the flexible column in a table of this width."""
         widths = self._natural_widths()
         return width - len(_INDENT) - _GAP * (len(widths) - 1) - sum(widths) + widths[self.flexible]
 
     def spare(self, width: int) -> int:
-        """The columns of the terminal that a table of this width leaves empty at its right."""
+        """The free space to the right of the table, in terminal columns."""
         return width - len(_INDENT) - sum(self._widths(width)) - _GAP * (len(self.headings) - 1)
 
     def _names(self) -> list[str]:
@@ -281,7 +281,7 @@ _NARROWEST = 16
 _SHORT = 20
 _SHORT_CELL = "text-align:left;vertical-align:top;white-space:pre"
 _CELL = "text-align:left;vertical-align:top;white-space:pre-wrap;word-break:normal;overflow-wrap:break-word"
-#: Notebooks set tables in another size than text.
+#: Notebooks use a different font size for tables than for text.
 _TABLE = "font-size:1em"
 #: Gray, because it must be visible on white and on black.
 _SHADE, _NO_SHADE = "rgba(128,128,128,0.1)", "transparent"

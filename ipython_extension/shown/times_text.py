@@ -20,13 +20,13 @@ def roughly(seconds: float) -> str:
 
 
 def clock(epoch: float) -> str:
-    """The time of the day, ``14:32``; with the day if it is another one: ``21 Nov 14:32``."""
+    """The time of day, ``14:32``; on another day with the date: ``21 Nov 14:32``."""
     then, today = time.localtime(epoch), time.localtime(time.time())
     return time.strftime("%H:%M" if then[:3] == today[:3] else "%d %b %H:%M", then)
 
 
 def takes(estimate: Mapping[str, Any]) -> str:
-    """``about 12 min``; ``at least 3 min`` if a part of the time is not known; empty if nothing is."""
+    """``about 12 min``; ``at least 3 min`` if part of the time is unknown; empty if all of it is."""
     if estimate["seconds"] is not None and not (estimate["at_least"] and estimate["seconds"] < 1):
         return f"{'at least' if estimate['at_least'] else 'about'} {roughly(estimate['seconds'])}"
     return f"at least {roughly(estimate['low'])}" if estimate["at_least"] and (estimate["low"] or 0) >= 1 else ""

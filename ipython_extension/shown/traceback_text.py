@@ -11,9 +11,9 @@ _PARTS = re.compile(r'(  File )("[^"]*", line \d+)(?:(, in )(.*))?')
 #: The line of an exception: its class, and its message.
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*)(: .*)?")
 _BEGIN = "Traceback (most recent call last):"
-#: Code that was not written at the beamline: the RunEngine, its wrappers, and the worker that calls it.
+#: Code that is not from the beamline: the RunEngine, its wrappers, and the worker that calls it.
 _INNER = re.compile(r"[/\\](site|dist)-packages[/\\](bluesky(_qs)?|opentelemetry)[/\\]|[/\\]bluesky_qs[/\\]worker[/\\]")
-#: Marks under a part of the line above: they would point elsewhere if the terminal breaks that line.
+#: Marks under part of the line above. They would be misplaced if the terminal breaks that line.
 _MARKS = re.compile(r"\s*[~^]+\s*")
 _FOLDED = "  … {count} in the code of bluesky"
 
@@ -46,7 +46,7 @@ def is_frame(line: str) -> bool:
 
 
 def colored(traceback: str, theme: str) -> str:
-    """Color a traceback as IPython colors its own; the last frame stands out.
+    """Color a traceback like IPython does; the last frame stands out.
 
     Colors need IPython 9, whose themes can color a text.
     """

@@ -1,4 +1,4 @@
-"""The changes of the queue that can be undone, and the results of an undo."""
+"""Queue changes that can be undone, and results of undos."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,14 +9,14 @@ from ipython_extension.shown.tables import moment, plural, ranges, shortened, wr
 Event = Mapping[str, Any]
 
 _WIDE = 110
-#: Maximum of plans to list, and of changes of others.
+#: Maximum number of plans to list, and of other users' changes.
 _LISTED, _OTHERS = 5, 3
 _DONE = {
     "clear": "cleared the queue",
     "removal": "removed",
     "move": "moved",
     "edit": "edited",
-    "undo": "undid a change of",
+    "undo": "undid a change to",
 }
 _UNDONE = {
     "clear": "Put back {}, cleared at {}.",
@@ -36,23 +36,23 @@ class Found(NamedTuple):
 
     @property
     def others(self) -> list[Event]:
-        """The later changes of others."""
+        """Later changes by other users."""
         return [each for each in self.later if each.get("user") not in (None, self.event["user"])]
 
     @property
     def is_overtaken(self) -> bool:
-        """Whether one of the items that the events list was changed again."""
+        """Whether an item in these events was changed again."""
         items = _items(self.event)
         return any(items & _items(each) for each in self.later)
 
     def offer(self) -> str:
-        """The command to undo this change but not the latest one."""
+        """The command to undo this change instead of the latest one."""
         what = _EARLIER[self.event["change"]].format(_counted(self.event))
         return f"To undo your earlier {what} at {moment(self.event['time'])}: %qs undo {self.event['seq']}"
 
 
 def own_changes(events: Sequence[Event], user: str) -> list[Found]:
-    """The user's changes that are still in effect, the latest first; undos and what they have undone are left out."""
+    """The user's changes that are still in effect, latest first, without undos and the changes that they reversed."""
     changes = list(_in_effect(events))
     return [
         Found(event, changes[:at][::-1])
@@ -62,7 +62,7 @@ def own_changes(events: Sequence[Event], user: str) -> list[Found]:
 
 
 def latest_addition(events: Sequence[Event], user: str) -> Event | None:
-    """The event of the items that the user has added, if that is the user's latest change in effect."""
+    """The event of an addition by the user, if it is the user's latest change that is still in effect."""
     for event in _in_effect(events):
         if event.get("user") == user and (event.get("change") or _added(event)):
             return None if event.get("change") else event
@@ -89,7 +89,7 @@ def addition_stays(event: Event, places: Sequence[int] | None) -> str:
 
 
 def _in_effect(events: Sequence[Event]) -> Iterator[Event]:
-    """The changes of the queue, the newest first, without undos and what they have undone."""
+    """The changes of the queue, newest first, without undos and the changes that they reversed."""
     undone: set[int] = set()
     for event in reversed(events):
         if event["type"] != "queue_changed" or event["seq"] in undone:
@@ -101,7 +101,7 @@ def _in_effect(events: Sequence[Event]) -> Iterator[Event]:
 
 
 class UndoneView(Items):
-    """An undo: a sentence, the affected plans, and the later changes of others."""
+    """The result of an undo: a sentence, the affected plans, and later changes by other users."""
 
     def __init__(self, reply: Mapping[str, Any], known: Container[str], found: Found) -> None:
         super().__init__(reply["items"], reply, known)

@@ -7,7 +7,7 @@ from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.typed.line import hint
 
-#: The values of a scan for each axis, as its documentation describes ``*args``.
+#: The values for each axis of a scan, as bluesky's docstrings describe ``*args``.
 _AXES = "motor, start, stop"
 
 
@@ -26,7 +26,7 @@ class Call(NamedTuple):
     def with_parameters(self, values: Mapping[str, Any]) -> Item:
         """``args`` and ``kwargs`` of the item, with new values for some parameters.
 
-        A positional argument stays positional, because with its name it would be given twice.
+        Positional arguments stay positional; passed by name, they would be given twice.
         """
         args, kwargs = list(self.item.get("args") or ()), dict(self.item.get("kwargs") or {})
         places = self._places
@@ -40,10 +40,10 @@ class Call(NamedTuple):
         return {"args": args, "kwargs": kwargs}
 
     def objection(self, name: str, value: Any) -> str | None:
-        """The reason why a parameter cannot be changed by its name alone; None if it can.
+        """Why a parameter cannot be changed by name; None if it can.
 
-        The values of ``*args`` have no names, so one of them may already be this parameter: in a scan, the number of
-        points at the end.
+        The values in ``*args`` have no names, so one of them may already be this parameter, such as the number of
+        points at the end of a scan.
         """
         kinds = self._kinds
         kwargs = self.item.get("kwargs") or {}
@@ -67,7 +67,7 @@ class Call(NamedTuple):
         )
 
     def advice(self, values: str) -> str:
-        """The way to change values without names."""
+        """Advice on how to change values without names."""
         return f"To change {values}, write the whole call: {self._line({})}"
 
     def _line(self, changed: Item) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ipython_extension.typed import times
 from ipython_extension.typed.line import Line, LineWord
 
-#: Ends that are neither ``completed`` nor ``stopped``.
+#: Exit statuses other than ``completed`` and ``stopped``.
 FAILED = ("failed", "aborted", "halted", "unknown")
 
 
@@ -83,7 +83,7 @@ def read(line: Line) -> HistoryQuery:
 
 
 def _search(line: Line, token: LineWord) -> str:
-    """The words after ``--search``, up to the next condition; those that were quoted stay together."""
+    """The words after ``--search``, up to the next condition; quoted words stay together."""
     words = [token]
     while line.more() and not line.begins_with(_CONDITION):
         words.append(line.word("a word to look for"))
@@ -136,7 +136,7 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if quoted else text
 
 
-#: A key that selects plans by their runs, and not by their metadata.
+#: A key that selects plans by their runs instead of their metadata.
 _SCAN_ID = "scan_id"
 #: The parameters of `history_get` by option.
 _PARAMETERS = {"plan": "name", "user": "user", "since": "since", "until": "until", "search": "search"}

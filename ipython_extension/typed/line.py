@@ -18,7 +18,7 @@ from ipython_extension.typed import times
 
 
 class LineWord(NamedTuple):
-    """A word of the line and where it begins."""
+    """A word of the line, with its offset."""
 
     text: str
     start: int
@@ -28,7 +28,7 @@ class LineWord(NamedTuple):
         return [LineWord(found[0], self.start + found.start()) for found in re.finditer(r"[^,]+", self.text)]
 
 
-#: A function that makes the value of an option from its token; None for an option without a value.
+#: A function that converts a token to an option's value; None for an option without a value.
 Options = Mapping[str, Callable[[LineWord], Any] | None]
 
 
@@ -275,7 +275,7 @@ class Line:
         return [token.end for token in self._tokens]
 
     def _token(self) -> scanner.Token | None:
-        """The next token, after any spaces; if part of it was already read, the rest of it."""
+        """The next token, after any spaces; if part of it has been read, the rest."""
         index = bisect_right(self._ends, self.at)
         if index == len(self._tokens):
             self.at = len(self.text)
@@ -327,7 +327,7 @@ def hint(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = N
     return did_you_mean([meant[word]] if meant and word in meant else nearest(word, words))
 
 
-#: Columns of a list in an error.
+#: Maximum number of columns for a list in an error.
 _LONGEST = 40
 #: Words of ``%qs queue``.
 _BARE_COMMAND = 2

@@ -1,4 +1,4 @@
-"""Times as people type them: ``yesterday``, ``14:30``, ``2h``, ``2026-11-28 14:30``."""
+"""Reads times that users type: ``yesterday``, ``14:30``, ``2h``, ``2026-11-28 14:30``."""
 
 import datetime as dt
 import re
@@ -21,9 +21,9 @@ def is_clock(text: str) -> bool:
 
 
 def epoch(text: str, now: float, *, end: bool = False) -> float | None:
-    """The Unix time that a text means in local time; None if it means none.
+    """The Unix time for a text in local time; None if it is not a time.
 
-    A day is its beginning, or with ``end`` its end. A time without a day is the last one before ``now``.
+    A day stands for its beginning, or with ``end`` for its end. A time without a day is the latest one before ``now``.
     """
     today = dt.datetime.fromtimestamp(now)  # noqa: DTZ006 - local time, as it is typed
     if found := _AGO.fullmatch(text):

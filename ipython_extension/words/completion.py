@@ -114,7 +114,7 @@ def _option(usage: str, at: At) -> Offers | None:
 
 
 def _value_of_option(usage: str, previous: list[str]) -> str:
-    """The kind of value that the last option still takes, such as ``ID``; empty if it takes none."""
+    """The kind of value that the last option still needs, such as ``ID``; empty if it needs none."""
     kinds = dict(_OPTION.findall(usage))
     for typed in reversed(previous):
         if typed in kinds:
@@ -125,7 +125,7 @@ def _value_of_option(usage: str, previous: list[str]) -> str:
 
 
 def _options(usage: str, at: At) -> Offers:
-    """The options that can still be given: each once, one for the place in the queue, and --file only alone."""
+    """The options that can still be added: each only once, one for the position in the queue, and --file only alone."""
     given = {typed.partition("=")[0] for typed in at.previous() if typed.startswith("-")}
     taken = given | (_PLACES if given & _PLACES else set()) | ({"--file"} if at.previous() else set())
     options = [(option, value) for option, value in _OPTION.findall(usage) if option not in taken]
@@ -216,11 +216,11 @@ def _mode(at: At, previous: list[str]) -> Offers:
 
 
 def _functions(at: At, previous: list[str]) -> Offers:
-    """For ``func``: functions that may be called; if the service lists none, those that were pushed or called here."""
+    """For ``func``: functions that may be called; otherwise those that this session pushed or called."""
     if previous:
         return fitting(at.fragment, ())
     names = at.session.at_hand().functions or at.session.functions
-    # Not "function": IPython shows brackets after those.
+    # Not "function": IPython adds brackets to functions.
     return fitting(at.fragment, (Offer(f"{name}(", "call") for name in sorted(names)))
 
 
@@ -279,7 +279,7 @@ class _Inside(NamedTuple):
     """The call that the cursor is in."""
 
     name: str
-    #: The brackets that are open, outermost first, each with what has been typed in it.
+    #: The open brackets, outermost first, each with the text typed in it so far.
     open: list[Token]
 
 
@@ -307,7 +307,7 @@ def plan_offers(at: At) -> Offers:
         names = [each["name"] for each in plan.get("parameters") or () if _is_named(each)]
         named = [Offer(f"{name}=", "parameter") for name in names if name not in given | taken]
         named = fitting(fragment, named).offers
-        # Motors, which only a place among *args can take, come before what can also be given by name.
+        # Motors come first if they can only be passed in *args.
         is_next = parameter is not None and _kind(parameter) == "VAR_POSITIONAL"
         return Offers(fragment, [*offers.offers, *named] if is_next else [*named, *offers.offers])
     return offers
@@ -322,7 +322,7 @@ def _variables(session: Session, *, lead: str) -> Iterator[Offer]:
 
 
 def _inside(typed: str) -> _Inside | None:
-    """The call that is open at the end of a text; None outside of calls, and in strings."""
+    """The call that the end of the text is in; None outside of calls, and in strings."""
     tokens = scan(typed).tokens
     opened: list[Token] = []
     name = ""
@@ -338,7 +338,7 @@ def _inside(typed: str) -> _Inside | None:
 
 
 def _split(bracket: Token) -> list[str]:
-    """Split the arguments of a call at commas; the contents of inner brackets are left out."""
+    """Split the arguments of a call at commas, leaving out the contents of inner brackets."""
     parts = [""]
     end = bracket.start + 1
     for token in bracket.inner:
@@ -353,12 +353,12 @@ def _split(bracket: Token) -> list[str]:
 
 
 def _parameter(plan: Mapping[str, Any], arguments: list[str], last: str) -> Mapping[str, Any] | None:
-    """The parameter whose value is being typed."""
+    """The parameter that is being typed."""
     parameters = {each["name"]: each for each in plan.get("parameters") or ()}
     if named := _NAMED.match(last):
         return parameters.get(named[1])
     if any(_NAMED.match(each) for each in arguments[:-1]):
-        return None  # only named ones can follow
+        return None  # only named arguments can follow
     places = _positional(plan)
     if len(arguments) <= len(places):
         return places[len(arguments) - 1]
@@ -369,7 +369,7 @@ _NAMED = re.compile(r"\s*(\w+)\s*=(?!=)")
 
 
 def _follows_a_motor(parameter: Mapping[str, Any], arguments: list[str], devices: Mapping[str, Any]) -> bool:
-    """Whether a position is being typed: it follows its motor, as in ``scan([det1], motor, -1``."""
+    """Whether a position is being typed, which follows a motor, as in ``scan([det1], motor, -1``."""
     before = arguments[-2].strip() if len(arguments) > 1 else ""
     device, *parts = before.split(".")
     for part in parts:
@@ -379,7 +379,7 @@ def _follows_a_motor(parameter: Mapping[str, Any], arguments: list[str], devices
 
 
 def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None) -> Offers:
-    """Devices that fit the parameter; after a dot their subdevices."""
+    """Devices that fit the parameter, or after a dot, subdevices."""
     known = session.at_hand()
     parent, dot, beginning = fragment.rpartition(".")
     if dot:
@@ -400,7 +400,7 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
     if not wanted and parameter and _is_of_data(parameter, type_text):
         return Offers(fragment, [])
     if not type_text and parameter and _kind(parameter) == "VAR_POSITIONAL":
-        wanted = ["is_movable"]  # as in grid_scan: motors, each with its positions
+        wanted = ["is_movable"]  # assume motors with their positions, as in grid_scan
     suitable = {n: d for n, d in sorted(known.devices.items()) if all((d or {}).get(ability) for ability in wanted)}
     offers = [Offer(name, "device") for name in suitable or sorted(known.devices)]
     plans = [] if wanted else [Offer(name, "plan") for name in sorted(known.plans)]
@@ -408,7 +408,7 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
 
 
 def _is_of_data(parameter: Mapping[str, Any], type_text: str) -> bool:
-    """Whether a parameter takes numbers, texts or the like, by its type, or else by its default or its name."""
+    """Whether a parameter takes numbers, text or the like, judging by its type, its default or its name."""
     if type_text:
         words = set(_WORD.findall(type_text))
         return words <= _OF_NUMBERS or bool(words & _OF_DATA)
@@ -422,7 +422,7 @@ def _is_of_data(parameter: Mapping[str, Any], type_text: str) -> bool:
 
 
 def _choices(annotation: Mapping[str, Any]) -> list[str]:
-    """The values of a type that has few: ``Literal``, enumerations, ``bool``."""
+    """The values of a type with few values: ``Literal``, enumerations, ``bool``."""
     enums = [repr(name) for names in (annotation.get("enums") or {}).values() for name in names]
     try:
         tree = ast.parse(str(annotation.get("type", "")), mode="eval")
@@ -438,7 +438,7 @@ def _choices(annotation: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*enums, *values]))
 
 
-#: An annotation of only these names is for numbers, not for devices.
+#: An annotation with only these names is for numbers.
 _OF_NUMBERS = frozenset({
     "int", "float", "complex", "bool", "None", "Optional", "Union", "Iterable", "Sequence", "List", "list", "Tuple",
     "tuple", "typing", "collections", "abc",

@@ -19,12 +19,12 @@ from ipython_extension.words.vocabulary import word
 #: Lines to show by default.
 _LINES = 20
 _MESSAGES = 1000
-#: More than a log has.
+#: More lines than a log has.
 _ALL = 100_000
 _GAP = "[... lines are missing here: only the first and the last 500 kB of a log are kept ...]\n"
 #: Characters of a uid, and of its beginning.
 _WHOLE_UID, _SHORTEST_UID = 36, 4
-#: Seconds between requests if the console is not published (start-re-manager without --zmq-publish-console).
+#: Seconds between requests if the service does not publish the console (without --zmq-publish-console).
 _LOOK = 0.5
 #: Seconds for which the service may be unreachable, because it may be restarting.
 _AWAY = 15.0
@@ -89,7 +89,7 @@ def _level(line: Line, token: LineWord) -> str:
 def _uid(session: Session, line: Line, token: LineWord) -> str:
     """The uid of the plan or task that a token refers to."""
     task = session.task(token.text) if len(token.text) >= _SHORTEST_UID else ""
-    if task in session.tasks or len(token.text) == _WHOLE_UID:  # a task of another session is known to the service only
+    if task in session.tasks or len(token.text) == _WHOLE_UID:  # only the service knows tasks of other sessions
         return task
     running = session.line_queue()["running_item"].get("item_uid") or ""
     if len(token.text) >= _SHORTEST_UID and running.startswith(token.text):
@@ -144,5 +144,5 @@ def _follow(session: Session, tail: ConsoleTail, uid: str | None) -> None:
                 if time.monotonic() - answered > _AWAY:
                     raise
             messages.next(_LOOK)
-            while messages.next(0):  # the reply to the next request holds all of them
+            while messages.next(0):  # the next reply has all of them
                 pass

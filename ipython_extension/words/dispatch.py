@@ -54,7 +54,7 @@ VOCABULARIES = (
 
 #: Options of qserver for a single request, and their parameters.
 _REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}
-#: Options for the output of qserver; here the answer is an object.
+#: Output options of qserver, which have no effect here, because the result is an object.
 _PRINT_OPTIONS = frozenset({"--json", "-v", "--verbose"})
 
 
@@ -128,7 +128,7 @@ def _with_reply(typed: _Typed, line: Line) -> _Typed:
 def _is_for_qserver(typed: _Typed) -> bool:
     """Whether a line is a ``qserver`` command.
 
-    Its first word decides; for words that both have, the second word.
+    The first word decides, or the second one if both kinds of commands start with the first.
     """
     first, following = (*typed.words[:2], "", "")[:2]
     match first:
@@ -138,7 +138,7 @@ def _is_for_qserver(typed: _Typed) -> bool:
             return following.replace("_", "").isalpha()
         case "lock":
             return following == "info" or typed.has_options
-        case "log":  # the prompt's own command takes the same words, and more
+        case "log":  # the prompt's own command accepts the same words and more
             return False
         case _:
             return bool(QSERVER.beginning_with([first]))
@@ -167,7 +167,7 @@ def _request(session: Session, typed: _Typed) -> View:
         params["task_uid"] = session.task(task)
     params.update((name, value) for name, value in given.items() if name in method.parameters)
     if method.name == "input_reply" and "text" not in params:
-        params["text"] = getpass("Answer: ")  # a password as a word of the line stays in the session's history
+        params["text"] = getpass("Answer: ")  # a password in the line would stay in the session's history
     if method.name == "lock":
         return service.locked(session, params)
     if method.name == "unlock" and "lock_key" not in params and (key := session.lock_key()):
@@ -224,7 +224,7 @@ def _help(rest: str) -> View:
 
 
 def _message(error: grammar.UsageError) -> str:
-    if error.near:  # the usage of other forms would only distract
+    if error.near:  # the usage of other forms would be distracting
         return f"{error.message}{did_you_mean(error.near)}"
     return error.text("%qs")
 

@@ -36,7 +36,7 @@ def open_environment(session: Session, line: Line) -> ReplyView:
         if status["worker_environment_exists"] and status["manager_state"] not in _ENDING:
             again = "To run the startup code again: %qs close, then %qs open."
             return ReplyView(status, f"The environment is already open: {_contents(session, status)}. {again}")
-        if status["manager_state"] != "creating_environment":  # somebody else is opening it
+        if status["manager_state"] != "creating_environment":  # another user is opening it
             raise
     status = {}
     with waiting(session, "the environment is still opening (%qs wait to watch again)") as wait:

@@ -151,7 +151,7 @@ def unknown(name: str, plans: Container[str] = ()) -> str:
     if name in _MEANT:
         near = [_MEANT[name]]
     else:
-        # A command that loses work is suggested only if it is the nearest one.
+        # Suggest a command that destroys work only if it is the closest match.
         first, *others = nearest(name, first_words) or [""]
         near = [each for each in (first, *(other for other in others if other not in _LOSES)) if each]
     return f"Unknown %qs command {name!r}{did_you_mean(near) or '; %qs help lists all commands'}"

@@ -7,7 +7,7 @@ from typing import Any, cast
 from bluesky_qs.client.http_failures import NotAuthorizedError
 from bluesky_qs.errors import InvalidPlan, NotFound
 from bluesky_qs.words.planexpr import Item
-from ipython_extension.session import past, queue_check, queue_findings
+from ipython_extension.session import history_pages, queue_check, queue_findings
 from ipython_extension.session.requeued import find_requeued
 from ipython_extension.session.session import Session
 from ipython_extension.shown.autostart_text import switched_off
@@ -27,7 +27,7 @@ from ipython_extension.words.typed_plans import point_at_errors, pointing_at_err
 from ipython_extension.words.vocabulary import word
 
 _NEXT = 5
-#: Seconds back for which failures are counted.
+#: Period in seconds for which failures are counted.
 _LATELY = 86400
 
 
@@ -48,17 +48,17 @@ def _whole_overview(session: Session, status: dict[str, Any]) -> Overview:
     if status["manager_state"] != "idle" or not status["items_in_history"]:
         return Overview(status, queue, lock=lock)
     # The same page each time, which the client downloads only after a change.
-    *before, last = cast("list[Item]", past.page(session.rm, {}, past.MANY, reload=False)["items"])
+    *before, last = cast("list[Item]", history_pages.page(session.rm, {}, history_pages.MANY, reload=False)["items"])
     session.remember([*before, last])
     notes = [*_why_stopped(session, status, last, queue), *_failed_lately(before, last)]
     return Overview(status, queue, last, notes, lock=lock)
 
 
 def _why_stopped(session: Session, status: Mapping[str, Any], last: Item, queue: QueueView) -> list[str]:
-    """A sentence about why the queue has stopped or autostart is off, while that is the latest news."""
+    """Explain why the queue has stopped or autostart is off, if nothing has happened since."""
     if not queue or status["queue_autostart_enabled"]:
         return []
-    # A plan that ran outside of the queue did not stop it, and is not put back.
+    # A plan that ran without the queue did not stop it, and is not requeued.
     if has_failed(last) and find_requeued([last], {"items": queue, "running_item": {}}):
         return switched_off(status) or [queue_stopped(status, last, session.rm.user)]
     sentence = stopped_sentence(waits.events(session), session.rm.user, starts_again(status))
@@ -66,7 +66,7 @@ def _why_stopped(session: Session, status: Mapping[str, Any], last: Item, queue:
 
 
 def _failed_lately(before: list[Item], last: Item) -> list[str]:
-    """Count the recent plans that failed. If only the last plan failed, it is shown anyway."""
+    """Count the recent failures. Skip this if only the last plan failed, because it is shown anyway."""
     since = time.time() - _LATELY
     recent = [item for item in [*before, last] if ((item.get("result") or {}).get("time_stop") or 0) > since]
     failed = [item for item in recent if has_failed(item)]
@@ -138,7 +138,7 @@ def _about_quotes(session: Session, query: HistoryQuery) -> str:
     """A sentence about the same search without quotes, if it finds plans."""
     words = str(query.filters.get("search", ""))
     without = words.replace('"', "")
-    if without == words or not past.page(session.rm, {**query.params, "search": without}, 1)["items"]:
+    if without == words or not history_pages.page(session.rm, {**query.params, "search": without}, 1)["items"]:
         return ""
     return f". In quotes, words must be whole. Without quotes there are matches: --search {without}"
 
@@ -147,10 +147,10 @@ def _about_unknown_keys(session: Session, keys: Iterable[str]) -> str:
     """Sentences about metadata keys that no plan has, each with a similar one; the last one has no full stop."""
     if not keys:
         return ""
-    reply = past.page(session.rm, {}, past.MANY)
+    reply = history_pages.page(session.rm, {}, history_pages.MANY)
     known = {key for item in reply["items"] for key in metadata_of(item)}
     first = next(iter(reply.get("positions") or ()), 0)
-    none = f"None of the last {past.MANY} plans has" if first else "No plan has"
+    none = f"None of the last {history_pages.MANY} plans has" if first else "No plan has"
     return "".join(f". {none} the metadata key {key!r}{hint(key, known)}" for key in keys if key not in known)
 
 

@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Enum, Float, Int, TraitError, Unicode, observe, validate
 
-from bluesky_qs.addresses import both_addresses, told_info_address
+from bluesky_qs.addresses import both_addresses, reachable_info_address
 from bluesky_qs.client.authorization import Keys
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import ConfigError, QSError
@@ -23,10 +23,10 @@ from ipython_extension.words.free_text import has_text, without_comment
 
 
 class OnlyCompletions(list[SimpleCompletion]):
-    """All completions that there are, even if there are none.
+    """All completions, which may be none.
 
-    IPython also asks its other matchers unless ours returns something, and they would offer files and Python names. It
-    looks at the length to find out, so an empty list claims to hold one.
+    If a matcher returns nothing, IPython also asks its other matchers, and they would offer files and Python names.
+    IPython checks the length, so an empty list claims to have one element.
     """
 
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ class QSMagics(Magics):
     name = Unicode("RM", help="The variable that holds the client.").tag(config=True)
     table_rows = Int(20, min=1, help="Maximum number of table rows to show.").tag(config=True)
 
-    #: The shell may be any of IPython's.
+    #: The shell may be any IPython shell.
     shell: Any
 
     def __init__(self, shell: Any, **kwargs: Any) -> None:
@@ -87,7 +87,7 @@ class QSMagics(Magics):
     # -------------------------------------------------------------------------------------------------- the magics
     # This does the work of `output_can_be_silenced`: IPython's own tokenizes the line as Python *after* running it,
     # and raises an error if it is not Python, such as a note or JSON.
-    @no_var_expand  # otherwise IPython would evaluate {…} and $… first
+    @no_var_expand  # IPython must not evaluate {…} and $… first
     @needs_local_scope
     @line_cell_magic
     def qs(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
@@ -197,11 +197,11 @@ class QSMagics(Magics):
 
     @property
     def _place(self) -> Any:
-        """The display of a notebook in which only the progress of this line was shown; else None."""
+        """The notebook display, if it has shown only the progress of this line; otherwise None."""
         return getattr(self._output, "place", None)
 
     def _give_place(self, view: Any) -> None:
-        """Let a reply be shown in the place of the progress, in the same cell; otherwise that would stay empty."""
+        """Show a reply in place of the progress in the same cell, because that display would otherwise stay empty."""
         place = self._place
         if place is None or not hasattr(view, "show_here"):
             return
@@ -219,7 +219,7 @@ class QSMagics(Magics):
         return str(self.shell.kernel.get_parent("shell").get("header", {}).get("msg_id"))
 
     def _show(self, view: Any) -> None:
-        """Show a table of a line that is not the last one, as IPython would show that of the last line."""
+        """Show the table of a line that is not the last one, like IPython shows that of the last line."""
         if not hasattr(self.shell, "kernel"):
             print(self.shell.display_formatter.format(view, include={"text/plain"})[0]["text/plain"])
             return
@@ -290,8 +290,8 @@ class QSMagics(Magics):
         with self._new_client(**wanted) as candidate:
             candidate.status()
             if address and not info:
-                told = told_info_address(candidate.config_get().get("zmq_info_addr"), control)
-                wanted["info_addr"], assumed = told or guess, None if told else guess
+                reachable = reachable_info_address(candidate.config_get().get("zmq_info_addr"), control)
+                wanted["info_addr"], assumed = reachable or guess, None if reachable else guess
             if group:
                 candidate.plans_allowed()  # refused if there is no such group
         return self._connected(wanted), assumed
@@ -383,14 +383,14 @@ class QSMagics(Magics):
         """A client with the key of this session, the kept key, or the key of the environment, in this order."""
         from bluesky_qs.client import kept_keys  # noqa: PLC0415 - most sessions use 0MQ
 
-        # Over HTTP, a request has a longer way.
+        # Over HTTP, requests take longer.
         timeout = None if self.timeout == type(self).timeout.default_value else self.timeout
         client = REManagerAPI(http_server_uri=uri, http_ca_file=ca_file, timeout=timeout, **who)
         address = client.settings.address
         if address in self._keys:
             client.authorization_keys = self._keys[address]
-        elif client.auth_key is None:  # there is none in the environment
-            with suppress(kept_keys.UnclearKeyError):  # %qs connect asks whose
+        elif client.auth_key is None:  # the environment has no key
+            with suppress(kept_keys.UnclearKeyError):  # %qs connect asks for the user
                 client.set_authorization_key(api_key=kept_keys.key_for(address, who["user"]))
         return client
 
@@ -406,7 +406,7 @@ def _globals_of_caller() -> dict[str, Any]:
 def _hidden_result(*, everything: bool) -> str:
     """``line`` or ``block`` if the line is a statement of a cell, or in a block, whose result IPython does not show.
 
-    It shows that of the last statement, or of ``everything`` that is not in a loop or in another block.
+    IPython shows the last statement's result, or with ``everything``, that of each statement outside of blocks.
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - see `_globals_of_caller`
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:

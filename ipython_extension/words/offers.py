@@ -45,7 +45,7 @@ class At(NamedTuple):
 
 
 def fitting(fragment: str, offers: Iterable[Offer]) -> Offers:
-    """The offers that begin with the fragment, each once."""
+    """The completions that start with the fragment, without duplicates."""
     return Offers(fragment, list({each.text: each for each in offers if each.text.startswith(fragment)}.values()))
 
 
@@ -65,7 +65,7 @@ def _devices(at: At) -> Iterator[Offer]:
 
 
 def _readable(at: At) -> Iterator[Offer]:
-    """Devices that can be read; after a dot their subdevices. Devices that only group others are included."""
+    """Devices that can be read, or after a dot, subdevices. Devices that only group others are included."""
     known = at.session.at_hand()
     parent, dot, _ = at.fragment.rpartition(".")
     for name, device in sorted((subdevices(known.devices, parent) if dot else known.devices).items()):

@@ -53,7 +53,7 @@ def plot(session: Session, line: Line) -> Drawn:
     if uid not in (None, running) or running is None:
         return _ended(session, canvas, fields, uid)
     drawing = LivePlot(canvas, fields, item_uid=running)
-    with suppress(RequestFailedError, UnsupportedParameterError):  # in this case only the latest points are shown
+    with suppress(RequestFailedError, UnsupportedParameterError):  # then only the latest points are shown
         for message in recorded(session.rm, running).messages:
             session.take_document(message)
             drawing.take_document(message, requested=True)

@@ -32,7 +32,7 @@ from ipython_extension.words.typed_plans import (
 )
 from ipython_extension.words.vocabulary import cell, word
 
-#: The keys of an item to queue; the others in a history item are about its run.
+#: The keys of an item to queue. The other keys of a history item are about its run.
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
 _MOST_REASONS = 3
 #: Characters of a plan in a list of refusals.
@@ -336,7 +336,7 @@ def move(session: Session, line: Line) -> Changed:
 
 @contextmanager
 def _pointing_at_place(session: Session, line: Line, target: LineWord) -> Iterator[None]:
-    """Point at a position that the queue does not have."""
+    """Report a position that the queue does not have."""
     try:
         yield
     except RequestFailedError as error:
@@ -371,22 +371,22 @@ def redo(session: Session, line: Line) -> Changed:
         %qs redo 3 num=80 --front
     """
     tokens = _several(line, "the number or uid of an item in the history")
-    past = [session.finished(line, token) for token in tokens]
-    before = [{key: item[key] for key in _OF_ITEM if key in item} for item in past]
+    ended = [session.finished(line, token) for token in tokens]
+    before = [{key: item[key] for key in _OF_ITEM if key in item} for item in ended]
     after, options = _with_values(session, line, tokens, before, options=_places(session, line), command="redo")
     _one_place(line, options)
     back: dict[str, Requeued] = {}
-    if after == before and any(map(has_failed, past)):
-        back = find_requeued(filter(has_failed, past), session.line_queue())
-    kept = [at for at, item in enumerate(past) if item["item_uid"] not in back]
+    if after == before and any(map(has_failed, ended)):
+        back = find_requeued(filter(has_failed, ended), session.line_queue())
+    kept = [at for at, item in enumerate(ended) if item["item_uid"] not in back]
     items = [after[at] for at in kept]
     if not items:
         session.sees_queue()
         leads = [f"Already {each.place_with_number}; not queued again" for each in back.values()]
         return Changed([each.item for each in back.values()], {}, session.known(), leads)
-    if len(past) == 1:
+    if len(ended) == 1:
         changes = " with changes" if after != before else ""
-        lead = f"Queued {session.name_in_history(past[0])} again{changes} at position"
+        lead = f"Queued {session.name_in_history(ended[0])} again{changes} at position"
     else:
         lead = "Queued at position"
     try:
@@ -398,7 +398,7 @@ def redo(session: Session, line: Line) -> Changed:
             for at, item in zip(kept, items, strict=True)
         ]
         raise _with_names(error, names) from None
-    if len(past) > 1:
+    if len(ended) > 1:
         again = f" {plural(len(back), 'plan')} of these were back in the queue already." if back else ""
         view.summary = f"{in_one_sentence(view)}{again}"
     return view

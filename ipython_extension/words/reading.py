@@ -15,11 +15,11 @@ from ipython_extension.shown.tables import plural, terminal_height, terminal_wid
 from ipython_extension.typed.line import Line, LineWord
 from ipython_extension.words.vocabulary import word
 
-#: Seconds between two readings of a device that is watched.
+#: Seconds between two readings of a watched device.
 _PERIOD = 1.0
 #: Seconds for which the service may be unreachable, because it may be restarting.
 _AWAY = 15.0
-#: Lines of a terminal that the table cannot use.
+#: Number of terminal lines that the table cannot use.
 _OTHER_LINES = 2
 #: A name in a list, perhaps with brackets.
 _NAME = re.compile(r"[^\s,]+")
@@ -71,7 +71,7 @@ def where(session: Session, line: Line) -> ReadingsView | None:
 
 
 def _names(session: Session, line: Line, words: Sequence[LineWord]) -> list[str]:
-    """The names, without brackets around them; an unknown one is pointed at."""
+    """The names, without brackets around them. Raises an error at an unknown one."""
     names: list[str] = []
     for found in (found for each in words for found in _NAME.finditer(f"{' ' * each.start}{each.text}")):
         name = found[0].lstrip("[(")
@@ -81,7 +81,7 @@ def _names(session: Session, line: Line, words: Sequence[LineWord]) -> list[str]
             continue
         known = session.known().devices
         if known and name.partition(".")[0] not in known and not _is_pattern(name):
-            known = session.known(session.line_status()).devices  # it may be new
+            known = session.known(session.line_status()).devices  # the device may be new
             if name.partition(".")[0] not in known:
                 near = " or ".join(nearest(name, known, 2))
                 hint = f" Did you mean {near}?" if near else " %qs devices lists them."
@@ -148,7 +148,7 @@ class _Order:
         self._round = 0
 
     def of(self, view: ReadingsView) -> ReadingsView:
-        """The same view in this order."""
+        """The same view, sorted in this order."""
         for name, each in view.items():
             value = each.get("value")
             if name in self._values and self._values[name] != value:

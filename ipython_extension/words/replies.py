@@ -1,4 +1,4 @@
-"""Views of the replies to all 0MQ methods, no matter which command sent the request. They fetch missing data."""
+"""Views of replies to all 0MQ methods, for any command. They fetch missing data."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -26,7 +26,7 @@ def present(session: Session, method: str, params: Mapping[str, Any], reply: Rep
 
 
 def added(session: Session, params: Mapping[str, Any], reply: Reply, lead: str = "Queued at position") -> Changed:
-    """Added items with their positions; the table too, if items that were shown have moved."""
+    """Added items with their positions, and the table if items that were shown have moved."""
     items = _items(reply)
     session.added = [item["item_uid"] for item in items]
     size = reply.get("qsize") or len(items)
@@ -38,7 +38,7 @@ def added(session: Session, params: Mapping[str, Any], reply: Reply, lead: str =
 
 
 def in_one_sentence(view: Changed) -> str:
-    """The sentence for several items that were queued, in place of a line for each."""
+    """One sentence for several queued items, in place of a line for each."""
     places = [int(lead.rpartition(" ")[2]) for lead in view.leads if lead.rpartition(" ")[2].isdigit()]
     noun = "plan" if all(item["item_type"] == "plan" for item in view) else "item"
     at = f" at {'position' if len(places) == 1 else 'positions'} {ranges(places)}" if places else ""
@@ -47,13 +47,13 @@ def in_one_sentence(view: Changed) -> str:
 
 def moved(session: Session, params: Mapping[str, Any], reply: Reply) -> Changed:
     """Moved items with their positions, and the table."""
-    # In a batch, the service decides about the order.
+    # In a batch, the service determines the order.
     where = {**params, "pos": -1 if params.get("reorder") else params.get("pos_dest")}
     return placed(session, reply, where, "Moved to position")
 
 
 def placed(session: Session, reply: Reply, where: Mapping[str, Any], lead: str) -> Changed:
-    """The items of a reply with their positions in the queue now, and the table; ``where`` is as in `placed_in`."""
+    """The items of a reply with their current positions, and the table; ``where`` is as in `placed_in`."""
     items, known = _items(reply), session.known()
     queue = session.queue_after_change(items, where, reply.get("qsize"))
     places = {item["item_uid"]: at for at, item in enumerate(queue)}

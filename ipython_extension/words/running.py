@@ -77,13 +77,13 @@ def pause(session: Session, line: Line) -> View:
             wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}")
     if status["manager_state"] == "paused":
         return ReplyView(reply, pause_sentence(status, me))
-    if status["manager_state"] in _RUNNING:  # somebody has resumed it
+    if status["manager_state"] in _RUNNING:  # another user has resumed it
         return ReplyView(reply, "The plan was paused, and is running again.")
     return ReplyView(reply, "The plan ended before it could be paused; the queue has been stopped.")
 
 
 def _pauses_no_more(status: Mapping[str, Any], *, now: bool) -> bool:
-    """Whether the plan has paused or ended, or runs with no pause to come."""
+    """Whether the plan has paused or ended, or is running without a pending pause."""
     is_running = status["manager_state"] in _RUNNING
     return not is_running or (status.get("re_state") == "running" and not (now or status["pause_pending"]))
 
@@ -198,7 +198,7 @@ def _live(session: Session, item: Item) -> Live:
 
 
 def started(session: Session, params: dict[str, Any]) -> View:
-    """Start the queue, and record which plans ran before. If its first plan cannot run, report that."""
+    """Start the queue, and record which plans ran before. Report if the first plan cannot run."""
     before = session.status()
     ignores = before["plan_queue_mode"].get("ignore_failures")
     is_idle = before["manager_state"] == "idle" and before["worker_environment_exists"]
@@ -218,7 +218,7 @@ def started(session: Session, params: dict[str, Any]) -> View:
 
 
 def _until_paused(session: Session) -> dict[str, Any]:
-    """Wait for a pending pause. Return the status then."""
+    """Wait for a pending pause. Return the status after that."""
     status = session.status()
     if not status.get("pause_pending"):
         return status

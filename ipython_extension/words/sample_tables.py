@@ -1,4 +1,4 @@
-"""The rows of a table of this session, such as a list of samples: one plan per row, with the columns as ``$names``."""
+"""Queues a plan for each row of a table, such as a list of samples. Its columns are ``$names`` in the plan."""
 
 import re
 from collections import ChainMap
@@ -118,7 +118,7 @@ def plans_of_rows(line: Line, rows: Sequence[TableRow], read: Callable[[Line], l
 
 @contextmanager
 def naming_rows(line: Line, plans: Sequence[PlanOfRow]) -> Iterator[None]:
-    """Add to a refusal of these plans the rows and columns that are wrong."""
+    """Add the rows and columns with errors to a refusal of these plans."""
     try:
         yield
     except RequestFailedError as error:

@@ -1,4 +1,4 @@
-"""The queue in a file: readable lines, which can be queued again."""
+"""Saves the queue to a file with readable lines, and queues them again."""
 
 import json
 import os
@@ -82,7 +82,7 @@ def write_spreadsheet(session: Session, plan: str, file: str = "") -> ReplyView:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the file whole or not at all."""
+    """Write the whole file, or nothing."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8")
@@ -92,7 +92,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def read_line(text: str) -> Item | None:
-    """The only item on a line; None if there is no such item."""
+    """The item on a line with exactly one item; otherwise None."""
     try:
         plans = _read(Line(text, objection=_no_objection))
     except UsageError:
@@ -118,7 +118,7 @@ class FileFaults(UsageError):
         self.items = items
 
     def with_refusals(self, session: Session) -> "FileFaults":
-        """Add the refusals of the other lines, if the service can check plans without queueing them."""
+        """Add errors in the other lines, if the service can check plans without queueing them."""
         with suppress(QSError):
             results = session.rm.item_check(items=[each.item for each in self.items])["results"] if self.items else ()
             refused = {
@@ -131,9 +131,9 @@ class FileFaults(UsageError):
 
 
 def read_file(line: Line, token: LineWord) -> list[FileItem]:
-    """The items in a spreadsheet, or in lines that `save` or a person has written.
+    """The items in a spreadsheet, or in a text file from `save` or a user.
 
-    In lines, ``$name`` is a variable of this session.
+    In text, ``$name`` is a variable of this session.
     """
     path = PlanFile(token.text).path
     if is_spreadsheet(path.name):

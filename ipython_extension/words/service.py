@@ -26,7 +26,7 @@ _PARTS = {
 }
 
 
-#: For a service at an unusual port that does not send its info address, such as bluesky-queueserver.
+#: For a service at an unusual port that does not report its info address, such as bluesky-queueserver.
 _GUESS = (
     "This service does not send the address of its live output (tables, plots, console). %qs assumes {info}.\n"
     "If live tables are missing, give it (the service's --zmq-info-addr): %qs connect {address} --info HOST:PORT\n"
@@ -141,7 +141,7 @@ def answer(session: Session, line: Line) -> View:
 
 
 def locked(session: Session, params: dict[str, Any]) -> View:
-    """Lock, and keep the key, because this session would be locked out without it. A refused lock keeps no key."""
+    """Lock and store the key, because this session would otherwise be locked out. A refused lock stores no key."""
     known = params.get("lock_key") or session.lock_key()
     key = params["lock_key"] = known or new_lock_key()
     reply = session.rm.lock(**params)

@@ -103,7 +103,7 @@ def push(session: Session, line: Line) -> View:
 
 
 def _advice(session: Session, missing: list[str], pushed: list[str]) -> str:
-    """The remedy for names that the pushed definitions need and that the worker does not have."""
+    """Advice about names that the pushed definitions need and that the worker does not have."""
     own = session.settings.variables()
     if unknown := [name for name in missing if name not in own]:
         known = session.known()

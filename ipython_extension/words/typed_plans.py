@@ -10,7 +10,7 @@ from bluesky_qs.words.planexpr import ExpressionError, Item, place_of
 from ipython_extension.shown.tables import shortened
 from ipython_extension.typed.line import Line, Options, hint
 
-#: Maximum of characters of a plan to quote, and of plans of a cell whose errors are listed.
+#: Maximum number of characters of a plan to quote, and of plans in a cell whose errors are listed.
 _QUOTED, _MOST_LISTED = 60, 3
 #: A variable inside of a text: in braces, perhaps with a format, or after a dollar sign.
 _IN_TEXT = re.compile(r"\{([^\W\d]\w*)(?:![rsa])?(?::[^{}]*)?\}|\$([^\W\d]\w*)")
@@ -51,7 +51,7 @@ def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[lis
 
 
 def notes_on_text(items: Sequence[Item], variables: Mapping[str, Any]) -> list[str]:
-    """Notes on texts that look as if they should contain a variable of the session."""
+    """Notes on texts that look as if they were meant to contain a variable of the session."""
     notes: dict[str, str] = {}
     for text in _texts([[item.get(key) for key in ("args", "kwargs", "meta")] for item in items]):
         found = next((each for each in _IN_TEXT.finditer(text) if (each[1] or each[2]) in variables), None)
@@ -78,7 +78,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _begins_plan(line: Line, options: Options, given: Mapping[str, Any]) -> None:
-    """Raise an error about text that cannot be meant as a plan: an unknown option, or a value without quotes."""
+    """Raise an error about text that cannot be a plan: an unknown option, or a value without quotes."""
     word = line.text[line.at :].split()[0]
     if word.startswith("-"):
         near = hint(f"--{word.lstrip('-')}", ["--md", *options])
@@ -98,7 +98,7 @@ def with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def pointing_at_errors(line: Line, plans: Sequence[TypedPlan]) -> Iterator[None]:
-    """Add the wrong plan and the place of the error to a refusal of these plans."""
+    """Add the plan and the place of the error to a refusal of these plans."""
     try:
         yield
     except RequestFailedError as error:
@@ -139,7 +139,7 @@ def _located(error: RequestFailedError, line: Line, plans: Sequence[TypedPlan]) 
     wrong = [(plan, result) for plan, result in zip(plans, results, strict=False) if result.get("msg")]
     if not wrong:
         return error
-    lead = error.message.partition(": item ")[0]  # the rest only has item numbers
+    lead = error.message.partition(": item ")[0]  # the rest of the message only has item numbers
     located = failure(error.request, {**error.response, "msg": f"{lead}: {_listed(line, wrong)}"})
     point_at_errors(located, line, *wrong[0])
     return located

@@ -11,7 +11,7 @@ from ipython_extension.shown.undo_text import Found, UndoneView, addition_stays,
 from ipython_extension.typed.line import Line
 from ipython_extension.words.vocabulary import word
 
-#: Maximum of events to search, newest first.
+#: Maximum number of events to search, newest first.
 _EVENTS = 5000
 _NOTHING = "There is nothing to undo: no clear, removal, move or edit of yours from the last hour is in effect."
 

@@ -10,7 +10,7 @@ from bluesky_qs.errors import NotFound
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.live.live_table import Live
-from ipython_extension.session import past
+from ipython_extension.session import history_pages
 from ipython_extension.session.requeued import find_by_uid
 from ipython_extension.session.session import Session
 from ipython_extension.session.waiting import PlanWatch, ProgressWait, waiting
@@ -33,7 +33,7 @@ from ipython_extension.shown.tables import length_of_time, moment, ranges
 _LEAVING = ("running", "aborting", "stopping", "halting")
 _ENDINGS = {"aborted": "was aborted", "halted": "was halted", "unknown": "ended with an unknown status"}
 STAYS = "the plan is still paused"
-#: Seconds for which a pause must last before a wait reports it, because abort and finish pause a plan first.
+#: Minimum duration in seconds of a pause that a wait reports, because abort and finish pause a plan first.
 _SHORT_PAUSE = 1.0
 
 
@@ -75,7 +75,7 @@ def queue_ended(session: Session, timeout: float | None) -> Waited:
 
 
 def _already_ended(ended: Sequence[Item], shown: set[str]) -> str:
-    """List the scans of plans that ended before the wait, if the service no longer has their documents."""
+    """List scans that ended before the wait and whose documents the service no longer has."""
     scans: list[object] = []
     for item in ended:
         result = item.get("result") or {}
@@ -88,7 +88,7 @@ def _already_ended(ended: Sequence[Item], shown: set[str]) -> str:
 
 
 def events(session: Session) -> Sequence[Event]:
-    """The latest events of the service; none if it keeps none."""
+    """The latest events of the service; none if it does not keep any."""
     try:
         return session.rm.events_get()["events"]
     except RequestFailedError:
@@ -96,9 +96,9 @@ def events(session: Session) -> Sequence[Event]:
 
 
 def _last_run(session: Session, status: Mapping[str, Any]) -> Item:
-    """The plan that ran last, if it may be the reason why the queue does not run."""
+    """The plan that ran last, if it may be the reason why the queue is not running."""
     is_needed = status["items_in_queue"] and status["items_in_history"]
-    return next(iter(past.page(session.rm, {}, 1)["items"][-1:]), {}) if is_needed else {}
+    return next(iter(history_pages.page(session.rm, {}, 1)["items"][-1:]), {}) if is_needed else {}
 
 
 def _is_failure(session: Session, status: Mapping[str, Any], last: Item) -> bool:
@@ -132,7 +132,7 @@ class _PendingStop:
             if self._uid is None:
                 latest = self._wait.patiently(lambda: events(self._session)) or ()
                 if latest and not has_request(latest):
-                    return  # the event with the name is about to be stored: look again at the next status
+                    return  # the event with the user is about to be stored: check again at the next status
                 self._wait.put(pending_sentence(latest, self._session.rm.user))
             self._uid = uid
         else:
@@ -166,7 +166,7 @@ def _statuses(session: Session, wait: ProgressWait) -> Iterator[dict[str, Any]]:
                 reported = cause
         elif status.get("re_state") != "paused":  # otherwise the plan is about to continue
             began = None
-            # A status from before the stop may still arrive after it: it does not show a running plan.
+            # A status from before the stop may arrive after it. It does not mean that the plan is running again.
             if reported and status.get("re_state") == "running" and uid == reported[1]:
                 wait.put("The plan is running again.")
                 reported = None

@@ -10,7 +10,7 @@ from bluesky_qs.addresses import (
     expanded,
     http_fault,
     http_place,
-    told_info_address,
+    reachable_info_address,
 )
 from bluesky_qs.errors import ConfigError
 
@@ -110,4 +110,4 @@ def test_what_is_no_address_of_an_http_door_is_refused(address):
     ],
 )
 def test_a_client_finds_the_info_socket_on_the_host_of_the_control_socket(told, control, found):
-    assert told_info_address(told, control) == found
+    assert reachable_info_address(told, control) == found

@@ -114,7 +114,7 @@ def _check(rule: Rule, what: str, roles: Collection[str], providers: Collection[
         if name not in providers:
             raise ConfigError(f"{what}: unknown provider {name!r}{did_you_mean(nearest(name, providers))}")
     if len(providers) > 1 and not rule.provider:
-        # The same user name may be somebody else's at another provider.
+        # The same name may belong to different people at different providers.
         raise ConfigError(
             f"{what} needs 'provider', because there are several providers: {', '.join(sorted(providers))}"
         )
@@ -185,6 +185,6 @@ def _converted(value: Any, kind: type[_T], what: str) -> _T:
 
 
 def _meant(fault: str) -> str:
-    """The key that was probably meant in place of an unknown one."""
+    """The key that the user probably meant instead of an unknown one."""
     unknown = re.search(r"unknown field `([^`]*)`", fault)
     return did_you_mean(nearest(unknown[1], _KEYS)) if unknown else ""

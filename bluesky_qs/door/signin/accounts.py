@@ -95,7 +95,7 @@ class Accounts:
         await self._look_at_providers()
 
     async def _look_at_providers(self) -> None:
-        """Log what keeps people from signing in: the door can be used with keys, and the next sign-in looks again."""
+        """Log the reason why nobody can sign in. Keys still work, and the next sign-in checks again."""
         for name, provider in self.providers.items():
             if isinstance(provider, FileProvider) and (fault := await provider.fault()):
                 logger.error("Nobody can sign in at %s. %s", name, fault)
@@ -213,7 +213,7 @@ class Accounts:
         return found
 
     async def _fault_of(self, secret: bytes | None) -> NotSignedIn:
-        """The reason why a key is not valid, for its owner."""
+        """Explain to the owner why a key is not valid."""
         record = await self.database.key(secret) if secret is not None else None
         if record is None:
             return NotSignedIn(_INVALID_KEY)

@@ -1,4 +1,4 @@
-"""The answers of the sign-in routes: what they contain, and in which format they are sent."""
+"""The answers of the sign-in routes: their contents and formats."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from bluesky_qs.door.signin.records import KeyRecord, KnownIdentity, PrincipalDetails, SessionRecord
 
 _MSGPACK = "application/x-msgpack"
-#: Answers with tokens or keys are not kept by browsers and proxies.
+#: Browsers and proxies must not store answers with tokens or keys.
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -44,7 +44,7 @@ class NewKeyAnswer(KeyAnswer):
 
     secret: str = ""
 
-    def __repr__(self) -> str:  # it may end up in a log
+    def __repr__(self) -> str:  # the text may end up in a log
         return f"NewKeyAnswer({self.first_eight})"
 
 
@@ -151,7 +151,7 @@ class DeviceAnswer(msgspec.Struct):
     expires_in: int
     user_code: str
 
-    def __repr__(self) -> str:  # it may end up in a log
+    def __repr__(self) -> str:  # the text may end up in a log
         return "DeviceAnswer(…)"
 
 

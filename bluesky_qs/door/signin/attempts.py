@@ -13,20 +13,20 @@ class Limit(msgspec.Struct, frozen=True):
     seconds: float
 
 
-#: Somebody who mistypes a password has five attempts; then one each 12 seconds, 7200 a day.
+#: A user who mistypes a password has five attempts, then one every 12 seconds (7200 a day).
 OF_USER = Limit(failures=5, seconds=12)
-#: All users at one address, for example of a control room behind one router.
+#: All users at one address, for example in a control room behind one router.
 OF_ADDRESS = Limit(failures=30, seconds=2)
-#: One user from many addresses. It is high, so that a stranger cannot lock somebody out by a few requests.
+#: One user from many addresses. The limit is high, so that a stranger cannot lock a user out with a few requests.
 OF_NAME = Limit(failures=100, seconds=2)
 #: Number of users and addresses to keep. Those with the oldest failures are dropped first.
 _REMEMBERED = 10_000
 
 
 class Attempts:
-    """Failures of the recent past.
+    """Recent failures.
 
-    It keeps one number for each key: the time at which all failures will be forgiven.
+    For each key, it keeps only the time at which all failures will be forgiven.
     """
 
     def __init__(self) -> None:
@@ -42,13 +42,13 @@ class Attempts:
             self._record(key, limit, now)
 
     def taken_back(self, user: str, address: str) -> None:
-        """Undo the record of an attempt that did not fail."""
+        """Remove the record of an attempt that did not fail."""
         for key, limit in _keys(user, address):
             if key in self._forgiven:
                 self._forgiven[key] -= limit.seconds
 
     def succeeded(self, user: str, address: str) -> None:
-        """Undo the record of this attempt, and forgive the user's failures at the address."""
+        """Remove the record of this attempt, and forgive the user's failures at the address."""
         self.taken_back(user, address)
         self._forgiven.pop(_of_user(user, address), None)
 

@@ -23,7 +23,7 @@ class Presented(NamedTuple):
     secret: str
     source: Literal["query", "header", "cookie", "message"]
 
-    def __repr__(self) -> str:  # it may end up in a log
+    def __repr__(self) -> str:  # the text may end up in a log
         return f"Presented({self.kind} from {self.source})"
 
 
@@ -80,7 +80,7 @@ def _from_header(header: str) -> Presented:
 
 
 def _check_origin(connection: HTTPConnection) -> None:
-    """Refuse requests that another site's page may have sent, because a browser adds cookies automatically."""
+    """Refuse requests that may be from another site's page, because browsers send cookies automatically."""
     if connection.scope["type"] == "websocket":
         origin = connection.headers.get("origin")
         if origin and origin.partition("://")[2] != connection.headers.get("host"):
@@ -99,7 +99,7 @@ def _check_origin(connection: HTTPConnection) -> None:
 
 
 def keep_in_cookie(connection: HTTPConnection, key: str) -> None:
-    """Let the answer put a key from the query into a cookie, so that a page can take it out of the address."""
+    """Make the answer move a key from the query to a cookie, so that the page can remove it from the address."""
     secure = "; Secure" if connection.scope.get("scheme") in ("https", "wss") else ""
     path = f"; Path={connection.scope.get('root_path') or '/'}; SameSite=lax{secure}"
     # A page's script reads the token, to send it back in a header, but never the key.
@@ -109,7 +109,7 @@ def keep_in_cookie(connection: HTTPConnection, key: str) -> None:
 
 
 def drop_cookies(connection: HTTPConnection) -> None:
-    """Let the answer delete the cookies."""
+    """Make the answer delete the cookies."""
     path = connection.scope.get("root_path") or "/"
     added: list[tuple[bytes, bytes]] = connection.scope.setdefault(ADDED_HEADERS, [])
     deleted = f"=; Path={path}; Max-Age=0; SameSite=lax"

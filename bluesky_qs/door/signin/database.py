@@ -73,7 +73,7 @@ class SignInDatabase:
             raise
 
     async def close(self) -> None:
-        """Finish what is being written, then close the file."""
+        """Finish writing, then close the file."""
         if self._thread is not None:
             await self._run(self._rows.close)
             self._thread.shutdown()
@@ -104,11 +104,11 @@ class SignInDatabase:
         await self._run(self._rows.checked, identity, now=now, gone=gone)
 
     async def end_sessions(self, provider: str, user: str) -> None:
-        """End all sessions of a user, because somebody else may have begun them."""
+        """End all sessions of a user, because another person may have started them."""
         await self._run(self._rows.end_sessions, provider, user)
 
     async def end_user(self, provider: str, user: str) -> None:
-        """End all sessions and keys of a user, so that another user of this name does not get them."""
+        """End all sessions and keys of a user, so that they do not pass to a future user with the same name."""
         await self._run(self._rows.end_user, provider, user)
 
     async def principal(self, uuid: str) -> Principal | None:
@@ -124,7 +124,7 @@ class SignInDatabase:
         return await self._run(self._rows.all_details)
 
     async def session(self, uuid: str) -> SessionRecord | None:
-        """Return a session, also one that has expired or been revoked."""
+        """Return a session, even if it has expired or was revoked."""
         return await self._run(self._rows.session, uuid)
 
     async def session_used(self, uuid: str, *, now: float) -> None:
@@ -140,11 +140,11 @@ class SignInDatabase:
         await self._run(self._rows.add_key, secret, key)
 
     async def key(self, secret: bytes) -> KeyRecord | None:
-        """Return the API key of a secret, also one that has expired."""
+        """Return the API key for a secret, even if it has expired."""
         return await self._run(self._rows.key, secret)
 
     async def key_named(self, first_eight: str) -> KeyRecord | None:
-        """Return the API key of a name, also one that has expired."""
+        """Return the API key with this name, even if it has expired."""
         return await self._run(self._rows.key_named, first_eight)
 
     async def keys_used(self, times: dict[str, float]) -> None:
@@ -160,7 +160,7 @@ class SignInDatabase:
         await self._run(self._rows.add_authorization, state, pending, expires=expires)
 
     async def take_authorization(self, state: str, *, now: float) -> PendingAuthorization | None:
-        """Return the record of a browser and delete it; it is valid once."""
+        """Return the record of a browser and delete it, because it is valid only once."""
         return await self._run(self._rows.take_authorization, state, now=now)
 
     async def add_device(self, device: bytes, user_code: str, provider: str, *, expires: float) -> None:
@@ -172,11 +172,11 @@ class SignInDatabase:
         return await self._run(self._rows.device_with_code, user_code, now=now)
 
     async def settle_device(self, device: str, *, session: str | None, error: str | None = None) -> None:
-        """Assign a session to a waiting terminal, or the reason why it gets none."""
+        """Assign a session to a waiting terminal, or the reason why it does not get one."""
         await self._run(self._rows.settle_device, device, session=session, error=error)
 
     async def poll_device(self, device: bytes, *, now: float) -> PendingDevice | None:
-        """Return a waiting terminal. If it has a result, delete it; a result is valid once."""
+        """Return a waiting terminal. If it has a result, delete it, because a result is valid only once."""
         return await self._run(self._rows.poll_device, device, now=now)
 
     async def leave_note(self, line: str) -> None:

@@ -12,7 +12,7 @@ from bluesky_qs.door.signin.registry import kind_of
 from bluesky_qs.door.signin.users_file import User, UsersFile, UsersFileError, checked_path, default_users_file
 from bluesky_qs.errors import ConfigError
 
-#: A hash takes 64 MB and a processor for a tenth of a second, so only this number is made at a time.
+#: Maximum number of hashes computed at the same time. Each takes 64 MB and a tenth of a second of CPU time.
 _AT_A_TIME = 2
 
 
@@ -25,7 +25,7 @@ class _DictionaryArgs(msgspec.Struct, forbid_unknown_fields=True):
     users_to_passwords: dict[str, str]
     confirmation_message: str = ""
 
-    def __repr__(self) -> str:  # it may end up in a log
+    def __repr__(self) -> str:  # the text may end up in a log
         return "_DictionaryArgs(…)"
 
 
@@ -48,7 +48,7 @@ class FileProvider:
         return self.identity(user) if user is not None else None
 
     async def current(self, identity: Identity) -> Identity | None:
-        """Return a user as the file has them now."""
+        """Return the current entry of a user in the file."""
         try:
             user = (await asyncio.to_thread(self._file.users)).get(identity.id)
         except UsersFileError as error:
@@ -56,7 +56,7 @@ class FileProvider:
         return self.identity(user) if user is not None else None
 
     async def fault(self) -> str:
-        """Return why nobody can sign in, or ``""``."""
+        """Return the reason why nobody can sign in, or ``""``."""
         try:
             await asyncio.to_thread(self._file.users)
         except UsersFileError as error:
@@ -67,7 +67,7 @@ class FileProvider:
         """Nothing is open."""
 
     def identity(self, user: User) -> Identity:
-        """Return a user of the file as the policy knows them."""
+        """Convert a user of the file for the policy."""
         return Identity(user.name, self.name, user.display_name, user.mail, frozenset(user.groups))
 
 

@@ -14,9 +14,9 @@ from bluesky_qs.door.signin.rows import SignInDatabaseError
 
 logger = logging.getLogger(__name__)
 
-#: Seconds until a provider is asked again about the user of an API key.
+#: Seconds until the user of an API key is looked up at the provider again.
 _CHECK_SECONDS = 15 * 60.0
-#: Seconds for which a provider may take to answer about a user.
+#: Seconds to wait for a provider's answer about a user.
 _PATIENCE = 10.0
 
 
@@ -66,7 +66,7 @@ class Identities:
         self._checks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """End the checks that are under way."""
+        """Cancel the checks in progress."""
         for check in self._checks:
             check.cancel()
         await asyncio.gather(*self._checks, return_exceptions=True)
@@ -102,7 +102,7 @@ class Identities:
                 check.add_done_callback(self._checks.discard)
 
     async def check(self, known: KnownIdentity) -> None:
-        """Look up a user at a provider, and record the answer. Without an answer, nothing changes."""
+        """Look up a user at a provider, and record the answer. If there is no answer, nothing changes."""
         provider = self.providers.get(known.identity.provider)
         if provider is None:
             return

@@ -13,7 +13,7 @@ from bluesky_qs.door.signin.roles import INHERIT, SCOPES
 from bluesky_qs.door.signin.rows import SignInDatabaseError
 from bluesky_qs.nearest import did_you_mean, nearest
 
-#: The usual 32 bytes, and 4 more for the name, which is not secret.
+#: The usual 32 bytes, and 4 for the name, which is not secret.
 _BYTES = 36
 _NAME_LENGTH = 8
 LONGEST_NOTE = 255
@@ -26,7 +26,7 @@ class NewKey(msgspec.Struct, frozen=True):
     secret: str
     record: KeyRecord
 
-    def __repr__(self) -> str:  # it may end up in a log
+    def __repr__(self) -> str:  # the text may end up in a log
         return f"NewKey({self.record.first_eight})"
 
 
@@ -70,7 +70,7 @@ async def new_key(
         try:
             await database.add_key(secret, record)
         except SignInDatabaseError as error:
-            # Another key has the same name by chance.
+            # Another key happens to have the same name.
             if attempt + 1 < _TRIES and isinstance(error.__cause__, sqlite3.IntegrityError):
                 continue
             raise
@@ -79,7 +79,7 @@ async def new_key(
 
 
 def key_bytes(text: str) -> bytes | None:
-    """Return the bytes of a key as users write it; None if it is none."""
+    """Return the bytes of a key in text form; None if it is not a key."""
     try:
         secret = bytes.fromhex(text)
     except ValueError:

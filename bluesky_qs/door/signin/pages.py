@@ -1,4 +1,4 @@
-"""The few pages of the device flow: plain HTML that loads nothing and runs no script."""
+"""The pages of the device flow: plain HTML without scripts or other files."""
 
 from collections.abc import Mapping
 from html import escape

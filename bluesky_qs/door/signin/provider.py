@@ -9,10 +9,10 @@ from bluesky_qs.errors import QSError
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Somebody whom a provider has recognized.
+    """A user whom a provider has recognized.
 
-    Groups and claims are kept in the sign-in database, because the policy needs them at each request. So claims must
-    consist of plain JSON values, and must contain no token.
+    The sign-in database stores groups and claims, because the policy needs them at each request. Therefore, claims must
+    consist of plain JSON values, without tokens.
     """
 
     id: str
@@ -33,7 +33,7 @@ class SignInRefused(QSError):
 
 
 class Provider(Protocol):
-    """The common part of all providers."""
+    """The interface that all providers have in common."""
 
     name: str
     """The name in the configuration, which is a part of the addresses of its routes."""

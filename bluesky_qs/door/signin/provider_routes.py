@@ -41,9 +41,9 @@ logger = logging.getLogger(__name__)
 _PENDING_SECONDS = 600
 _POLL_SECONDS = 5
 _LONGEST_WAIT = 20.0
-#: Less than the minute for which existing clients wait.
+#: Less than a minute, which is how long existing clients wait.
 _PATIENCE = 50.0
-#: Letters that are not taken for each other, and make no words.
+#: Letters that are not easily confused, and do not form words.
 _CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 _CODE_LENGTH = 8
 _STATE_COOKIE, _DEVICE_COOKIE = "bluesky_httpserver_state", "bluesky_httpserver_device"
@@ -69,7 +69,7 @@ class ProviderRoutes:
         self._accounts = accounts
         self._database = accounts.database
         self._attempts = Attempts()
-        #: Beginning a sign-in in the browser costs a row in the database.
+        #: Starting a sign-in in a browser adds a row to the database.
         self._begun = Attempts()
         self._terminals = WaitingTerminals(accounts.door.closing)
 
@@ -193,14 +193,15 @@ class ProviderRoutes:
     ) -> Identity:
         address, now, attempts = address_of(request), self._accounts.clock(), self._attempts
         _wait(attempts.wait(username, address, now=now))
-        attempts.failed(username, address, now=now)  # counted first, so that attempts at the same time count too
+        attempts.failed(username, address, now=now)  # count it first, so that simultaneous attempts count too
         try:
             identity = await asyncio.wait_for(provider.authenticate(username, password), _PATIENCE)
         except (ProviderUnavailable, TimeoutError) as error:
             attempts.taken_back(username, address)
             raise _unusable(provider, error) from None
         if identity is None:
-            # People type passwords into the wrong field, so only names of users who have signed in before are logged.
+            # Log only names of users who have signed in before, because people sometimes type their password into this
+            # field.
             known = await self._database.knows(provider.name, username)
             audit_sign_in(request, f"sign in at {provider.name}", "refused", user=username if known else "")
             raise NotSignedIn(_WRONG)
@@ -265,7 +266,7 @@ class ProviderRoutes:
         found = await self._database.poll_device(device, now=self._accounts.clock())
         if body.wait and found is not None and not (found.session or found.error):
             await self._terminals.wait(found.device, body.wait)
-            if not await request.is_disconnected():  # else the tokens would be lost
+            if not await request.is_disconnected():  # otherwise the tokens would be lost
                 found = await self._database.poll_device(device, now=self._accounts.clock())
         if found is None or found.provider != request.path_params["provider"]:
             raise NoSuchRoute("No such device_code. The pending request may have expired.")
@@ -333,12 +334,12 @@ def _set_cookie(request: Request, response: Response, name: str, value: str) -> 
 
 
 def _local(path: str) -> bool:
-    """Whether it is a path of this server. Browsers take two slashes, of any kind, for another server."""
+    """Whether it is a path on this server. To browsers, two slashes (of either kind) mean another server."""
     return path.startswith("/") and not path.startswith("//") and path.isprintable() and not set(path) & {"\\", "#"}
 
 
 def _unusable(provider: Provider, error: ProviderUnavailable | TimeoutError) -> HTTPRefusal:
-    """The refusal for any user. The reason is only in the log, because strangers must not see paths and servers."""
+    """The refusal, without the reason, which only the log has: strangers must not see paths and servers."""
     reason = error.message if isinstance(error, ProviderUnavailable) else "It does not answer"
     logger.error("The sign-in provider %s cannot be used: %s", provider.name, reason)
     return HTTPRefusal(

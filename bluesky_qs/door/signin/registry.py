@@ -37,7 +37,7 @@ def providers(entries: Sequence[Mapping[str, Any]]) -> dict[str, AnyProvider]:
     Raises
     ------
     ConfigError
-        An entry is not valid. The message contains no value of ``args``.
+        An entry is not valid. The message does not contain values from ``args``.
     """
     made: dict[str, AnyProvider] = {}
     for entry in entries:
@@ -83,7 +83,7 @@ def _kind(name: str, authenticator: Any) -> str:
 
 
 def kind_of(authenticator: Any) -> str | None:
-    """Return the kind that a configuration means by a kind or by a class of the community; None if it is no text."""
+    """Return the kind for a kind or a community class name in a configuration; None if it is not text."""
     return (
         _COMMUNITY.get(authenticator.removeprefix(_MODULE), authenticator) if isinstance(authenticator, str) else None
     )

@@ -1,4 +1,4 @@
-"""Reads the bodies of requests to the sign-in routes, which anybody may send: small ones only."""
+"""Reads the bodies of requests to the sign-in routes. They must be small, because anyone may send them."""
 
 from collections.abc import AsyncGenerator
 from typing import TypeVar
@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 _LARGEST = 64 * 1024
 _MOST_FIELDS = 20
 _MOST_FILES = 0
-#: Nobody has longer names or passwords. Hashing them would only take time.
+#: Longer names and passwords are not realistic, and hashing them would only take time.
 _LONGEST_FIELD = 1024
 
 
@@ -30,7 +30,7 @@ async def json_body(request: Request, kind: type[_T], *, is_required: bool = Tru
     Raises
     ------
     InvalidBody, TooLarge
-        It is something else. The message has no value of the body, which may be a secret.
+        It is something else. The message does not contain values from the body, which may be secret.
     """
     try:
         body = await _body(request)
@@ -47,7 +47,7 @@ async def form(request: Request) -> dict[str, str]:
     Raises
     ------
     InvalidBody, TooLarge
-        The body is no form, or a field is too long.
+        The body is not a form, or a field is too long.
     """
     body = await _body(request)
     kind = request.headers.get("content-type", "")
@@ -88,6 +88,6 @@ async def _body(request: Request) -> bytes:
 
 
 def _without_values(error: msgspec.ValidationError) -> str:
-    """Return the reason, which may name an invalid value if it is one of few words."""
+    """Return the reason, which may contain an invalid value only if it is one of a few known words."""
     reason, at, place = str(error).partition(" - at ")
     return f"{'a value is not valid' if 'Invalid' in reason else reason}{at}{place}"

@@ -1,4 +1,4 @@
-"""Finds the owner of a key or session and their current permissions. Notices within seconds when these end.
+"""Finds the owner of a key or session and their current permissions. Changes are noticed within seconds.
 
 Answers are cached until the sign-in database changes. To notice changes by other doors, SQLite's change counter is read
 every two seconds.
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between checks of the database. A revocation by another door is noticed after this time.
 _LOOK_SECONDS = 2.0
-#: Seconds between two notes in the database of when keys were used.
+#: Seconds between updates of the times at which keys were used.
 _NOTE_SECONDS = 60.0
-#: Seconds after its last question until a stream counts as ended.
+#: Seconds after its last check until a stream counts as ended.
 _FORGET_SECONDS = 60.0
 _PRUNE_SECONDS = 3600.0
 #: A key with at most this number of seconds left only opens streams, like an access token. Streams may outlive it.
@@ -35,7 +35,7 @@ _REMEMBERED = 10_000
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """The owner of a key or session, and their current permissions."""
+    """The owner of a key or session with their current permissions."""
 
     caller: Caller
     access: Access
@@ -96,11 +96,11 @@ class Resolver:
         self._looked = asyncio.Condition()
 
     async def open(self) -> None:
-        """Begin to look for changes."""
+        """Start checking for changes."""
         self._loop = asyncio.create_task(self._look())
 
     async def close(self) -> None:
-        """Stop, and note when keys were used."""
+        """Stop, and store when keys were last used."""
         if self._loop is not None:
             self._loop.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -167,7 +167,7 @@ class Resolver:
         watch = self._watched.get(caller)
         if watch is None:
             watch = self._watched[caller] = _Watch(now)
-            self._unsure.add(caller)  # it may have ended before this first question
+            self._unsure.add(caller)  # it may have ended before the first check
             self._changed.set()
         watch.asked = now
         return watch.holds and (watch.expires is None or watch.expires > now)
@@ -211,7 +211,7 @@ class Resolver:
                 self._looked.notify_all()
 
     async def _look_once(self) -> None:
-        """Wait until something changes or it is time to look, and find out which streams must end."""
+        """Wait for a change or for the next check, and find out which streams must end."""
         if not self._unsure:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._look_seconds)
@@ -292,7 +292,7 @@ def session_name(uuid: str) -> str:
 
 
 def session_in(credential: str) -> str:
-    """The UUID of the session with this name in the audit log; empty if the credential is no session."""
+    """The UUID of the session with this name in the audit log; empty if the credential is not a session."""
     kind, _, uuid = credential.partition(" ")
     return uuid if kind == "session" else ""
 

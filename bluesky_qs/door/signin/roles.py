@@ -1,4 +1,4 @@
-"""Permissions: roles and their scopes, and the rules that assign roles and a user group. Nothing else."""
+"""Roles with their scopes, and the rules that assign roles and a user group."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
@@ -119,7 +119,7 @@ class Policy:
 
 
 def key_scopes(scopes: Iterable[str], owner: frozenset[str]) -> frozenset[str]:
-    """Return the scopes that an API key has now: its own that its owner still has, or all of them with ``inherit``."""
+    """Return the current scopes of an API key: those that its owner still has; with ``inherit``, all of the owner's."""
     own = frozenset(scopes)
     return owner if INHERIT in own else own & owner
 

@@ -52,7 +52,7 @@ def _explained(method: _F) -> _F:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other door opens a database in this folder: SQLite does not wait where it starts a log."""
+    """Wait until no other door opens a database in this folder, because SQLite does not wait while it creates a log."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -100,7 +100,7 @@ class Rows:
 
     @_explained
     def secret_keys(self, *, now: float) -> list[str]:
-        with self._changing() as db:  # two doors that start together must not both make the first key
+        with self._changing() as db:  # two doors that start at the same time must not both create the first key
             found = db.execute("SELECT secret FROM secret_keys ORDER BY number DESC").fetchall()
             if not found:
                 found = [(secrets.token_hex(32),)]

@@ -14,7 +14,7 @@ from bluesky_qs.door.signin.resolve import Resolver
 from bluesky_qs.door.signin.roles import Access
 from bluesky_qs.door.signin.tokens import ExpiredToken, InvalidToken, Lifetimes, Signer
 
-#: Clients know these sentences.
+#: Clients match these sentences.
 NOT_AUTHORIZED = "User is not authorized to access the server"
 SESSION_EXPIRED = "Session has expired. Please re-authenticate."
 NOT_VALID = "Could not validate credentials"
@@ -22,7 +22,7 @@ _REVOKED = "Permissions for the user are revoked. Please contact the administrat
 
 
 def no_role(user: str) -> NotSignedIn:
-    """The refusal of a user to whom no rule gives a role."""
+    """The refusal for a user without a role."""
     return NotSignedIn(f"{NOT_AUTHORIZED}: no rule gives {user} a role. Ask the administrator")
 
 
@@ -35,7 +35,7 @@ class Tokens(msgspec.Struct, frozen=True):
     refresh_token_expires_in: int
     token_type: str = "bearer"  # noqa: S105 - a kind, not a token
 
-    def __repr__(self) -> str:  # it may end up in a log
+    def __repr__(self) -> str:  # the text may end up in a log
         return "Tokens(…)"
 
 

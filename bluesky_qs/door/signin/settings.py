@@ -44,7 +44,7 @@ class SignInSettings(msgspec.Struct, frozen=True, kw_only=True):
     database: Path | None = None
     anonymous: bool = False
 
-    def __repr__(self) -> str:  # it may end up in a log
+    def __repr__(self) -> str:  # the text may end up in a log
         return f"SignInSettings({len(self.providers)} providers, …)"
 
 

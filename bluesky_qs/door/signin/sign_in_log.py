@@ -46,7 +46,7 @@ def command_line(action: str, owner: str) -> str:
 
 
 def audit_command(line: str) -> None:
-    """Write a line that a command has left in the sign-in database."""
+    """Write a line that a command stored in the sign-in database."""
     logger.info("%s", line)
 
 

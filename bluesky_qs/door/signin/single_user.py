@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SINGLE_USER_PROVIDER = "single_user"
 #: The group if there is no `DEFAULT_USER_GROUP`.
 _OTHER_GROUP = "admin"
-#: Seconds for which requests wait for the service's answer about its groups. Some of them do not need it.
+#: Seconds for which requests wait for the service's user groups. Not all requests need them.
 _PATIENCE = 0.5
 _AGAIN_SECONDS = 10.0
 
@@ -41,7 +41,7 @@ class SingleUserKey:
         self._settings = door.settings.single_user
         self._key = b""
         self._caller = self._in_group(self._settings.user_group or DEFAULT_USER_GROUP)
-        #: The connection of the service for which the group was chosen; None if it was not asked.
+        #: The number of the connection for which the group was chosen; None if it has not been chosen.
         self._chosen_for: int | None = None
         self._not_before = 0.0
 
@@ -93,7 +93,7 @@ class SingleUserKey:
         except TimeoutError:
             self._not_before = time.monotonic() + _AGAIN_SECONDS
         except (HTTPRefusal, KeyError):
-            return  # the service is away; the next request asks it again
+            return  # the service is unreachable; the next request tries again
         else:
             is_there = DEFAULT_USER_GROUP in groups or _OTHER_GROUP not in groups
             self._caller = self._in_group(DEFAULT_USER_GROUP if is_there else _OTHER_GROUP)

@@ -1,6 +1,6 @@
 """The tables of the sign-in database, and its statements."""
 
-#: Number of the tables' layout, kept in the file. A file of a higher number is not touched.
+#: Version of the table layout, stored in the file. Files with a higher version are not changed.
 LAYOUT = 1
 APPLICATION = int.from_bytes(b"BQSI")
 
@@ -38,10 +38,10 @@ TABLES = (
     f"PRAGMA user_version = {LAYOUT}",
 )
 
-#: Lines for the audit log that commands have left for a door. Databases of earlier versions do not have the table.
+#: Lines for the audit log that commands have stored for a door. Databases of earlier versions do not have the table.
 NOTES = "CREATE TABLE IF NOT EXISTS notes (number INTEGER PRIMARY KEY, line TEXT NOT NULL)"
 
-#: Removes expired records. Keys and sessions that have expired are listed for 30 days more.
+#: Removes expired records. Expired keys and sessions are listed for another 30 days.
 PRUNE = (
     "DELETE FROM authorizations WHERE expires < :now",
     "DELETE FROM devices WHERE expires < :now",
@@ -58,7 +58,7 @@ IDENTITIES = "SELECT data, latest_login, checked, gone FROM identities WHERE pri
 
 PUT_SESSION = "INSERT INTO sessions (uuid, principal, expires, revoked, latest_activity) VALUES (?, ?, ?, ?, ?)"
 SESSION = "SELECT uuid, principal, expires, revoked, latest_activity FROM sessions WHERE uuid = ?"
-#: A user's newest sessions; not all, because a program that signs in every minute has half a million in a year.
+#: A user's newest sessions. There may be half a million a year, if a program signs in every minute.
 SESSIONS = """
     SELECT uuid, principal, expires, revoked, latest_activity FROM sessions
     WHERE principal = ? ORDER BY expires DESC LIMIT 100
@@ -68,7 +68,7 @@ PUT_KEY = """
     INSERT INTO api_keys (hash, first_eight, principal, scopes, expires, note, latest_activity)
     VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-#: Hashes are compared, so that the time of the comparison reveals nothing about a key.
+#: Compares hashes, so that the duration reveals nothing about a key.
 KEY = "SELECT first_eight, principal, scopes, expires, note, latest_activity FROM api_keys WHERE hash = ?"
 KEY_NAMED = "SELECT first_eight, principal, scopes, expires, note, latest_activity FROM api_keys WHERE first_eight = ?"
 KEYS = "SELECT first_eight, principal, scopes, expires, note, latest_activity FROM api_keys WHERE principal = ?"

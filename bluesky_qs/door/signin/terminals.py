@@ -2,7 +2,7 @@
 
 import asyncio
 
-#: Requests that may wait at the same time. Others are answered at once.
+#: Maximum number of waiting requests. Others are answered at once.
 MOST_WAITING = 100
 
 

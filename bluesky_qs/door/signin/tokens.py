@@ -47,11 +47,11 @@ class RefreshClaims(msgspec.Struct, frozen=True):
 
 
 class InvalidToken(Exception):
-    """Not signed by this door, damaged, or of another type."""
+    """The token is not signed by this door, is damaged, or has another type."""
 
 
 class ExpiredToken(Exception):
-    """Signed by this door, but too old."""
+    """The token is signed by this door, but has expired."""
 
 
 class Signer:
@@ -97,7 +97,7 @@ class Signer:
         )
 
     def refresh_token(self, *, session: str, expires: float) -> str:
-        """Return a refresh token. Its identifier makes it unlike any other of the same second."""
+        """Return a refresh token. Its identifier distinguishes it from others created in the same second."""
         return self._signed(
             {
                 "sid": session,
@@ -141,7 +141,7 @@ class Signer:
         for key in self._keys:
             try:
                 return jwt.decode(token, key, algorithms=[_ALGORITHM]).claims
-            except (JoseError, ValueError, TypeError):  # tokens that are no text of a token at all raise the latter two
+            except (JoseError, ValueError, TypeError):  # text that is not a token at all raises the latter two
                 continue
         raise InvalidToken
 

@@ -23,7 +23,7 @@ _HEADING = "# Users of the HTTP server: NAME:HASH:GROUPS:DISPLAY NAME:MAIL. Edit
 
 
 class UsersFileError(QSError):
-    """A change of the file is refused, or the file cannot be used."""
+    """A change was refused, or the file cannot be used."""
 
 
 class User(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class User(msgspec.Struct, frozen=True):
     display_name: str = ""
     mail: str = ""
 
-    def __repr__(self) -> str:  # it may end up in a log
+    def __repr__(self) -> str:  # the text may end up in a log
         return f"User({self.name!r})"
 
     @property
@@ -50,13 +50,12 @@ def default_users_file() -> Path:
 
 
 class UsersFile:
-    """A file of users. It is read at each use, so that changes count at once."""
+    """A file of users. It is read each time, so that changes take effect at once."""
 
     def __init__(self, path: Path, *, hasher: argon2.PasswordHasher | None = None) -> None:
         self.path = path
         self._hasher = hasher or argon2.PasswordHasher()
-        #: Hash of no password, compared for unknown users, so that the time of an answer does not reveal which users
-        #: exist.
+        #: A hash to compare with for unknown users, so that the response time does not reveal which users exist.
         self._nobody = ""
 
     def users(self) -> dict[str, User]:
@@ -161,7 +160,7 @@ class UsersFile:
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[list[str]]:
-        """Give the lines, and write them complete or not at all. Two changes at a time wait for each other."""
+        """Yield the lines, then write them atomically. Simultaneous changes wait for each other."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
@@ -218,7 +217,7 @@ def _check(name: str, password: str, groups: Collection[str], texts: Collection[
             raise UsersFileError(f"{group!r} cannot be a group. Use letters, digits, spaces and _ . -")
     for text in texts:
         if ":" in text or not text.isprintable():
-            raise UsersFileError(f"{text!r} may have neither colons nor line breaks")
+            raise UsersFileError(f"{text!r} must not contain colons or line breaks")
 
 
 def _line_of(name: str, lines: list[str]) -> int | None:

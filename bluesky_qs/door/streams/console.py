@@ -16,11 +16,11 @@ from bluesky_qs.door.streams.numbering import Numbering, Place
 from bluesky_qs.door.streams.outlet import Channel
 from bluesky_qs.wire.info import ConsoleMessage
 
-#: Messages to keep, as many as the community's server keeps.
+#: Number of messages to keep, as in the community's server.
 KEPT = 2000
-#: Characters of messages to keep; as much as the service itself keeps.
+#: Number of characters to keep, as in the service itself.
 SIZE = 4 * 1024 * 1024
-#: Messages to get from the service at once.
+#: Number of messages to request from the service at a time.
 PAGE = 1000
 
 
@@ -73,7 +73,7 @@ class Console:
             self._place(message)
 
     async def catch_up(self) -> None:
-        """Get the missing messages from the service, and pass on those that wait for them.
+        """Request missing messages from the service, and pass on the messages that wait for them.
 
         Raises
         ------

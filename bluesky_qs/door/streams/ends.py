@@ -1,4 +1,4 @@
-"""The ends of the streams, which send websocket messages, Server-Sent Events or lines to a reader."""
+"""Sends streams to readers, as websocket messages, Server-Sent Events or lines."""
 
 import asyncio
 import contextlib
@@ -100,7 +100,7 @@ class _WebsocketEnd(_End):
 
 
 class _HTTPEnd(_End):
-    """A stream as an answer that does not end."""
+    """A stream as an endless answer."""
 
     def __init__(self, door: Door, streams: Streams, stream: Stream, form: "_Form") -> None:
         super().__init__(door, streams, stream)
@@ -140,7 +140,7 @@ class _Form(NamedTuple):
 
 
 _NOT_STORED = (b"cache-control", b"no-store")
-#: A proxy is asked not to collect what it passes on. After a second, a browser connects again.
+#: Proxies should not buffer the stream. Browsers reconnect after a second.
 _SERVER_SENT = _Form(
     ((b"content-type", b"text/event-stream; charset=utf-8"), _NOT_STORED, (b"x-accel-buffering", b"no")),
     b"retry: 1000\n\n",
@@ -156,7 +156,7 @@ _LINES = _Form(
 def _resumed_after(connection: HTTPConnection) -> int | None:
     """The number of the last event that the reader has.
 
-    A browser repeats the address when it reconnects, and adds the header. Therefore, the header counts.
+    When a browser reconnects, it repeats the address and adds the header, so the header takes precedence.
 
     Raises
     ------

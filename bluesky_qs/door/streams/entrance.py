@@ -13,11 +13,11 @@ from bluesky_qs.door.streams.outlet import End
 
 #: Seconds for the first message with credentials.
 PATIENCE = 10.0
-#: Characters in the first message.
+#: Maximum number of characters in the first message.
 LONGEST = 16 * 1024
-#: Websockets that may wait for credentials at the same time.
+#: Maximum number of websockets waiting for credentials.
 MOST_WAITING = 100
-#: Bytes for a reason in the close of a websocket.
+#: Maximum number of bytes for the reason in a close frame.
 _ROOM = 123
 
 NONE_CAME = End(4401, "No credentials came within 10 s")
@@ -121,6 +121,6 @@ async def refuse(scope: Scope, send: Send, refusal: HTTPRefusal) -> None:
 
 
 def _short(reason: str) -> str:
-    """A reason that fits into the close of a websocket."""
+    """The reason, shortened to fit into a close frame."""
     text = reason.encode()
     return reason if len(text) <= _ROOM else text[: _ROOM - 3].decode(errors="ignore") + "…"

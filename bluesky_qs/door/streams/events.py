@@ -14,9 +14,9 @@ from bluesky_qs.door.streams.outlet import Outlet
 
 log = logging.getLogger(__name__)
 
-#: Events to keep in the door. A reader who needs older ones gets them from the service.
+#: Number of events to keep in the door. Older ones are requested from the service.
 KEPT = 1000
-#: Events to get from the service at once.
+#: Number of events to request from the service at a time.
 PAGE = 500
 #: Seconds until the next attempt, if the service does not answer.
 RETRY = 1.0
@@ -66,7 +66,7 @@ class EventLog:
 
     @property
     def first(self) -> int:
-        """Number of the oldest event that is kept here; `last` + 1 if there is none."""
+        """Number of the oldest event in the log; `last` + 1 if there is none."""
         return (self.last or 0) - len(self._frames) + 1
 
     def add(self, text: bytes) -> None:
@@ -75,7 +75,7 @@ class EventLog:
         match self._numbering.place(event.seq, event.time):
             case Place.REPEATED:
                 return
-            case Place.AFTER_GAP:  # readers get the missing ones from the service
+            case Place.AFTER_GAP:  # missing events are requested from the service
                 self._frames.clear()
             case Place.RESTARTED:
                 self._frames.clear()
@@ -99,7 +99,7 @@ class EventLog:
         page = await self.page(known, 1 if known is None else PAGE)
         if known is not None and page.last < known:
             page = await self.page(None, 1)
-        if generation != self.generation or (known is None and self.last is not None):  # an event was faster
+        if generation != self.generation or (known is None and self.last is not None):  # an event arrived first
             return
         if known is None:
             self._begin(page)
@@ -128,7 +128,7 @@ class EventLog:
         return page
 
     def after(self, number: int) -> Frame | None:
-        """The event after this number, if it is kept here."""
+        """The event after this number, if it is in the log."""
         index = number + 1 - self.first
         return self._frames[index] if 0 <= index < len(self._frames) else None
 
@@ -161,7 +161,7 @@ class EventOutlet(Outlet):
         self._sent = log.last if after is None else after
         #: Whether the service is known to have had the event `_sent`.
         self._is_checked = after is None
-        #: The service has other numbers than the reader, who gets all events after a gap.
+        #: The numbers of the service have started again. Report a gap, then send all events.
         self._is_lost = False
         self._waiting: deque[Frame] = deque()
         self._fetch: asyncio.Task[None] | None = None
@@ -221,10 +221,10 @@ class EventOutlet(Outlet):
 
     def _add(self, page: EventPage) -> None:
         """Add a page of the service's events."""
-        if self._sent is None:  # events that the log has got meanwhile are the reader's
+        if self._sent is None:  # the reader has to send events that the log has received in the meantime
             self._sent = page.last if self._log.last is None else self._log.first - 1
             return
-        if not self._is_lost and self._sent > page.last:  # the service has not given this number yet
+        if not self._is_lost and self._sent > page.last:  # the service has not used this number yet
             self._is_lost = True
             return
         if self._is_lost or page.first > self._sent + 1:

@@ -23,13 +23,13 @@ from bluesky_qs.wire.info import CONSOLE, DOCUMENT, EVENT, INFO, INFO_PERIOD, PR
 
 log = logging.getLogger(__name__)
 
-#: Messages to handle before anything else gets a turn.
+#: Maximum number of messages to handle before other tasks get a turn.
 AT_ONCE = 100
-#: Seconds without a message after which something may have been missed.
+#: Seconds without a message after which messages may have been missed.
 SILENCE = 2.5 * INFO_PERIOD
-#: Seconds for which console output waits for earlier output that is missing.
+#: Seconds for which console output waits for missing earlier output.
 HOLD = 0.5
-#: Seconds between two checks whether all events have arrived, while there are readers.
+#: Seconds between checks that all events have arrived, while there are readers.
 RECHECK = 10.0
 
 _console = msgspec.json.Decoder(ConsoleMessage)
@@ -183,7 +183,7 @@ class Feed:
                 payload = encode(decode(payload, "msgpack"))
             handler(standard_json(payload))
         except (DecodeError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # We cannot repair it, and one strange message must not end the streams.
+            # It cannot be repaired, and one malformed message must not end the streams.
             log.warning("Ignored a published message of %s: %s", self._service.name, error)
 
     def _on_console(self, payload: bytes) -> None:

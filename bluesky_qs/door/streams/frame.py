@@ -7,10 +7,9 @@ from typing import Any
 from websockets.frames import Frame as WebsocketFrame
 from websockets.frames import Opcode
 
-#: Key of the bytes that go over the wire, in a message to a server of websockets. A server without this extension
-#: creates them from the text.
+#: Key for the encoded bytes in a message to a websocket server. A server without this extension encodes the text.
 READY = "bluesky_qs.ready"
-#: Name of an extension of the server: a function that writes ready bytes now, and returns False if it cannot.
+#: Name of a server extension: a function that writes encoded bytes immediately, or returns False if it cannot.
 WRITE = "bluesky_qs.write"
 
 
@@ -24,7 +23,7 @@ class Frame:
     number
         The number by which a reader may resume after this message.
     kind
-        Empty for what the service published; else the ``type`` of a message that the door added.
+        Empty for a message from the service; otherwise the ``type`` of a message that the door added.
     """
 
     def __init__(self, text: str, *, number: int | None = None, kind: str = "") -> None:
@@ -34,7 +33,7 @@ class Frame:
 
     @cached_property
     def ready(self) -> bytes:
-        """The message as it goes over a websocket."""
+        """The encoded message for a websocket."""
         return WebsocketFrame(Opcode.TEXT, self.text.encode()).serialize(mask=False)
 
     @cached_property
@@ -44,7 +43,7 @@ class Frame:
 
     @cached_property
     def server_sent(self) -> bytes:
-        """The message as a Server-Sent Event. One that the door added has its type as its name."""
+        """The message as a Server-Sent Event. The event name of a message from the door is its type."""
         head = f"event: {self.kind}\n" if self.kind else ""
         number = "" if self.number is None else f"id: {self.number}\n"
         return f"{head}{number}data: {self.text}\n\n".encode()
@@ -56,7 +55,7 @@ class Frame:
 
 
 def heartbeat(now: float, age: float | None) -> Frame:
-    """A sign of life: the time, and the seconds since the manager's last message (None: there has been none yet)."""
+    """A sign of life: the time, and the seconds since the manager's last message (None if there was none)."""
     message = {"type": "heartbeat", "time": now, "age": None if age is None else round(age, 3)}
     return Frame(json.dumps(message), kind="heartbeat")
 

@@ -1,4 +1,4 @@
-"""The streams of a door: a feed for each service, all readers, and what happens once a second."""
+"""The streams of a door: a feed for each service, all readers, and a task that runs once a second."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two heartbeats.
 PERIOD = 1.0
-#: Heartbeats between two checks of the readers' credentials.
+#: Number of heartbeats between checks of the readers' credentials.
 LOOKS = 4
 
 
@@ -63,5 +63,5 @@ class Streams:
 def _whatever_happens(work: Callable[[], None]) -> None:
     try:
         work()
-    except Exception:  # the streams of everybody depend on the same task
+    except Exception:  # all streams depend on this task
         log.exception("The heartbeat of the streams failed")

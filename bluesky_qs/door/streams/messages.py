@@ -71,7 +71,7 @@ class Readings(TypedDict):
 
 
 class Heartbeat(TypedDict):
-    """A sign of life. ``age``: seconds since the manager's last message; null if there has been none yet."""
+    """A sign of life. ``age``: seconds since the manager's last message; null if there was none."""
 
     type: Literal["heartbeat"]
     time: float
@@ -89,7 +89,7 @@ class Gap(TypedDict):
 
 
 class Dropped(TypedDict):
-    """The reader was too slow. So many messages, the oldest of those that waited, were dropped."""
+    """The reader was too slow. This number of messages, the oldest ones waiting, were dropped."""
 
     type: Literal["dropped"]
     count: int

@@ -7,7 +7,7 @@ KEPT = 2000
 
 
 class Place(Enum):
-    """How a message follows the ones before."""
+    """How a message relates to the previous ones."""
 
     NEXT = "next"
     REPEATED = "repeated"
@@ -18,8 +18,8 @@ class Place(Enum):
 class Numbering:
     """The latest number, and the times of the latest messages.
 
-    Messages may arrive twice: published, and in a reply. A service whose store is new begins again with number 1; its
-    messages have other times than those with the same numbers before.
+    Messages may arrive twice: published, and in a reply. A service with a new store starts again at number 1; its
+    messages have other times than earlier ones with the same numbers.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Numbering:
         self._begun = 0.0
 
     def place(self, number: int, time: float) -> Place:
-        """Return how this message follows, and count it unless it is a repetition."""
+        """Classify a message, and count it unless it is a repetition."""
         if self.last is None or number == self.last + 1:
             place = Place.NEXT
         elif number > self.last:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from bluesky_qs.door.streams.frame import Frame, dropped
 
-#: Messages that wait for a slow reader.
+#: Maximum number of messages that wait for a slow reader.
 LIMIT = 1000
-#: Characters of messages that wait for a slow reader. Readers who wait for the same messages share the memory.
+#: Maximum number of characters that wait for a slow reader. Readers share the memory for the same messages.
 SIZE = 8 * 1024 * 1024
 
 
@@ -30,9 +30,9 @@ class StreamEnded(Exception):
 
 
 class Outlet(ABC):
-    """The next message for one reader.
+    """The messages for one reader.
 
-    Heartbeats do not delay messages: only the latest one is kept, and it is sent when there is nothing else to send.
+    Heartbeats do not delay messages: only the latest one is kept, and sent if nothing else is waiting.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Outlet(ABC):
         self.wake()
 
     def wake(self) -> None:
-        """Let the reader look again."""
+        """Make the reader check again."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -123,7 +123,7 @@ class QueueOutlet(Outlet):
     Parameters
     ----------
     tells
-        Send the reader the number of missed messages before the next one.
+        Whether to report the number of missed messages before the next one.
     """
 
     def __init__(self, channel: Channel, *, tells: bool, limit: int = LIMIT, size: int = SIZE) -> None:
@@ -139,7 +139,7 @@ class QueueOutlet(Outlet):
         channel.outlets.add(self)
 
     def put(self, frame: Frame) -> None:
-        """Add a message. It takes the short way to a reader that waits for it."""
+        """Add a message, or write it directly if the reader is waiting."""
         frames = self._frames
         if not frames and self._is_written(frame):
             return

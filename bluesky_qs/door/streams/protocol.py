@@ -1,4 +1,4 @@
-"""The server's side of websockets, with a short way for messages that are sent to many readers."""
+"""The server side of websockets, with a faster path for messages to many readers."""
 
 import logging
 from typing import Any, cast
@@ -15,7 +15,7 @@ _logger.addFilter(lambda record: "Invalid UTF-8" not in record.msg)
 
 
 class SharedFrames(WebSocketsSansIOProtocol):
-    """Writes the ready bytes of a message, if it has any, instead of making them again for each reader."""
+    """Writes the encoded bytes of a message, if it has any, instead of encoding it again for each reader."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -27,7 +27,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
     def write(self, ready: bytes) -> bool:
-        """Write the ready bytes of a message, unless that must wait; return whether they were written."""
+        """Write encoded bytes, unless this has to wait; return whether they were written."""
         if not (self._takes_ready and self.writable.is_set()) or self.transport.is_closing():
             return False
         self.transport.write(ready)
@@ -42,7 +42,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         if ready is None or not self._takes_ready:
             await super().send(message)
             if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
-                self.handshake_complete = True  # refused, which uvicorn would report as an error of ours
+                self.handshake_complete = True  # uvicorn would report the refusal as an error in our code
             return
         if not self.writable.is_set():
             await self.writable.wait()

@@ -1,4 +1,4 @@
-"""All readers of the door's streams, and the end of each one."""
+"""All readers of the door's streams, and how they end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -9,7 +9,7 @@ import msgspec
 from bluesky_qs.door.caller import Caller
 from bluesky_qs.door.streams.outlet import End, Outlet, StreamEnded
 
-#: Seconds for a reader to receive the last messages when its stream ends.
+#: Seconds for a reader to receive its last messages when the stream ends.
 GRACE = 1.0
 #: Seconds between two unexpected messages of a client.
 BREATH = 0.01
@@ -61,7 +61,7 @@ class Reader:
     async def _watch(self, receive: Receive) -> None:
         """Wait until the reader leaves. Ignore its messages."""
         while (await receive())["type"] not in ("websocket.disconnect", "http.disconnect"):  # noqa: ASYNC110 - a limit
-            await asyncio.sleep(BREATH)  # the server reads no further meanwhile
+            await asyncio.sleep(BREATH)  # the server stops reading during this time
         self.leave(LEFT)
 
     def _cancel(self) -> None:
@@ -75,7 +75,7 @@ class Readers:
 
     def __init__(self) -> None:
         self._readers: set[Reader] = set()
-        #: Set while there are none.
+        #: Set while there are no readers.
         self.are_gone = asyncio.Event()
         self.are_gone.set()
         self._is_closing = False

@@ -1,4 +1,4 @@
-"""The handler of the method that says how long plans take."""
+"""The handler of the method for estimates."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ def _item(ctx: Context, uid: str, now: float, starts: Mapping[str, Start]) -> It
 
 
 def _running(ctx: Context) -> ItemEstimate:
-    """The whole time of the running item, corrected by its progress."""
+    """The total time of the running item, corrected by its progress."""
     estimate = ctx.end_of_queue.running_whole()
     assert estimate is not None, "an item is running"
     known: Any = {**estimate.fields(), "start": ctx.queue.running_since, "start_at_least": False}

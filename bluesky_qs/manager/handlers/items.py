@@ -23,15 +23,15 @@ async def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
     history = ctx.queue.history
     while sought := [uid for uid in uids if uid != ctx.queue.running_uid and ctx.queue.position_of(uid) is None]:
         added = history.added
-        past = await ctx.history.find(sought)
-        if history.added != added:  # others may have ended meanwhile
+        ended = await ctx.history.find(sought)
+        if history.added != added:  # others may have just ended
             continue
-        if all(number in history.durable for number, _ in past.values()):
+        if all(number in history.durable for number, _ in ended.values()):
             break
         await ctx.ledger.settle()  # the event of an item's end is published when the end is durable
     else:
-        past = {}
-    results = {uid: json.loads(data) for uid, (_, data) in past.items()}
+        ended = {}
+    results = {uid: json.loads(data) for uid, (_, data) in ended.items()}
     events = ctx.events.about(uids)
     found = {uid: _status(ctx, uid, events[uid], results.get(uid)) for uid in uids}
     status: Any = Encoded(json_text(found[item_uid] if isinstance(item_uid, str) else found))
@@ -77,7 +77,7 @@ def _check(ctx: Context, item: SentItem, user: str, group: str) -> dict[str, Any
     }
 
 
-def _status(ctx: Context, uid: str, events: list[EventRecord], past: SentItem | None) -> dict[str, Any]:
+def _status(ctx: Context, uid: str, events: list[EventRecord], in_history: SentItem | None) -> dict[str, Any]:
     """The state and place of an item.
 
     They are computed in one turn of the loop, so that the item is in exactly one place.
@@ -105,8 +105,8 @@ def _status(ctx: Context, uid: str, events: list[EventRecord], past: SentItem | 
         return {"state": "queued", "position": position, **({"dry_run": finding} if finding else {}), **status}
     if ended and ended.get("requeued_as"):
         status["requeued_as"] = ended["requeued_as"]
-    if past is not None:
-        return {"state": past["result"]["exit_status"], "result": past["result"], **status}
+    if in_history is not None:
+        return {"state": in_history["result"]["exit_status"], "result": in_history["result"], **status}
     if ended:  # the history was cleared later
         return {"state": ended["exit_status"], **status}
     # An item with events did not run, so it was removed. The event of clearing the queue does not list its items.

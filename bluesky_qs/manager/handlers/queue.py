@@ -274,8 +274,8 @@ async def queue_clear(ctx: Context, *, user: str | None = None) -> Reply:
 async def queue_undo(ctx: Context, event: int, *, user: str | None = None) -> Undone:
     async with ctx.order:
         await ctx.ledger.drain()  # a change that is not durable yet has no number, and a failing store could undo it
-        past = await ctx.history.find(ctx.undo.uids(event))
-        record = ctx.undo.find(event, ctx.queue, past)
+        ended = await ctx.history.find(ctx.undo.uids(event))
+        record = ctx.undo.find(event, ctx.queue, ended)
         edit = ctx.queue.take_back(record, event)
         size = len(ctx.queue)
         reply: Undone = {"change": record.name, "items": _all(edit), "qsize": size}

@@ -6,7 +6,7 @@ import pytest
 
 from bluesky_qs.foresight import learned as learned_module
 from bluesky_qs.foresight.estimate import of_plan
-from bluesky_qs.foresight.learned import Learned, Run, parameters_key
+from bluesky_qs.foresight.learned import Learned, PlanRun, parameters_key
 from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Member, Work
 
@@ -61,7 +61,7 @@ def test_what_was_never_used_makes_the_time_unknown_and_the_rest_is_a_lower_limi
 
 
 def run(seconds, *, parameters="p", starts=None, settings=None, points=10):
-    return Run(parameters, starts or {}, settings or {}, points, seconds)
+    return PlanRun(parameters, starts or {}, settings or {}, points, seconds)
 
 
 def test_a_run_with_the_same_parameters_starts_and_settings_counts_more_than_a_sum():
@@ -107,7 +107,7 @@ def test_a_plan_that_always_takes_longer_than_its_actions_is_corrected():
 def test_no_plan_ends_before_its_own_sleeps_however_short_plans_have_ended():
     known = taught((trigger("d"), 0.1))
     for _ in range(8):
-        known.completed("count", Run("short", {}, {}, 1, 0.03), 0.1)
+        known.completed("count", PlanRun("short", {}, {}, 1, 0.03), 0.1)
     found = of_plan(known, "count", "long", work=work((10, trigger("d")), slept=120.0))
     assert 120.0 <= found.low <= found.seconds <= 121.0
 

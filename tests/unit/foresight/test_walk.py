@@ -15,7 +15,7 @@ from ophyd import SoftPositioner
 from ophyd.sim import hw
 
 from bluesky_qs.foresight.carried import Carried
-from bluesky_qs.foresight.devices import Facts
+from bluesky_qs.foresight.devices import DeviceFacts
 from bluesky_qs.foresight.walk import Clock, Walk
 
 
@@ -31,11 +31,11 @@ def look(obj):
     """Facts about a simulated device, which may be read here."""
     if isinstance(obj, SoftPositioner):
         reading = {obj.name: {"value": obj.position, "timestamp": 0.0}}
-        return Facts(obj.name, reading, {obj.name: {"dtype": "number", "units": "mm"}}, obj.name, obj.limits)
+        return DeviceFacts(obj.name, reading, {obj.name: {"dtype": "number", "units": "mm"}}, obj.name, obj.limits)
     if not hasattr(obj, "read"):
-        return Facts(obj.name)
+        return DeviceFacts(obj.name)
     hinted = (getattr(obj, "hints", None) or {}).get("fields") or [obj.name]
-    return Facts(obj.name, obj.read(), obj.describe(), hinted[0])
+    return DeviceFacts(obj.name, obj.read(), obj.describe(), hinted[0])
 
 
 def walked(plan, **options):
@@ -213,7 +213,7 @@ def test_a_position_outside_the_limits_fails_as_in_a_real_run():
 
 def test_limits_without_a_check_are_a_warning():
     axis = SimpleNamespace(name="axis", parent=None, set=lambda value: None)
-    walk = Walk(lambda _: Facts("axis", {"axis": {"value": 0.0, "timestamp": 0.0}}, {}, "axis", (-1.0, 1.0)))
+    walk = Walk(lambda _: DeviceFacts("axis", {"axis": {"value": 0.0, "timestamp": 0.0}}, {}, "axis", (-1.0, 1.0)))
     walk.run([Msg("set", axis, 0), Msg("set", axis, 5)])
     assert walk.report()["ok"] is True
     assert walk.report()["warnings"] == ["axis cannot go to 5: its limits are -1 and 1 (point 1)"]
@@ -224,7 +224,7 @@ def test_limits_of_a_device_that_checks_them_in_a_coroutine_are_an_error():
         raise AssertionError
 
     axis = SimpleNamespace(name="axis", parent=None, set=lambda value: None, check_value=check_value)
-    walk = Walk(lambda _: Facts("axis", {"axis": {"value": 0.0, "timestamp": 0.0}}, {}, "axis", (-1.0, 1.0)))
+    walk = Walk(lambda _: DeviceFacts("axis", {"axis": {"value": 0.0, "timestamp": 0.0}}, {}, "axis", (-1.0, 1.0)))
     walk.run([Msg("set", axis, 3)])
     assert "axis cannot go to 3: its limits are -1 and 1" in walk.report()["errors"][0]["msg"]
 
@@ -298,7 +298,7 @@ def test_a_device_without_a_reading_has_neutral_values_of_its_type():
         "a": {"dtype": "array", "shape": [10, 20]},
     }
     device = SimpleNamespace(name="device", parent=None, read=lambda: None)
-    walk = Walk(lambda _: Facts("device", {}, described))
+    walk = Walk(lambda _: DeviceFacts("device", {}, described))
     seen = {}
 
     def plan():

@@ -11,7 +11,7 @@ from bluesky.utils import Msg
 from ophyd import Component, Device, Signal, SoftPositioner
 from ophyd.sim import hw
 
-from bluesky_qs.foresight.devices import Facts
+from bluesky_qs.foresight.devices import DeviceFacts
 from bluesky_qs.foresight.walk import Walk
 from bluesky_qs.foresight.work import Follower, Member, Work, rounded
 from bluesky_qs.worker.timing import Memory, PlanTiming
@@ -35,8 +35,8 @@ def devices(tmp_path):
 
 def look(obj):
     if isinstance(obj, SoftPositioner):
-        return Facts(obj.name, {obj.name: {"value": obj.position, "timestamp": 0.0}}, {}, obj.name)
-    return Facts(obj.name, obj.read(), obj.describe(), obj.name)
+        return DeviceFacts(obj.name, {obj.name: {"value": obj.position, "timestamp": 0.0}}, {}, obj.name)
+    return DeviceFacts(obj.name, obj.read(), obj.describe(), obj.name)
 
 
 def walked(plan):

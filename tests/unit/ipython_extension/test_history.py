@@ -335,7 +335,7 @@ def test_a_misspelled_key_of_metadata_gets_a_suggestion_although_no_plan_was_sho
 
 def test_of_a_long_history_the_newest_plans_are_searched_for_a_key(qs, measured, monkeypatch):
     measured(meta=lambda n: {"holder" if n < 2 else "sample": "A"})
-    monkeypatch.setattr("ipython_extension.session.past.MANY", 3)
+    monkeypatch.setattr("ipython_extension.session.history_pages.MANY", 3)
     assert "None of the last 3 plans has the metadata key 'holdr'." in pretty(qs("history holdr=A"))
 
 
@@ -403,7 +403,7 @@ def test_a_service_without_pages_is_shown_as_far_as_it_can(qs, qs_manager):
 
 
 def test_a_long_history_is_searched_for_a_uid_page_by_page(qs, qs_manager, plan, monkeypatch):
-    monkeypatch.setattr("ipython_extension.session.past.MANY", 2)
+    monkeypatch.setattr("ipython_extension.session.history_pages.MANY", 2)
     qs_manager.fill(history=[plan("count", f"uid-{n}") for n in range(5)])
     assert qs("item uid-0")["item_uid"] == "uid-0"
     assert [params.get("before") for params in qs_manager.asked("history_get")] == [None, "uid-3", "uid-1"]

@@ -32,10 +32,10 @@ def test_a_slip_in_a_plan_is_refused(shell, qs, opened, line, message):
 @pytest.mark.parametrize(
     ("line", "message", "marked"),
     [
-        ("add count([det1], delay=1s)", "Numbers have no units here: write 1 without 's'", "s"),
-        ("add scan([det1], motor, -1mm, 1, 5)", "Numbers have no units here: write 1 without 'mm'", "mm"),
-        ("add mv(motor, 3.5 mm)", "Numbers have no units here: write 3.5 without 'mm'", "mm"),
-        ("run count([det1], delay=0.5min)", "Numbers have no units here: write 0.5 without 'min'", "min"),
+        ("add count([det1], delay=1s)", "Numbers cannot have units here: write 1 without 's'", "s"),
+        ("add scan([det1], motor, -1mm, 1, 5)", "Numbers cannot have units here: write 1 without 'mm'", "mm"),
+        ("add mv(motor, 3.5 mm)", "Numbers cannot have units here: write 3.5 without 'mm'", "mm"),
+        ("run count([det1], delay=0.5min)", "Numbers cannot have units here: write 0.5 without 'min'", "min"),
         ("add scan([det1], motor -1, 1, 5)", "A comma is missing: write motor, -1", "motor -1"),
         ("add scan([det1], motor - 1, 1, 5)", "'motor' means a device or plan here", "motor"),
         ("add scan([det1], motor +1, 2, 5)", "A comma is missing: write motor, 1", "motor +1"),

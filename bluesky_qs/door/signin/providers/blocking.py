@@ -1,4 +1,4 @@
-"""Threads for calls that block, such as those of PAM and LDAP. They do not delay the end of the process."""
+"""Threads for blocking calls, such as those of PAM and LDAP. They do not delay the end of the process."""
 
 import asyncio
 import contextlib
@@ -8,14 +8,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Calls at the same time. A wrong password takes PAM about two seconds, and a server that hangs a minute.
+#: Maximum number of simultaneous calls. PAM takes about two seconds for a wrong password, and a minute for a server
+#: that hangs.
 _AT_ONCE = 4
 
 
 class BlockingCalls:
     """Runs a few calls at the same time, each in a thread. The others wait.
 
-    An executor would not do: at its end, Python waits for the threads of executors.
+    An executor is not suitable, because Python waits for its threads when it exits.
     """
 
     def __init__(self, name: str) -> None:

@@ -73,7 +73,7 @@ class LDAPProvider:
             logger.warning("Sign-in provider %r does not check the certificate of the LDAP server", name)
 
     async def authenticate(self, username: str, password: str) -> Identity | None:
-        # A server takes an empty password for an anonymous bind, which succeeds.
+        # LDAP servers treat an empty password as an anonymous bind, which succeeds.
         if not password.strip() or "\0" in password or not re.fullmatch(self._args.valid_username_regex, username):
             return None
         return await self._guarded(lambda: self._check(username, password))
@@ -92,7 +92,7 @@ class LDAPProvider:
             try:
                 return work()
             except (LDAPException, OSError) as error:
-                # These texts name servers and DNs; ldap3 puts no password into them.
+                # These texts contain servers and DNs, but ldap3 does not put passwords into them.
                 logger.error("Sign-in provider %r: the LDAP server failed: %s", self.name, error)  # noqa: TRY400
                 raise ProviderUnavailable(f"The LDAP server cannot check the password now. {_ASK}") from None
 
@@ -112,7 +112,7 @@ class LDAPProvider:
         return None
 
     def _resolve(self, username: str) -> tuple[str, list[str]]:
-        """Return the user name that counts from here on, and the DNs to try with the password."""
+        """Return the user name to use from here on, and the DNs to try with the password."""
         args = self._args
         if not args.lookup_dn:
             return username, [template.format(username=escape_rdn(username)) for template in args.templates]
@@ -121,9 +121,10 @@ class LDAPProvider:
         if len(found) != 1:
             if found:
                 logger.warning("Sign-in provider %r: %d entries have the same user name", self.name, len(found))
-            # It cannot succeed. A wrong name takes as long as a wrong password.
+            # Check the password even though this cannot succeed, so that a wrong name takes as long as a wrong
+            # password.
             return username, [f"cn={secrets.token_hex(8)},{args.user_search_base}"]
-        # As the directory spells it: it compares names without regard to case, and the roles do not.
+        # Use the spelling of the directory, which ignores case in names. Roles do not ignore it.
         login = found[0].first(args.user_attribute) or username
         in_dn = found[0].first(args.lookup_dn_user_dn_attribute) or login
         if args.use_lookup_dn_username and args.lookup_dn_user_dn_attribute:

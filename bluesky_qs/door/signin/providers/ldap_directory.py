@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 _SUCCESS = 0
 _NO_SUCH_OBJECT = 32
 _INVALID_DN = 34
-#: Results of a bind that mean that this user does not get in: a wrong password or name, or an account that is locked.
+#: Results of a bind that mean that this user may not sign in: a wrong password or name, or a locked account.
 #: All others (busy, unavailable, encryption required, …) mean that the password was not checked.
 _REFUSED = frozenset({19, _NO_SUCH_OBJECT, _INVALID_DN, 48, 49, 50, 53})
 _SERVER = re.compile(r"(?P<host>\[[^\]]+\]|[^:]+)(?::(?P<port>\d+))?")
@@ -185,7 +185,7 @@ class Directory:
             read_only=True,
             auto_referrals=False,  # they would send the password to another server
             check_names=False,
-            receive_timeout=max(1, round(args.receive_timeout)),  # ldap3 hands it to the socket as an integer
+            receive_timeout=max(1, round(args.receive_timeout)),  # ldap3 passes it to the socket as an integer
             **login,
         )
         try:

@@ -22,14 +22,14 @@ from bluesky_qs.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
-#: Signatures with a public key only. With HS256, everybody who knows the client secret could make tokens.
+#: Only signatures with a public key. With HS256, anyone who knows the client secret could make tokens.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 #: Claims about the token, not about the user.
 _OF_THE_TOKEN = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "sid", "jti", "iat", "exp", "nbf", "auth_time"})
 #: Seconds by which the clocks may differ.
 _LEEWAY = 60
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-#: How verification fails after the provider has changed its keys.
+#: Errors that verification raises after the provider has changed its keys.
 _CHANGED_KEYS = (BadSignatureError, InvalidKeyIdError, MissingKeyError)
 _ASK = "Ask the person who runs this server; its log says more."
 
@@ -53,7 +53,7 @@ def _check(args: OIDCArgs) -> None:
 
 
 class OIDCProvider:
-    """An `ExternalProvider`. It asks the identity provider when somebody signs in, never before."""
+    """An `ExternalProvider`. It contacts the identity provider only when a user signs in."""
 
     def __init__(self, name: str, args: OIDCArgs) -> None:
         self.name = name
@@ -64,7 +64,7 @@ class OIDCProvider:
     async def authorize_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
         redirect_uri = self._args.redirect_uri or redirect_uri
         endpoint = (await self._server.endpoints()).authorization_endpoint
-        # Files of bluesky-httpserver 0.0.14 have these in the address, and the scopes as well.
+        # Files of bluesky-httpserver 0.0.14 have these parameters and the scopes in the address.
         endpoint = endpoint.replace("{client_id}", quote(self._args.client_id, safe=""))
         address = urlsplit(endpoint.replace("{redirect_uri}", quote(redirect_uri, safe="")))
         query = {
@@ -145,7 +145,7 @@ class OIDCProvider:
         )
 
     def _user(self, claims: Mapping[str, Any]) -> str | None:
-        # Files of bluesky-httpserver 0.0.14, which lack a description, mean the claim `sub`.
+        # Without metadata, as in files of bluesky-httpserver 0.0.14, the user name is the claim `sub`.
         claim = self._args.user_claim or ("preferred_username" if self._args.is_described else "sub")
         if claim == "email" and claims.get("email_verified") is False:
             return None

@@ -74,7 +74,7 @@ class Endpoints(msgspec.Struct, frozen=True):
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """The provider's answer to a code."""
+    """The provider's reply to a code."""
 
     id_token: str
     access_token: str = ""
@@ -124,7 +124,7 @@ class OIDCServer:
         except ProviderUnavailable:
             if self._endpoints is None:
                 raise
-            found = self._endpoints  # a description changes rarely: an old one is better than none
+            found = self._endpoints  # metadata rarely change, so old ones are better than none
         if self._args.issuer and found.issuer != self._args.issuer:
             logger.error("Sign-in provider %r: %s describes another issuer", self._name, address)
             raise ProviderUnavailable(f"The identity provider is not the one that is configured. {_ASK}")
@@ -179,7 +179,7 @@ class OIDCServer:
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
         reply = await self._send(self._http().build_request("GET", address, headers=headers))
         claims = self._read(reply, dict[str, Any])
-        # OpenID Connect Core 5.3.2: the claims of somebody else must not be used.
+        # OpenID Connect Core 5.3.2: claims about another user must not be used.
         return claims if claims.get("sub") == subject else {}
 
     async def close(self) -> None:
@@ -190,7 +190,7 @@ class OIDCServer:
         if self._client is None:
             context = ssl.create_default_context(cafile=self._args.ca_file or None)
             host = urlsplit(self._args.well_known_uri or self._args.issuer or self._args.token_uri).hostname
-            # Proxies of the environment are not for this computer.
+            # Ignore proxies in the environment for addresses on this computer.
             self._client = httpx.AsyncClient(verify=context, timeout=_TIMEOUT, trust_env=host not in _LOOPBACK)
         return self._client
 
@@ -237,7 +237,7 @@ def _place(address: httpx.URL) -> str:
 
 
 def _key_set(keys: list[Mapping[str, Any]] | list[dict[str, Any]]) -> KeySet:
-    """Return the keys that can verify a token. Others, which are for encryption or not known here, are left out."""
+    """Return the keys that can verify a token, without keys for encryption and unknown keys."""
     usable = []
     for key in keys:
         if key.get("kty") in _KEY_TYPES and key.get("use", "sig") == "sig":

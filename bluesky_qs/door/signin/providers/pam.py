@@ -16,8 +16,8 @@ from bluesky_qs.door.signin.providers.blocking import BlockingCalls
 
 logger = logging.getLogger(__name__)
 
-#: The answers of PAM if it could not check the password, which may be right. The sign-in service
-#: does not exist, a module is missing, or a server that a module asks does not answer.
+#: The results of PAM if it could not check the password: the PAM service does not exist, a module is missing, or a
+#: server that a module uses does not answer.
 _NOT_CHECKED = frozenset(
     {
         pam.PAM_ABORT,
@@ -91,7 +91,7 @@ class PAMProvider:
             account = pwd.getpwnam(identity.id)
         except KeyError:
             return None
-        # The name may belong to somebody else by now.
+        # The name may belong to another user by now.
         return self._of_account(account) if account.pw_uid == identity.claims["uid"] else None
 
     def _of_account(self, account: pwd.struct_passwd) -> Identity:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from bluesky_qs.errors import Refused, WorkerError
+from bluesky_qs.errors import Refused
 from bluesky_qs.ipc.commands import DryRun
 from bluesky_qs.ipc.reports import DryRunEnded
-from bluesky_qs.manager import lost_replies
 from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.late_replies import LateReplies
 from bluesky_qs.manager.subscriptions import WorkerGone
 from bluesky_qs.manager.walked import AllSettings
 from bluesky_qs.wire.codec import json_text
@@ -27,7 +27,7 @@ class WalkReports(NamedTuple):
     reached: int
 
 
-class DryRuns:
+class DryRunRequests:
     """Sends requests for dry runs to the worker and returns its reports.
 
     Parameters
@@ -45,9 +45,8 @@ class DryRuns:
         times: Callable[[AllSettings | None], bytes] = lambda _: b"{}",
     ) -> None:
         self._times = times
-        self._environment = environment
         self._excluded = list(excluded)
-        self._waiting: dict[str, asyncio.Future[DryRunEnded]] = {}
+        self._replies = LateReplies[DryRunEnded](environment)
         self._free = asyncio.Event()
         self._free.set()
 
@@ -78,22 +77,15 @@ class DryRuns:
             The worker does not reply in time, or has ended.
         """
         uid = task_uid or str(uuid4())
-        reply = self._waiting[uid] = asyncio.get_running_loop().create_future()
-        self._free.clear()
         for_each, text, times = seconds if len(items) == 1 else FOR_EACH, json_text(list(items)), self._times(settings)
         command = DryRun(
             uid, text, permissions, seconds, for_each, self._excluded, carried, times, is_task=bool(task_uid)
         )
+        self._free.clear()
         try:
-            async with asyncio.timeout(seconds + _PATIENCE):
-                await self._environment.query(command)
-                ended = await reply
-        except TimeoutError:
-            msg = "The RE Worker is busy with user code and does not answer. Try again later."
-            raise WorkerError(msg) from None
+            ended = await self._replies.request(uid, command, seconds + _PATIENCE)
         finally:
-            del self._waiting[uid]
-            if not self._waiting:
+            if not self._replies:
                 self._free.set()
         if ended.refusal:
             raise Refused(ended.refusal)
@@ -101,9 +93,8 @@ class DryRuns:
 
     def arrived(self, report: DryRunEnded) -> None:
         """Handle the worker's reply."""
-        if (reply := self._waiting.get(report.uid)) is not None and not reply.done():
-            reply.set_result(report)
+        self._replies.arrived(report.uid, report)
 
     def lost(self, gone: WorkerGone) -> None:
         """Handle the end of the worker."""
-        lost_replies.fail(self._waiting.values(), gone.reason)
+        self._replies.lost(gone)

@@ -1,17 +1,16 @@
-"""Readings of devices: the names in requests, and the requests that the worker has not answered yet."""
+"""Requests to read devices: checks the names, and waits for the replies of the worker."""
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 from uuid import uuid4
 
 from bluesky_qs.api.method import shortened
-from bluesky_qs.errors import BadParams, WorkerError
+from bluesky_qs.errors import BadParams
 from bluesky_qs.ipc.commands import ReadDevices
 from bluesky_qs.ipc.reports import DevicesRead
-from bluesky_qs.manager import lost_replies
 from bluesky_qs.manager.environment import Environment
+from bluesky_qs.manager.late_replies import LateReplies
 from bluesky_qs.manager.subscriptions import WorkerGone
 from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.plans.catalog import Catalog
@@ -23,7 +22,7 @@ _EXCLUDED = {"error": "excluded from reading by the service's settings (device_r
 _MOST_NAMED = 5
 
 
-class Readings:
+class ReadingRequests:
     """Sends requests for readings to the worker and returns its replies.
 
     Parameters
@@ -33,9 +32,8 @@ class Readings:
     """
 
     def __init__(self, environment: Environment, excluded: tuple[str, ...]) -> None:
-        self._environment = environment
         self._excluded = excluded
-        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._replies = LateReplies[bytes](environment)
 
     async def read(self, catalog: Catalog, group: str, names: list[str] | None, max_age: float) -> Encoded:
         """Read devices that the group may use; return answers by name. Without ``names``, read all movable devices.
@@ -54,30 +52,18 @@ class Readings:
         listed, unlisted = ([name for name in some if name not in excluded] for some in (listed, unlisted))
         found = {}
         if listed or unlisted:
-            found = Encoded(await self._ask(ReadDevices(str(uuid4()), listed, unlisted, group, max_age))).value()
+            command = ReadDevices(str(uuid4()), listed, unlisted, group, max_age)
+            found = Encoded(await self._replies.request(command.uid, command, _PATIENCE)).value()
         found |= dict.fromkeys(excluded, _EXCLUDED)
         return Encoded(json_text({name: found[name] for name in names}))
 
     def arrived(self, report: DevicesRead) -> None:
         """Handle the worker's reply."""
-        if (reply := self._waiting.get(report.uid)) is not None and not reply.done():
-            reply.set_result(report.devices)
+        self._replies.arrived(report.uid, report.devices)
 
     def lost(self, gone: WorkerGone) -> None:
         """Handle the end of the worker."""
-        lost_replies.fail(self._waiting.values(), gone.reason)
-
-    async def _ask(self, command: ReadDevices) -> bytes:
-        reply = self._waiting[command.uid] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._environment.query(command)
-                return await reply
-        except TimeoutError:
-            msg = "The RE Worker is busy with user code and does not answer. Try again later."
-            raise WorkerError(msg) from None
-        finally:
-            del self._waiting[command.uid]
+        self._replies.lost(gone)
 
     def _is_excluded(self, name: str) -> bool:
         parts = name.split(".")

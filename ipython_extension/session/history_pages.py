@@ -1,4 +1,4 @@
-"""Reads the history: by page where the service can, otherwise all of it."""
+"""Reads the history page by page, or as a whole if the service does not support pages."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -7,7 +7,7 @@ from bluesky_qs.client.failures import RequestFailedError, UnsupportedParameterE
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.words.planexpr import Item
 
-#: Items of a page that is fetched for a search.
+#: Number of items in a page that is fetched for a search.
 MANY = 1000
 
 
@@ -42,7 +42,7 @@ def everything(rm: REManagerAPI) -> list[Item]:
     while len(reply["items"]) == MANY and reply["positions"][0] > 0:
         try:
             reply = page(rm, {"before": items[0]["item_uid"]}, MANY)
-        except RequestFailedError:  # the oldest items have been removed meanwhile
+        except RequestFailedError:  # the oldest items have just been removed
             break
         items = [*reply["items"], *items]
     return items
