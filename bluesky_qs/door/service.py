@@ -89,7 +89,8 @@ class Service:
             This is not known yet, and the service does not answer.
         """
         if self._extensions is None:
-            self.published(await self.call("status"))
+            status = await self.call("status")
+            self.published(status)
         return extension in (self._extensions or ())
 
     @property
@@ -197,9 +198,10 @@ class Service:
 
     async def _greet(self) -> None:
         try:
-            self.published(await self.call("status"))
+            status = await self.call("status")
         except (ServiceSlow, ServiceDown):
             return  # the door asks again after the next connection, and the status is published anyway
+        self.published(status)
 
 
 def _as_json(reply: bytes) -> bytes:

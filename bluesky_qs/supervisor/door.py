@@ -109,7 +109,7 @@ class Doorkeeper:
 
     def _start(self, now: float) -> None:
         self._start_due = None
-        self._drained()  # the last one's
+        self._drained()  # heartbeats of the last door
         self._life = msgspec.structs.replace(self._life, started=now)
         files = (self._socket.fileno(), self._beat_writer)
         self._child = self._spawn(self._command(*files), files)

@@ -204,7 +204,7 @@ def plan(session: Session, line: Line) -> PlanView:
 
 @word("dryrun", "[PLAN]")
 def dryrun(session: Session, line: Line) -> View:
-    """Show what a plan would do, or all plans of the queue, without hardware: points, where motors go, and errors.
+    """Show what a plan or the whole queue would do, without hardware: points, where motors go, and errors.
 
     The environment must be open; a plan may be running. Nothing is queued. A plan starts where the motors are now, and
     each plan of the queue where the one before it leaves them. The dry run of a plan stops at a question or after 10 s;
