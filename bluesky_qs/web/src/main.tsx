@@ -9,6 +9,8 @@ import "./queue.css";
 import "./devices.css";
 import "./instruments.css";
 import "./wall.css";
+import "./item.css";
+import "./history.css";
 import { App } from "./views/app";
 
 // The page may be behind a prefix, which its own address has.

@@ -1,11 +1,12 @@
 /** Everything that the views show of one service, as signals. */
 
 import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
-import type { Door, Item, Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
+import type { Door, HistoryItem, Item, Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
 import type { Clock } from "../words/status";
 import { Zone } from "../words/times";
 import { Actions, LOCK_ONLY } from "./actions";
 import { Activity } from "./activity";
+import { Again } from "./again";
 import { Alarms } from "./alarms";
 import { Composer } from "./composer";
 import { Console } from "./console";
@@ -15,10 +16,13 @@ import { Ending } from "./ending";
 import { Estimates } from "./estimates";
 import { Faults } from "./faults";
 import { Followed } from "./followed";
+import { type HistoryFilter, paramsOf } from "./history_filter";
 import { Instruments } from "./instruments";
+import { ItemPage } from "./item_page";
 import { Lists } from "./lists";
 import { Notices } from "./notices";
-import { Past } from "./past";
+import { Past, readAll } from "./past";
+import { Pauses } from "./pauses";
 import { Queue } from "./queue";
 import { QueueEdit } from "./queue_edit";
 import { Runs } from "./runs";
@@ -40,6 +44,8 @@ export class Model {
   readonly queue: Queue;
   readonly faults: Faults;
   readonly past: Past;
+  /** The part of the history that was searched for last. */
+  private searched: Past | null = null;
   readonly console: Console;
   readonly runs: Runs;
   readonly notices = new Notices();
@@ -48,6 +54,8 @@ export class Model {
   readonly composer: Composer;
   /** The selected item, beside which a new one can go; null unless exactly one is selected. */
   readonly beside: ReadonlySignal<Item | null>;
+  /** Runs plans of the history again. */
+  readonly again: Again;
   readonly ending: Ending;
   readonly edit: QueueEdit;
   readonly estimates: Estimates;
@@ -59,6 +67,8 @@ export class Model {
   /** How the environment was opened the last time. */
   readonly startup: Followed<Schemas["OpeningReport"]>;
 
+  /** The items that have a page open. */
+  private readonly pages = new Set<ItemPage>();
   private readonly stops: Stop[] = [];
   /** Openings of the environment that this page has seen to end, and connections to the service. */
   private openings = 0;
@@ -93,6 +103,7 @@ export class Model {
     this.queue = new Queue(source, (event) => this.take(event));
     this.estimates = new Estimates(source);
     const { queue, actions, devices, lists } = this;
+    this.again = new Again({ actions, notices, devices });
     this.edit = new QueueEdit({ source, queue, actions, notices, dialogs, devices });
     this.beside = computed(() =>
       this.edit.selection.chosen.value.size === 1 ? (this.edit.selected()[0] ?? null) : null,
@@ -127,7 +138,33 @@ export class Model {
     return new SheetImport({ source, actions, where: () => composer.where() });
   }
 
+  /** The part of the history that a filter selects; it replaces the one of an earlier filter. */
+  search(filter: HistoryFilter): Past {
+    const query = paramsOf(filter, this.clock.peek());
+    this.searched = Object.keys(query).length > 0 ? new Past(this.source, query) : null;
+    return this.searched ?? this.past;
+  }
+
+  /** When plans were paused. */
+  newPauses(): Pauses {
+    return new Pauses(this.source);
+  }
+
+  /** All items that a filter selects, oldest first. */
+  readAll(filter: HistoryFilter): Promise<HistoryItem[]> {
+    return readAll(this.source, paramsOf(filter, this.clock.peek()));
+  }
+
+  /** All about one item, until it is closed. */
+  openItem(uid: string): ItemPage {
+    const closed = (page: ItemPage) => this.pages.delete(page);
+    const page = new ItemPage(uid, { source: this.source, find: (each) => this.queue.find(each), closed });
+    this.pages.add(page);
+    return page;
+  }
+
   close(): void {
+    for (const page of [...this.pages]) page.close();
     for (const stop of this.stops) stop();
     const { queue, console, runs, faults, notices, lock, startup, composer, estimates } = this;
     for (const part of [queue, console, runs, faults, notices, lock, startup, composer, estimates]) part.close();
@@ -141,6 +178,8 @@ export class Model {
     if (status && this.status.value === null) this.takeStatus(status);
     this.past.again();
     void this.instruments.look();
+    this.searched?.again();
+    for (const page of this.pages) page.again();
   }
 
   private takeStatus(status: Status): void {
@@ -161,8 +200,10 @@ export class Model {
 
   private take(event: ServiceEvent): void {
     this.past.take(event);
+    this.searched?.take(event);
     this.activity.take(event);
     this.alarms.take(event);
     this.edit.take(event);
+    for (const page of this.pages) page.take(event);
   }
 }

@@ -1,9 +1,13 @@
-/** The history, newest first: pages from the service, and items that have ended since then. */
+/** The history, or the part of it that a filter selects, newest first: pages from the service, and items that have ended
+ * since then. */
 
 import { computed, signal } from "@preact/signals";
-import type { HistoryItem, ServiceEvent, Source } from "../source/source";
+import type { HistoryItem, Reply, ServiceEvent, Source } from "../source/source";
+import type { HistoryQuery } from "./history_filter";
 
 const PAGE = 50;
+/** Items in one reply if all are read. */
+const LARGE_PAGE = 1000;
 
 /** A page of the history: the newest items in place of the shown ones, the items that just ended, or older items. */
 type Page = "newest" | "ended" | "older";
@@ -15,6 +19,8 @@ export class Past {
   readonly hasOlder = signal(false);
   /** Why the last page could not be read. */
   readonly problem = signal("");
+  /** Whether the service still builds the index for its search, so that older items may be missing. */
+  readonly isIncomplete = signal(false);
   private readonly reads = signal(0);
   readonly isReading = computed(() => this.reads.value > 0);
   private hasBegun = false;
@@ -23,7 +29,11 @@ export class Past {
   /** Pages that have not been requested yet. */
   private readonly waiting = new Set<Page>();
 
-  constructor(private readonly source: Source) {}
+  /** `query` selects items. */
+  constructor(
+    private readonly source: Source,
+    private readonly query: HistoryQuery = {},
+  ) {}
 
   /** Read the newest page, unless it has been read. */
   begin(): void {
@@ -58,12 +68,13 @@ export class Past {
     const shown = this.items.value;
     const before = page === "older" ? shown.at(-1)?.item_uid : undefined;
     try {
-      const reply = await this.source.ask("history_get", { limit: PAGE, ...(before ? { before } : {}) });
+      const reply = await this.source.ask("history_get", { ...this.query, limit: PAGE, ...(before ? { before } : {}) });
       const uids = new Set(shown.map((item) => item.item_uid));
       // If more items have ended than fit on a page, the shown items do not follow it directly, and are dropped.
       const joins = page === "older" || (page === "ended" && reply.items.some((item) => uids.has(item.item_uid)));
       this.items.value = merged(joins ? shown : [], reply.items);
-      if (page === "older" || !joins) this.hasOlder.value = (reply.positions?.[0] ?? 0) > 0;
+      if (page === "older" || !joins) this.hasOlder.value = this.isOlder(reply);
+      this.isIncomplete.value = this.query.search !== undefined && reply.index_complete === false;
       this.isRead.value = true;
       this.problem.value = "";
     } catch (error) {
@@ -72,10 +83,29 @@ export class Past {
       if (page !== "ended") this.reads.value -= 1;
     }
   }
+
+  /** Whether there are items before those of a page. Of a selection, a page that is not full is the last one. */
+  private isOlder({ items, positions }: Reply<"history_get">): boolean {
+    const isAll = Object.keys(this.query).length === 0;
+    return (positions?.[0] ?? 0) > 0 && (isAll || items.length === PAGE);
+  }
 }
 
 /** Join shown items and a page, newest first, each item once. The service sends pages oldest first. */
 export function merged(known: readonly HistoryItem[], page: readonly HistoryItem[]): HistoryItem[] {
   const all = new Map([...known, ...page].map((item) => [item.item_uid, item]));
   return [...all.values()].sort((a, b) => (b.result?.time_stop ?? 0) - (a.result?.time_stop ?? 0));
+}
+
+/** All items that a query selects, oldest first. */
+export async function readAll(source: Source, query: HistoryQuery): Promise<HistoryItem[]> {
+  const pages: HistoryItem[][] = [];
+  let before: string | undefined;
+  for (;;) {
+    const place = before === undefined ? {} : { before };
+    const { items } = await source.ask("history_get", { ...query, limit: LARGE_PAGE, ...place });
+    pages.unshift(items);
+    before = items[0]?.item_uid;
+    if (items.length < LARGE_PAGE || before === undefined) return pages.flat();
+  }
 }

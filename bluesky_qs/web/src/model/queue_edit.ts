@@ -7,6 +7,7 @@ import { deed } from "../words/deeds";
 import { fullSentence } from "../words/refusals";
 import { plural } from "../words/times";
 import type { Actions } from "./actions";
+import { bare } from "./again";
 import type { Dialogs } from "./dialogs";
 import { type Destination, type Move, Moves, moved } from "./moves";
 import type { Notices } from "./notices";
@@ -257,12 +258,6 @@ export function destinationAt(order: readonly string[], place: number, moving: R
   const next = order.slice(place).find((uid) => !moving.has(uid));
   if (next === undefined) return "back";
   return order.slice(0, place).every((uid) => moving.has(uid)) ? "front" : { before: next };
-}
-
-/** What another item has in common with this one. */
-function bare({ item_type, name, args, kwargs, meta }: Item): Item {
-  const parts = { item_type, name, args, kwargs, meta };
-  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Item;
 }
 
 function all(count: number): string {

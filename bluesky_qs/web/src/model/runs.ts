@@ -1,11 +1,11 @@
-/** The runs of the running plan, from its documents: moved devices, read fields, and the points so far.
+/** The runs of a plan, the running one or another, from its documents: moved devices, read fields, and the points so far.
  *
  * The fields are chosen as at the prompt (`bluesky_qs/documents.py`, `ipython_extension/live/plot.py`). Any part of a
  * document may have any shape; a part with an unexpected shape counts as missing.
  */
 
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
-import type { Document, Source } from "../source/source";
+import type { Document, Reply, Source } from "../source/source";
 import { CatchUp } from "./catch_up";
 
 type Doc = Record<string, unknown>;
@@ -22,6 +22,8 @@ const LATEST = 200;
 /** Number of curves that are selected at first. */
 const CURVES = 4;
 const PAGE = 5000;
+/** Pages of events to read. */
+const MOST_PAGES = 4;
 /** Milliseconds between two updates. */
 const PERIOD = 100;
 
@@ -131,10 +133,14 @@ export class Runs {
   private seen = new Set<string>();
   private isDue = false;
 
-  constructor(source: Source) {
+  /** With `only`, the runs of the item with this uid; without it, those of the running item, or of the last one. */
+  constructor(
+    private readonly source: Source,
+    private readonly only?: string,
+  ) {
     this.stream = new CatchUp(source, {
       topic: "documents",
-      read: async () => (await source.ask("documents_get", { limit: PAGE })).documents,
+      read: () => (only ? this.read(only) : this.readLatest()),
       take: (message) => this.take(message),
     });
   }
@@ -152,7 +158,25 @@ export class Runs {
     this.stream.close();
   }
 
+  private async readLatest(): Promise<Document[]> {
+    return (await this.source.ask("documents_get", { limit: PAGE })).documents;
+  }
+
+  /** The documents of an item, oldest first. Each page has the documents that belong to its events. */
+  private async read(item_uid: string): Promise<Document[]> {
+    const pages: Document[][] = [];
+    let before: number | null = null;
+    do {
+      const limits: { before?: number } = before === null ? {} : { before };
+      const page: Reply<"documents_get"> = await this.source.ask("documents_get", { limit: PAGE, item_uid, ...limits });
+      pages.unshift(page.documents);
+      before = page.before;
+    } while (before !== null && pages.length < MOST_PAGES);
+    return pages.flat();
+  }
+
   private take(message: Document): void {
+    if (this.only && message.item_uid !== this.only) return;
     const doc = record(message.doc);
     const uid = text(doc.uid);
     if (message.item_uid !== this.item) this.reset(message.item_uid);

@@ -15,6 +15,7 @@ import { DevicesView } from "./devices";
 import { Dialogs } from "./dialog";
 import { HistoryView } from "./history";
 import { InstrumentsView, UnknownInstrument } from "./instruments";
+import { ItemView } from "./item";
 import { Connection } from "./link";
 import { MeView } from "./me";
 import { NoticeArea } from "./notices";
@@ -42,6 +43,7 @@ const VIEWS: Record<string, { title?: string; View: ComponentType }> = {
   devices: { title: "Devices", View: DevicesView },
   console: { title: "Console", View: ConsoleView },
   instruments: { title: "Instruments", View: InstrumentsView },
+  item: { View: ItemView },
   me: { View: MeView },
 };
 

@@ -1,8 +1,9 @@
 /** The console output of the service and its plans. */
 
-import { useComputed, useSignal } from "@preact/signals";
+import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import type { ConsoleLine } from "../model/console";
+import type { ConsoleLine } from "../model/lines";
 import { plain, spans } from "../words/ansi";
 import { plural } from "../words/times";
 import { useModel } from "./app";
@@ -12,11 +13,25 @@ const NEAR = 40;
 
 export function ConsoleView() {
   const { console } = useModel();
+  useEffect(() => console.begin(), [console]);
+  return <LogPanel log={console} title="Console" none="No output yet." />;
+}
+
+interface LogProps {
+  log: { readonly lines: ReadonlySignal<readonly ConsoleLine[]>; readonly problem: ReadonlySignal<string> };
+  title: string;
+  /** What to say if nothing was printed. */
+  none: string;
+  /** More buttons. */
+  children?: ComponentChildren;
+}
+
+/** Lines that were printed. The view follows new ones until somebody reads older ones. */
+export function LogPanel({ log: console, title, none, children }: LogProps) {
   const search = useSignal("");
   /** The lines at the time of the pause; null while the view follows new output. */
   const frozen = useSignal<readonly ConsoleLine[] | null>(null);
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => console.begin(), [console]);
   const shown = useComputed(() => {
     const lines = frozen.value ?? console.lines.value;
     const wanted = search.value.toLowerCase();
@@ -42,7 +57,7 @@ export function ConsoleView() {
   return (
     <section class="console" aria-labelledby="console-title">
       <h2 id="console-title">
-        Console
+        {title}
         <span>{search.value ? plural(shown.value.length, "line") : ""}</span>
       </h2>
       <div class="tools">
@@ -64,6 +79,7 @@ export function ConsoleView() {
             Pause
           </button>
         )}
+        {children}
       </div>
       {console.problem.value && <p class="bad">✕ The console output could not be read: {console.problem.value}</p>}
       <div
@@ -78,7 +94,7 @@ export function ConsoleView() {
         {shown.value.map((line) => (
           <Line key={line.id} line={line} />
         ))}
-        {shown.value.length === 0 && <p class="meta">{search.value ? "No line has this text." : "No output yet."}</p>}
+        {shown.value.length === 0 && <p class="meta">{search.value ? "No line has this text." : none}</p>}
       </div>
     </section>
   );

@@ -1,8 +1,9 @@
-/** The readings of the running plan: curves, an image of a grid, and a table. */
+/** The readings of a plan: curves, an image of a grid, and a table. */
 
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import type { Field, Point, Run } from "../model/runs";
+import type { Field, Point, Run, Runs } from "../model/runs";
 import { useModel } from "./app";
 import { COLORS, Curves, DASHES } from "./curves";
 import { GridImage } from "./grid_image";
@@ -27,12 +28,58 @@ export function LivePanel() {
   return <RunPanel key={String(run.start.uid)} run={run} problem={problem} />;
 }
 
+/** The runs of one item. Without any, the reason is shown. */
+export function ItemRuns({ runs, none }: { runs: Runs; none: string }) {
+  const chosen = useSignal<string | null>(null);
+  const found = runs.runs.value;
+  const problem = runs.problem.value;
+  const run = found.find((each) => String(each.start.uid) === chosen.value) ?? found.at(-1);
+  if (!run) {
+    return (
+      <section aria-labelledby="live-title">
+        <h2 id="live-title">Data</h2>
+        {problem ? <p class="warn">⚠ {problem}</p> : <p class="meta none">{none}</p>}
+      </section>
+    );
+  }
+  return (
+    <RunPanel key={String(run.start.uid)} run={run} problem={problem} ended="Data">
+      {found.length > 1 && (
+        <div class="fields">
+          {found.map((each) => (
+            <button
+              key={String(each.start.uid)}
+              type="button"
+              class="tab"
+              aria-pressed={each === run}
+              onClick={() => {
+                chosen.value = String(each.start.uid);
+              }}
+            >
+              {each.name}
+            </button>
+          ))}
+        </div>
+      )}
+    </RunPanel>
+  );
+}
+
 /** A note that earlier readings are missing, with the reason. */
 function Unread({ problem }: { problem: string }) {
   return <p class="bad">✕ The earlier readings could not be read: {problem}</p>;
 }
 
-function RunPanel({ run, problem }: { run: Run; problem: string }) {
+interface RunProps {
+  run: Run;
+  problem: string;
+  /** What the heading says before the name of a run that has ended. */
+  ended?: string;
+  /** What stands below the heading. */
+  children?: ComponentChildren;
+}
+
+function RunPanel({ run, problem, ended = "Last", children }: RunProps) {
   run.changes.value; // the run has changed: draw it again
   const chosen = useSignal<Kind | null>(null);
   const fields = useSignal<string[] | null>(null);
@@ -50,7 +97,7 @@ function RunPanel({ run, problem }: { run: Run; problem: string }) {
   return (
     <section class="plot" aria-labelledby="live-title">
       <h2 id="live-title">
-        {run.isOpen ? "Live" : "Last"} · {run.name}
+        {run.isOpen ? "Live" : ended} · {run.name}
         <span class="tabs">
           {kinds.map((each) => (
             <button
@@ -67,10 +114,13 @@ function RunPanel({ run, problem }: { run: Run; problem: string }) {
           ))}
         </span>
       </h2>
+      {children}
       {problem && <Unread problem={problem} />}
       {kind === "table" && <ReadingsTable run={run} />}
       {kind !== "table" && run.read.length === 0 && (
-        <p class="meta none">{run.fields.length > 0 ? "The plan reads no numbers." : "No readings yet."}</p>
+        <p class="meta none">
+          {run.fields.length > 0 ? "The plan reads no numbers." : run.isOpen ? "No readings yet." : "No readings."}
+        </p>
       )}
       {kind === "curves" && shown.length > 0 && <Curves run={run} fields={shown} isLog={isLog.value} onPoint={hover} />}
       {kind === "image" && shown[0] && <GridImage run={run} field={shown[0]} />}

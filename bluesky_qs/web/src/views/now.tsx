@@ -2,12 +2,13 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { metadataPairs, planText } from "../words/plan";
+import { metadataPairs } from "../words/plan";
 import { shownUser } from "../words/results";
 import { isSuspended, planProgress, waitingSentence } from "../words/status";
 import { lengthOfTime, plural } from "../words/times";
 import { useModel } from "./app";
-import { HistoryPanel } from "./history";
+import { LastPlans } from "./history";
+import { ItemLink } from "./item_link";
 import { LivePanel } from "./live";
 import { QueuePanel } from "./queue";
 import { StatePanel } from "./state_panel";
@@ -25,7 +26,7 @@ export function NowView() {
         <LivePanel />
       </div>
       <QueuePanel />
-      <HistoryPanel most={isWide ? 50 : 5} />
+      <LastPlans most={isWide ? 50 : 5} />
     </>
   );
 }
@@ -68,7 +69,9 @@ function RunningPanel() {
           {who ? ` by ${who}` : ""}
         </span>
       </h2>
-      <div class="call">{planText(item, model.devices.value)}</div>
+      <div>
+        <ItemLink item={item} />
+      </div>
       <Metadata pairs={metadataPairs(item.meta)} />
       <Progress />
       <Waiting />

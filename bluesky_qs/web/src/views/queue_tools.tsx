@@ -2,6 +2,7 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import { deed } from "../words/deeds";
+import { linkTo } from "./address";
 import { useModel } from "./app";
 import { EditParameter } from "./edit_parameter";
 import { KEYS } from "./queue_keys";
@@ -172,7 +173,12 @@ export function QueueFoot() {
   return (
     <div class="queue-foot">
       {edit.isAllowed.value && <KeysHelp />}
-      {only && more.length === 0 && <Uid key={only.item_uid} uid={only.item_uid} />}
+      {only && more.length === 0 && (
+        <span class="only">
+          <a href={linkTo("item", only.item_uid)}>Open its page</a>
+          <Uid key={only.item_uid} uid={only.item_uid} />
+        </span>
+      )}
     </div>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 
-export function Uid({ uid }: { uid: string }) {
+export function Uid({ uid, label = "Copy the uid" }: { uid: string; label?: string }) {
   const said = useSignal("");
   const copy = async (event: MouseEvent) => {
     event.stopPropagation();
@@ -16,7 +16,7 @@ export function Uid({ uid }: { uid: string }) {
   return (
     <span class="uid">
       <button type="button" class="quiet" onClick={(event) => void copy(event)}>
-        Copy the uid
+        {label}
       </button>
       <span role="status">{said.value}</span>
     </span>

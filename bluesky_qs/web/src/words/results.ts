@@ -6,7 +6,7 @@ import { lengthOfTime, plural } from "./times";
 const ENDINGS = ["completed", "stopped", "failed", "aborted", "halted"];
 
 /** Whether an item did not complete: it failed, was aborted or was halted. */
-export function hasFailed(item: HistoryItem): boolean {
+export function hasFailed(item: Pick<HistoryItem, "result">): boolean {
   return !["completed", "stopped"].includes(item.result?.exit_status);
 }
 

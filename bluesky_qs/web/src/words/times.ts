@@ -52,6 +52,22 @@ export class Zone {
     return `${two(then.getUTCDate())} ${MONTHS[then.getUTCMonth()]} ${clock}`;
   }
 
+  /** The time that a field for a date and a time of the beamline has: `2026-11-30T14:00`. Null without one. */
+  epoch(local: string): number | null {
+    const parsed = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$/.test(local) ? Date.parse(`${whole(local)}Z`) : Number.NaN;
+    return Number.isNaN(parsed) ? null : parsed / 1000 - this.offset;
+  }
+
+  /** The last multiple of a step, in seconds, in the time of the beamline: midnight for a day. */
+  before(epoch: number, step: number): number {
+    return Math.floor((epoch + this.offset) / step) * step - this.offset;
+  }
+
+  /** `2026-11-30 14:00:05`, for files. */
+  text(epoch: number): string {
+    return this.date(epoch).toISOString().slice(0, 19).replace("T", " ");
+  }
+
   private date(epoch: number): Date {
     return new Date((Math.floor(epoch) + this.offset) * 1000);
   }
@@ -60,6 +76,10 @@ export class Zone {
 /** `1 plan`, `3 plans`, `no plans`. */
 export function plural(count: number, noun: string): string {
   return `${count || "no"} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function whole(local: string): string {
+  return local.length === 10 ? `${local}T00:00` : local;
 }
 
 function two(number: number): string {
