@@ -103,10 +103,11 @@ async def handshake(door, path, authorization):
 
 async def closed(door, path, name, secret):
     """Code and reason with which a websocket is closed that has this in its query."""
-    async with websockets.connect(f"{address(door, path)}?{name}={secret}", proxy=None) as socket:
+    async with websockets.connect(f"{address(door, path)}&{name}={secret}", proxy=None) as socket:
         await socket.wait_closed()
         return socket.close_code, socket.close_reason
 
 
 def address(door, path):
-    return door.url.replace("http", "ws", 1) + f"/api{path}"
+    """The address of a websocket, with the names that the stream of readings needs."""
+    return door.url.replace("http", "ws", 1) + f"/api{path}?names=det1"
