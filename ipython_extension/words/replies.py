@@ -41,6 +41,8 @@ def in_one_sentence(view: Changed) -> str:
     """One sentence for several queued items, in place of a line for each."""
     places = [int(lead.rpartition(" ")[2]) for lead in view.leads if lead.rpartition(" ")[2].isdigit()]
     noun = "plan" if all(item["item_type"] == "plan" for item in view) else "item"
+    if noun == "plan" and len(names := {item["name"] for item in view}) == 1:
+        noun = f"{names.pop()} plan"
     at = f" at {'position' if len(places) == 1 else 'positions'} {ranges(places)}" if places else ""
     return f"Queued {plural(len(view), noun)}{at}."
 

@@ -109,7 +109,9 @@ def _advice(session: Session, missing: list[str], pushed: list[str]) -> str:
         known = session.known()
         there = [*known.devices, *known.plans, *own_names(own)]
         hints = (f"{name}{hint(name, there)}" for name in unknown)
-        return f"Neither the worker nor this session has {', '.join(hints)}. Nothing was pushed."
+        it = "it" if len(unknown) == 1 else "them"
+        lacks = f"Neither the worker nor this session has {', '.join(hints)}."
+        return f"{lacks} Import or define {it} here, then push again. Nothing was pushed."
     it = "it" if len(missing) == 1 else "them"
     return f"The worker has no {', '.join(missing)}. Push {it} too: %qs push {' '.join([*missing, *pushed])}"
 

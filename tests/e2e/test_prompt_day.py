@@ -74,7 +74,7 @@ def test_several_plans_are_added_changed_moved_and_saved_at_once(kernel, tmp_pat
     kernel.run("%qs open")
     kernel.run("samples = [{'name': 'a', 'x': 0}, {'name': 'b', 'x': 1.5}, {'name': 'c', 'x': 3}]")
     line = "%qs add scan([det1], motor, $x, $x+1, num=5) --for samples --md sample=$name"
-    assert shown(kernel, line).splitlines() == ["Queued 3 plans at positions 0-2.", "  --md sample=…"]
+    assert shown(kernel, line).splitlines() == ["Queued 3 scan plans at positions 0-2.", "  --md sample=…"]
     added = shown(kernel, "for n in (1, 2):\n    %qs add count([det1], num=$n)")
     assert added.splitlines() == [f"Queued at position {n + 2}: count([det1], num={n})" for n in (1, 2)]
     assert shown(kernel, "%qs move 3-4 front").startswith("Moved 2 items to positions 0, 1.")

@@ -231,7 +231,7 @@ def test_a_plan_is_queued_even_if_there_is_no_dry_run(qs, opened):
 def test_the_plans_of_a_table_are_walked_too(qs, shell, opened):
     shell.user_ns["rows"] = [{"n": 1}, {"n": 2}]
     lines = qs("add count([det1], num=$n) --for rows --dry-run").text(80).splitlines()
-    assert lines[0].startswith("Queued 2 plans")
+    assert lines[0].startswith("Queued 2 count plans")
     assert lines[-1] == "  Dry run of 2 plans: 2 ok."
 
 

@@ -86,7 +86,7 @@ def test_several_plans_of_the_history_are_queued_again(qs, six):
     again = qs("redo 1-3")
     assert six.methods == ["queue_item_add_batch"]
     assert nums(six)[6:] == [1, 2, 3]
-    assert first(again) == "Queued 3 plans at positions 6-8."
+    assert first(again) == "Queued 3 count plans at positions 6-8."
 
 
 def test_plans_are_queued_again_with_other_values(qs, six):

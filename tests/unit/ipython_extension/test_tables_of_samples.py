@@ -37,7 +37,7 @@ def test_a_plan_is_queued_for_each_row_with_one_request_and_one_sentence(qs, ope
     opened.requests.clear()
     added = qs("add scan([det1], motor, $x, {x + 1}, 3) --for samples --md sample=$name")
     assert opened.methods == ["queue_item_add_batch"]
-    assert pretty(added) == "Queued 2 plans at positions 0, 1.\n  --md sample=…"
+    assert pretty(added) == "Queued 2 scan plans at positions 0, 1.\n  --md sample=…"
     assert arguments(opened) == [[["det1"], "motor", 1.5, 2.5, 3], [["det1"], "motor", 2, 3, 3]]
     assert [item["meta"] for item in opened.do("queue_get")["items"]] == [{"sample": "Si"}, {"sample": "Ge"}]
 
@@ -55,7 +55,7 @@ def test_a_table_may_be_typed(qs, opened):
         ({"num": 1}, {"who": "a"}),
         ({"num": 2}, {"who": "b"}),
     ]
-    assert pretty(added).startswith("Queued 2 plans at positions 0, 1.")
+    assert pretty(added).startswith("Queued 2 count plans at positions 0, 1.")
 
 
 @pytest.mark.parametrize(
