@@ -22,7 +22,8 @@ class HistoryAtHand:
         self._length = length
 
     def note(self, plans: Mapping[int, Item]) -> None:
-        """Record plans with their numbers."""
+        """Record plans with their numbers. The history has at least these, also if the last status is older."""
+        self._length = max([self._length, *(number + 1 for number in plans)])
         self._uids.update((number, item["item_uid"]) for number, item in plans.items())
 
     def uid(self, back: int) -> str:

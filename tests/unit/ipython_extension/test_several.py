@@ -102,7 +102,7 @@ def test_a_failed_plan_that_is_back_is_queued_again_only_if_it_is_changed(qs, op
     good = plan("count", "old-0", ["det1"], num=0) | {"result": ended("completed")}
     opened.fill([{**failed, "item_uid": "back"}], [good, failed])
     qs("history")
-    assert first(qs("redo 0-1")) == "Queued 1 plan at position 1. 1 plan of these were back in the queue already."
+    assert first(qs("redo 0-1")) == "Queued 1 count plan at position 1. 1 plan of these were back in the queue already."
     qs("redo 1 num=5")
     assert nums(opened) == [1, 0, 5]
 
