@@ -45,7 +45,7 @@ def test_the_page_says_what_is_away_and_is_right_again_without_a_reload(own_site
     expect(alert).to_be_hidden()
 
     with frozen_manager(own_site.service):
-        expect(alert).to_contain_text("The service does not answer: what you see is from")
+        expect(alert).to_contain_text("The service does not answer: this page shows the state at")
     expect(alert).to_be_hidden()
 
     assert own_site.service.stop() == 0

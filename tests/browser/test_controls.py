@@ -141,7 +141,7 @@ def test_two_people_see_what_the_other_one_does(site, new_page):
     expect(state(ada)).to_contain_text("Last: grace switched loop mode off")
     expect(ada.get_by_label("Loop")).not_to_be_checked()
     ada.get_by_text("Last:").click()
-    expect(ada.get_by_role("list", name="Who did what")).to_contain_text("you switched loop mode on")
+    expect(ada.get_by_role("list", name="Recent actions")).to_contain_text("you switched loop mode on")
 
 
 def test_a_lock_says_who_and_why_and_its_key_opens_it(site, new_page, findings, keep_picture):
@@ -154,7 +154,7 @@ def test_a_lock_says_who_and_why_and_its_key_opens_it(site, new_page, findings, 
     dialog = ada.get_by_role("dialog", name="Lock")
     dialog.get_by_role("button", name="Lock").click()
     expect(dialog.get_by_role("alert")).to_contain_text("Type a key. You need it to unlock.")
-    dialog.get_by_label(re.compile("^Why")).fill("aligning the mirror")
+    dialog.get_by_label(re.compile("^Reason")).fill("aligning the mirror")
     dialog.get_by_label("Key", exact=True).fill("s3cret")
     keep_picture(ada, "lock-1280-light")
     assert findings(ada) == []
@@ -176,7 +176,7 @@ def test_a_lock_says_who_and_why_and_its_key_opens_it(site, new_page, findings, 
     button(grace, "Unlock…").click()
     grace.get_by_label("Key", exact=True).fill("wrong")
     grace.keyboard.press("Enter")
-    expect(grace.get_by_role("dialog").get_by_role("alert")).to_contain_text("This is not the key")
+    expect(grace.get_by_role("dialog").get_by_role("alert")).to_contain_text("The key is wrong")
     grace.keyboard.press("Escape")
     button(grace, "Use the key…").click()
     grace.get_by_label("Key", exact=True).fill("s3cret")
@@ -269,7 +269,7 @@ def test_the_reason_why_the_environment_did_not_open_and_nothing_to_press_for_an
         more(page)
     expect(button(pages["bob"], "Open")).to_have_count(0)
     expect(state(pages["bob"])).to_contain_text(
-        "Your sign-in (role observer) may watch, but change nothing. Ask the administrator of the server if"
+        "Your sign-in (role observer) may watch, but not change anything. Ask the administrator of the server if"
     )
     button(pages["ada"], "Open").click()
     for page in pages.values():

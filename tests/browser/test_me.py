@@ -26,8 +26,8 @@ def ask_for_sample():
 
 def test_a_user_sees_who_they_are_and_what_they_may_do_and_changes_the_name(site, page, findings, keep_picture):
     page.get_by_role("link", name="tester (shared key)").click()
-    expect(page.get_by_label("Who I am")).to_contain_text("a key that others use too")
-    rights = page.get_by_label("What I may do")
+    expect(page.get_by_label("About me")).to_contain_text("a shared key")
+    rights = page.get_by_label("My permissions")
     expect(rights).to_contain_text("start or stop the queue")
     expect(rights).not_to_contain_text("not:")
     keep_picture(page, "me-1280-light")

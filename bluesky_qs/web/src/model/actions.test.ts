@@ -63,7 +63,9 @@ test("if no answer comes at all, a notice says so, and its button sends the same
   const running = model.actions.run("queue_start", {});
   await vi.advanceTimersByTimeAsync(12_000);
   expect(await running).toBe(null);
-  expect(texts()).toEqual(["Start: no answer, so it may have been done or not. “Try again” does nothing twice."]);
+  expect(texts()).toEqual([
+    "Start: no answer, so it may or may not have been done. “Try again” is safe: the service does nothing twice.",
+  ]);
   source.changes.queue_start = () => ({ success: true });
   model.notices.all.value[0]?.button?.press();
   await vi.advanceTimersByTimeAsync(0);
@@ -77,7 +79,7 @@ test("a service that may do it twice is asked once", async () => {
   };
   expect(await model.actions.run("queue_start", {})).toBe(null);
   expect(source.sent).toHaveLength(1);
-  expect(texts()[0]).toContain("See what the page shows");
+  expect(texts()[0]).toContain("Before you try again");
   expect(model.notices.all.value[0]?.button).toBe(undefined);
 });
 

@@ -1,4 +1,4 @@
-/** Changes something at the service, for whoever uses the page, and says so if that is refused. */
+/** Sends the user's changes to the service, and shows a notice if the service refuses one. */
 
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { SCOPES, type WritingScope } from "../source/scopes";
@@ -17,21 +17,21 @@ import type { Clock } from "../words/status";
 import type { Dialogs } from "./dialogs";
 import type { Notices } from "./notices";
 
-/** Milliseconds between two attempts if no answer comes, and after which there are no more. */
+/** Milliseconds between attempts while the service does not answer, and until the page gives up. */
 const RETRY = 500;
 const LATEST = 10_000;
 
-/** Ask for the lock without checking a key. The door wants a parameter. */
+/** Parameters that read the lock without checking a key. The door requires the parameter. */
 export const LOCK_ONLY = { lock_key: null };
 
 export interface RunOptions {
-  /** Takes a refusal that is shown elsewhere, such as in a form; then there is no notice. */
+  /** Handles a refusal elsewhere, such as in a form, so that no notice is shown. */
   refused?: (refusal: Refused) => void;
-  /** Says a refusal in better words than the service, unless a lock or the state of the service is the reason. */
+  /** Describes a refusal better than the service does. Not used if the reason is a lock or the state of the service. */
   words?: (refusal: Refused) => string;
 }
 
-/** What actions need of the model. */
+/** The parts of the model that actions use. */
 export interface Surroundings {
   readonly source: Source;
   readonly status: ReadonlySignal<Status | null>;
@@ -41,7 +41,7 @@ export interface Surroundings {
 }
 
 export class Actions {
-  /** The key that goes along with every change, so that a lock of this person does not refuse it. */
+  /** The lock key sent with every change, so that the user's own lock does not block it. */
   readonly lockKey = signal<string | null>(null);
   private readonly busySignal = signal<ReadonlyMap<WritingMethod, number>>(new Map());
 
@@ -56,19 +56,19 @@ export class Actions {
     this.around.source.introduce(name);
   }
 
-  /** Whether the sign-in has a scope. Controls outside of the scopes are absent. */
+  /** Whether the user has a scope. The page hides controls that the user's scopes do not allow. */
   may(scope: WritingScope): boolean {
     return this.person.value.scopes.has(scope);
   }
 
-  /** Whether an answer to one of these is awaited. */
+  /** Whether a request to one of these methods is still unanswered. */
   isBusy(...methods: WritingMethod[]): boolean {
     return methods.some((method) => this.busySignal.value.has(method));
   }
 
-  /** Change something. Returns the reply, or null if it was refused or not answered, which a notice says.
+  /** Send a change. Returns the reply. If it was refused or not answered, shows a notice and returns null.
    *
-   * Without an answer, the request is sent again with the same id, so that nothing is done twice.
+   * If there is no answer, the request is sent again with the same id, so the service carries it out only once.
    */
   async run<M extends WritingMethod>(
     method: M,
@@ -96,7 +96,7 @@ export class Actions {
     }
   }
 
-  /** With a shared key, the page asks once for a name. False if the dialog was closed. */
+  /** Ask once for a name if the key is shared. Returns false if the user closed the dialog. */
   private async isNamed(): Promise<boolean> {
     const { sharesKey, name } = this.person.value;
     if (!sharesKey || name !== null) return true;
@@ -135,14 +135,14 @@ export class Actions {
     }
   }
 
-  /** Why something was refused, as a sentence. */
+  /** The reason for a refusal, as a sentence. */
   async reason(method: WritingMethod, refusal: Refused, words?: RunOptions["words"]): Promise<string> {
     const { clock, source } = this.around;
     const lock = isLocked(refusal) ? await source.ask("lock_info", LOCK_ONLY).catch(() => null) : null;
     return refusalSentence(method, refusal, clock.value, { info: lock?.lock_info, words });
   }
 
-  /** Whether the service carries out requests with the same id once. */
+  /** Whether the service recognizes repeated requests by their id. */
   private isRepeatable(): boolean {
     return this.around.status.value?.extensions.includes("request_id") ?? false;
   }
@@ -161,12 +161,12 @@ export class Actions {
   }
 }
 
-/** Every scope that a method of the page needs. */
+/** The scope that a method requires. */
 export function scopeOf(method: WritingMethod): WritingScope {
   return SCOPES[method];
 }
 
-/** An id that no other request has. `crypto.randomUUID` is missing on pages without TLS. */
+/** A unique id for a request. `crypto.randomUUID` is missing on pages without TLS. */
 function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

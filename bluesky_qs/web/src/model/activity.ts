@@ -2,14 +2,14 @@
 
 import { signal } from "@preact/signals";
 import type { Schemas, ServiceEvent, Source } from "../source/source";
-import { deed } from "../words/deeds";
+import { actionText } from "../words/event_text";
 
-/** Deeds to keep. */
+/** Number of actions to keep. */
 const KEPT = 20;
 /** Number of events to read when the page opens. */
 const LOOKED_AT = 100;
 
-export interface Deed {
+export interface UserAction {
   seq: number;
   time: number;
   user: string;
@@ -18,8 +18,8 @@ export interface Deed {
 }
 
 export class Activity {
-  /** The latest first. */
-  readonly deeds = signal<readonly Deed[]>([]);
+  /** Newest first. */
+  readonly actions = signal<readonly UserAction[]>([]);
   private mode: Schemas["QueueMode"] | null = null;
 
   constructor(private readonly source: Source) {
@@ -27,15 +27,15 @@ export class Activity {
   }
 
   take(event: ServiceEvent): void {
-    const text = event.user ? deed(event, this.mode) : "";
+    const text = event.user ? actionText(event, this.mode) : "";
     if (event.type === "mode_changed") this.mode = event.mode;
-    if (!text || !event.user || this.deeds.value.some((each) => each.seq === event.seq)) return;
+    if (!text || !event.user || this.actions.value.some((each) => each.seq === event.seq)) return;
     const found = { seq: event.seq, time: event.time, user: event.user, text };
-    this.deeds.value = [...this.deeds.value, found].sort((a, b) => b.seq - a.seq).slice(0, KEPT);
+    this.actions.value = [...this.actions.value, found].sort((a, b) => b.seq - a.seq).slice(0, KEPT);
   }
 
   private async begin(): Promise<void> {
     const reply = await this.source.ask("events_get", { limit: LOOKED_AT }).catch(() => null);
-    for (const event of reply?.events ?? []) this.take(event); // otherwise show only later actions
+    for (const event of reply?.events ?? []) this.take(event); // without a reply, only later actions are shown
   }
 }

@@ -1,4 +1,4 @@
-/** What users should hear about although they do not look at the page: failures and questions. */
+/** Alerts for users who are not looking at the page: failed plans and questions. */
 
 import { signal } from "@preact/signals";
 import type { ServiceEvent, Source } from "../source/source";
@@ -7,14 +7,14 @@ import { fullSentence } from "../words/refusals";
 import { reason } from "../words/results";
 
 export interface Alarm {
-  /** The same for an alarm that replaces another one. */
+  /** An alarm replaces an earlier one with the same tag. */
   tag: string;
   title: string;
   text: string;
 }
 
 export class Alarms {
-  /** The latest one. */
+  /** The latest alarm. */
   readonly latest = signal<Alarm | null>(null);
 
   constructor(
@@ -27,7 +27,11 @@ export class Alarms {
       void this.failed(event.item_uid);
     } else if (event.type === "input_changed" && event.input_pending) {
       const { input_uid, prompt } = event.input_pending;
-      this.latest.value = { tag: input_uid, title: "Waiting for input", text: prompt.trim() || "User code asks." };
+      this.latest.value = {
+        tag: input_uid,
+        title: "Waiting for input",
+        text: prompt.trim() || "User code is waiting for input.",
+      };
     }
   }
 

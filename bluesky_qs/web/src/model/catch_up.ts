@@ -51,7 +51,7 @@ export class CatchUp<T extends Topic> {
     } catch (error) {
       this.problem.value = error instanceof Error ? error.message : String(error);
     }
-    if (number !== this.reading) return; // the page has reconnected meanwhile, and the later reply has all messages
+    if (number !== this.reading) return; // the page has reconnected, and the later reply has all messages
     const early = this.early ?? [];
     this.early = null;
     this.takeNew(earlier);

@@ -65,12 +65,12 @@ async function typed(text: string): Promise<void> {
   await vi.waitFor(() => expect(composer.reading.value.text).toBe(text));
 }
 
-test("a typed plan is added, its place is said, and it can be recalled", async () => {
+test("a typed plan is added, its place is shown, and it can be recalled", async () => {
   source.queue = [plan("a"), plan("b")];
   composer.setMeta([{ key: "sample", text: "S03" }]);
   await typed("count([det1], num=3)");
   expect(await composer.submit()).toBe(true);
-  expect(composer.said.value?.text).toBe("Added 3rd: count([det1], num=3)");
+  expect(composer.outcome.value?.text).toBe("Added 3rd: count([det1], num=3)");
   expect(source.sent[0]?.params).toEqual({ item: { ...COUNT, meta: { sample: "S03" } } });
   expect(composer.text.value).toBe("");
   expect(composer.recall()).toBe(true);
@@ -195,7 +195,7 @@ test("an edit sends the item as it was read, and keeps what is not changed", asy
   expect(await composer.submit()).toBe(true);
   const item = { ...QUEUED, kwargs: { num: 5 } };
   expect(source.sent[0]).toMatchObject({ method: "queue_item_update", params: { item, expected: QUEUED } });
-  expect(composer.said.value?.text).toBe("Changed: count([det1], num=5)");
+  expect(composer.outcome.value?.text).toBe("Changed: count([det1], num=5)");
   expect(composer.subject.value.kind).toBe("new");
 });
 
@@ -242,7 +242,7 @@ test("a copy of an item of the history that is not changed is sent as it was", a
   expect(source.sent[0]?.params).toEqual({ item: { item_type: "plan", name: "count", args, kwargs, meta } });
 });
 
-test("a refusal without a part of the plan to blame is said", async () => {
+test("a refusal that no part of the plan explains is shown", async () => {
   source.changes.queue_item_add = () => {
     throw new Refused("Failed to add an item: the queue is full", "Refused");
   };

@@ -1,4 +1,4 @@
-/** Adds plans and edits queued ones: a typed line and a form are two views of the same plan. */
+/** Adds plans and edits queued ones. The typed line and the form are two views of the same plan. */
 
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { HistoryItem, Item, Refused, Schemas, Source, Status } from "../source/source";
@@ -27,7 +27,7 @@ import type { Queue } from "./queue";
 import { check, faultsOf, type MetaCall, NOTHING, type Reading, readText } from "./reading";
 import { isSameItem } from "./versions";
 
-/** Where a new item goes: to an end of the queue, or beside the item that is selected. */
+/** Where to add a new item: at an end of the queue, or before or after the selected item. */
 export type Place = "back" | "front" | "before" | "after";
 
 export interface Around {
@@ -37,11 +37,11 @@ export interface Around {
   readonly lists: Lists;
   readonly status: ReadonlySignal<Status | null>;
   readonly clock: ReadonlySignal<Clock>;
-  /** The item beside which a new one can go; null if none is selected. */
+  /** The selected item, next to which a new one can be added; null unless exactly one is selected. */
   readonly beside: ReadonlySignal<Item | null>;
 }
 
-/** What is being written: a new item, one of the history with changes, or changes to one of the queue. */
+/** The subject of the editor: a new item, a changed copy of a history item, or a queued item. */
 export type Subject = { kind: "new" } | { kind: "again"; item: HistoryItem } | { kind: "edit"; item: Item };
 
 export interface Form {
@@ -51,46 +51,46 @@ export interface Form {
   before: Given;
 }
 
-/** The edited item is not as it was: as it is now, or null if it has left the queue. */
+/** The current version of the item, which someone else changed; null if it has left the queue. */
 export interface Conflict {
   theirs: Item | null;
-  /** Whether changes were refused because of it. */
+  /** Whether the service refused the user's changes because of this. */
   isRefused: boolean;
 }
 
 /** What was done. */
-export interface Said {
+export interface Outcome {
   text: string;
   uid: string;
   warnings: readonly string[];
 }
 
 const NEW: Subject = { kind: "new" };
-/** Classes of errors that are about the plan. */
+/** Error classes that mean that the plan is invalid. */
 const INVALID = ["InvalidPlan", "ItemError"];
 
 export class Composer {
   readonly text = signal("");
-  /** The form; null while the plan is typed. */
+  /** The form; null while the user types the plan as text. */
   readonly form = signal<Form | null>(null);
   readonly meta = signal<readonly MetaRow[]>([]);
   readonly place = signal<Place>("back");
   readonly subject = signal<Subject>(NEW);
   readonly reading = signal<Reading>(NOTHING);
   readonly conflict = signal<Conflict | null>(null);
-  readonly said = signal<Said | null>(null);
-  /** Why nothing was done, if no part of the plan is to blame. */
+  readonly outcome = signal<Outcome | null>(null);
+  /** Why the plan was not added or saved, if the reason is not in the plan itself. */
   readonly problem = signal("");
-  /** What is wrong in the form, by the name of the field. */
+  /** Errors in the form, by field name. */
   readonly problems = signal<Readonly<Record<string, string>>>({});
   readonly isBusy = signal(false);
-  /** How long the item takes that was added last; null until the service knows it. */
+  /** The estimate for the last item added; null until the service has one. */
   readonly estimate = signal<Schemas["ItemEstimate"] | null>(null);
   readonly isDirty: ReadonlySignal<boolean>;
 
-  /** The last plan that was added, for the key ↑. */
+  /** The last plan added, which the ↑ key brings back. */
   private last: { text: string; meta: readonly MetaRow[] } | null = null;
-  /** The text and metadata that an item was opened with. */
+  /** The text and metadata that the item had when it was opened. */
   private readonly opened = signal({ text: "", meta: "[]" });
   private readonly looking: Latest<void>;
   private readonly stop: () => void;
@@ -99,7 +99,7 @@ export class Composer {
     this.looking = new Latest((_, isLatest) => this.look(isLatest));
     const version = computed(() => around.status.value?.estimates_uid);
     this.stop = effect(() => {
-      const uid = this.said.value?.uid;
+      const uid = this.outcome.value?.uid;
       if (uid && version.value !== undefined) void this.readEstimate(uid);
       else this.estimate.value = null;
     });
@@ -112,7 +112,7 @@ export class Composer {
     this.stop();
   }
 
-  // -------------------------------------------------------------------------------------------------- what is typed
+  // ------------------------------------------------------------------------------------------------ the typed line
 
   type(text: string): void {
     batch(() => {
@@ -128,7 +128,7 @@ export class Composer {
     });
   }
 
-  /** Bring the last plan back that was added, to change it. False if something is typed. */
+  /** Bring back the last plan added, so that the user can change it. Returns false if the line is not empty. */
   recall(): boolean {
     if (this.last === null || this.text.value.trim() || this.subject.value.kind !== "new") return false;
     const { text, meta } = this.last;
@@ -141,7 +141,7 @@ export class Composer {
 
   // ------------------------------------------------------------------------------------------------------- the form
 
-  /** Fill in a form instead. What was typed is in it, as far as it can be read. */
+  /** Switch to the form. It contains as much of the typed plan as can be read. */
   async openForm(): Promise<void> {
     const text = this.text.value;
     const known = await this.around.lists.read();
@@ -157,14 +157,14 @@ export class Composer {
     this.form.value = { name: "", fields: [], entries: {}, before: NOT_GIVEN };
   }
 
-  /** Type the plan instead. */
+  /** Switch back to the typed line. */
   closeForm(): void {
     this.form.value = null;
     this.problems.value = {};
     this.looking.submit();
   }
 
-  /** Choose the plan of the form. Values of parameters that it has, too, stay. */
+  /** Choose a plan in the form. Parameters that both plans have keep their values. */
   choosePlan(name: string): void {
     const plan = this.around.lists.known.value.plans[name];
     const fields = fieldsOf(plan);
@@ -193,7 +193,7 @@ export class Composer {
     });
   }
 
-  /** Show a call in the form. The metadata that it gives to `RE` goes to the other metadata. */
+  /** Show a call in the form. Metadata in an `RE(...)` call is added to the metadata rows. */
   private show(call: MetaCall, text: string): void {
     const fields = fieldsOf(this.around.lists.known.value.plans[call.name as string], call);
     const entries = entriesOf(fields, call, this.around.lists.names.value);
@@ -204,25 +204,25 @@ export class Composer {
         const keys = new Set(typed.map(({ key }) => key));
         this.meta.value = [...this.meta.value.filter(({ key }) => !keys.has(key)), ...typed];
       }
-      // The text stays until something in the form is changed.
+      // Keep the user's text until the form changes.
       if (call.meta || text !== this.text.value) this.fillIn(form);
       else this.form.value = form;
     });
   }
 
-  // ------------------------------------------------------------------------------------------------- what it is about
+  // ----------------------------------------------------------------------------------------------------- the subject
 
-  /** Change an item of the queue. */
+  /** Open a queued item for editing. */
   edit(item: Item): void {
     this.open({ kind: "edit", item }, item);
   }
 
-  /** Change a copy of an item of the history, and add it. */
+  /** Open a copy of a history item, to change it and add it to the queue. */
   again(item: HistoryItem): void {
     this.open({ kind: "again", item }, item);
   }
 
-  /** Forget what is written. */
+  /** Discard the text or the form. */
   cancel(): void {
     this.open(NEW, null);
   }
@@ -243,7 +243,7 @@ export class Composer {
     });
   }
 
-  /** The queue has changed: is the edited item still as it was? */
+  /** Check whether someone else has changed the edited item. Called whenever the queue changes. */
   follow(items: readonly Item[]): void {
     const subject = this.subject.peek();
     if (subject.kind !== "edit" || this.isBusy.peek()) return;
@@ -256,13 +256,13 @@ export class Composer {
     }
   }
 
-  // -------------------------------------------------------------------------------------------------------- it is done
+  // -------------------------------------------------------------------------------------------------------- submitting
 
-  /** Add the item, or save the changes. False if that was not done; the reading or the problem says why. */
+  /** Add the item, or save the changes. If this fails, returns false, and the reading or `problem` has the reason. */
   async submit(): Promise<boolean> {
     if (this.isBusy.value) return false;
     this.isBusy.value = true;
-    this.said.value = null;
+    this.outcome.value = null;
     try {
       const call = await this.ready();
       if (call === null) return false;
@@ -270,12 +270,12 @@ export class Composer {
       return subject.value.kind === "edit" ? await this.save(call, subject.value.item) : await this.add(call);
     } finally {
       this.isBusy.value = false;
-      // A refusal has the newest version, which the queue may not have yet.
+      // The refusal contained the newest version, which may not have reached the queue on this page yet.
       if (!this.conflict.value?.isRefused) this.follow(this.around.queue.items.peek());
     }
   }
 
-  /** Save the changes over those of others. */
+  /** Save the user's version in place of the other user's. */
   async keepMine(): Promise<boolean> {
     const theirs = this.conflict.value?.theirs;
     if (!theirs) return false;
@@ -283,13 +283,14 @@ export class Composer {
     return this.submit();
   }
 
-  /** Go on with the version of others; mine is forgotten. */
+  /** Edit the other user's version, and discard this user's changes. */
   takeTheirs(): void {
     const theirs = this.conflict.value?.theirs;
     if (theirs) this.edit(theirs);
   }
 
-  /** Add my version as a new item, because the edited one is gone or is somebody else's now. */
+  /** Add the user's version as a new item, because the edited item has left the queue or was changed by someone else.
+   * */
   async addMine(): Promise<boolean> {
     batch(() => {
       this.subject.value = NEW;
@@ -298,7 +299,7 @@ export class Composer {
     return this.submit();
   }
 
-  /** The item that would be sent now, without what only the service knows; null if there is none yet. */
+  /** The item to send, without the keys that the service adds. */
   item(call: MetaCall): Record<string, unknown> {
     const subject = this.subject.value;
     const meta = { ...call.meta, ...metaOf(this.meta.value) };
@@ -315,7 +316,7 @@ export class Composer {
     };
   }
 
-  /** The call, if it can be sent. What is wrong is in the reading. */
+  /** The call, or null if it cannot be sent. The errors are in the reading. */
   private async ready(): Promise<MetaCall | null> {
     const isKnown = this.around.status.value !== null;
     this.problem.value = isKnown ? metaProblem(this.meta.value) : "The service has not answered yet. Try again.";
@@ -325,7 +326,7 @@ export class Composer {
     try {
       reading = await this.read();
     } catch (error) {
-      this.problem.value = `Not read: ${(error as Error).message}`;
+      this.problem.value = `The plan could not be read: ${(error as Error).message}`;
       return null;
     }
     this.reading.value = reading;
@@ -342,12 +343,12 @@ export class Composer {
     const text = await this.addedText(reply.item);
     batch(() => {
       this.cancel();
-      this.said.value = { text, uid: reply.item?.item_uid ?? "", warnings: reply.warnings ?? [] };
+      this.outcome.value = { text, uid: reply.item?.item_uid ?? "", warnings: reply.warnings ?? [] };
     });
     return true;
   }
 
-  /** The place of a new item, as parameters. */
+  /** The parameters for the place of a new item. */
   where(): Record<string, string> {
     const beside = this.around.beside.value;
     const place = this.place.value;
@@ -356,7 +357,7 @@ export class Composer {
     return place === "before" ? { before_uid: beside.item_uid } : { after_uid: beside.item_uid };
   }
 
-  /** `Added 3rd: count([det1])`. The place is that at this moment: others may add items, too. */
+  /** `Added 3rd: count([det1])`. The position is current, because others may have added items in the meantime. */
   private async addedText(item: Item): Promise<string> {
     const call = planText(item, this.around.lists.names.value);
     const reply = await this.around.source.ask("item_status", { item_uid: item.item_uid }).catch(() => null);
@@ -366,8 +367,8 @@ export class Composer {
   }
 
   private async readEstimate(uid: string): Promise<void> {
-    const reply = await this.around.source.ask("estimates_get", { uids: [uid] }).catch(() => null); // it has left
-    if (this.said.peek()?.uid === uid) this.estimate.value = reply?.estimates[uid] ?? null;
+    const reply = await this.around.source.ask("estimates_get", { uids: [uid] }).catch(() => null); // it may be gone
+    if (this.outcome.peek()?.uid === uid) this.estimate.value = reply?.estimates[uid] ?? null;
   }
 
   private async save(call: MetaCall, before: Item): Promise<boolean> {
@@ -378,7 +379,7 @@ export class Composer {
     const text = `Changed: ${planText(reply.item, this.around.lists.names.value)}`;
     batch(() => {
       this.cancel();
-      this.said.value = { text, uid: "", warnings: reply.warnings ?? [] };
+      this.outcome.value = { text, uid: "", warnings: reply.warnings ?? [] };
     });
     return true;
   }
@@ -414,16 +415,17 @@ export class Composer {
     }
   }
 
-  // ------------------------------------------------------------------------------------------------- while one types
+  // ------------------------------------------------------------------------------------------------ while the user
+  // types
 
   private changed(): void {
-    this.said.value = null;
+    this.outcome.value = null;
     this.problem.value = "";
     this.looking.submit();
   }
 
   private async look(isLatest: () => boolean): Promise<void> {
-    // Without an answer, the page says that the connection is lost, and the next key tries again.
+    // If there is no answer, the page shows that the connection is lost. The next keystroke tries again.
     const reading = await this.read().catch(() => null);
     if (reading === null || !isLatest()) return;
     if (!reading.call) {
@@ -434,7 +436,7 @@ export class Composer {
     if (isLatest()) this.reading.value = checked;
   }
 
-  /** The plan that is typed or filled in, not checked by the service. */
+  /** The plan from the line or the form, before the service has checked it. */
   private async read(): Promise<Reading> {
     const form = this.form.peek();
     const text = this.text.peek();
@@ -446,7 +448,7 @@ export class Composer {
     return reading.call ? { ...reading, call: this.ownCall(reading.call) } : reading;
   }
 
-  /** What was opened and not changed is sent as it was, and not as its text is read. */
+  /** An item whose text has not changed keeps its original arguments, because reading the text again may alter them. */
   private ownCall(call: MetaCall): MetaCall {
     const subject = this.subject.peek();
     if (subject.kind === "new" || this.text.peek() !== this.opened.peek().text) return call;

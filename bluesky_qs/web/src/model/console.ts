@@ -1,11 +1,11 @@
-/** The console output of the service and its plans: the latest lines, and new ones. */
+/** The console output of the service and its plans: recent lines, followed by new ones. */
 
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { ConsoleText, Source } from "../source/source";
 import { CatchUp } from "./catch_up";
 import { type ConsoleLine, Lines } from "./lines";
 
-/** Lines to keep. */
+/** Number of lines to keep. */
 const KEPT = 2000;
 const PAGE = 1000;
 

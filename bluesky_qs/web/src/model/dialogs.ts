@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 export interface Confirmation {
   /** The question: “Abort the plan?” */
   title: string;
-  /** What will happen. */
+  /** The consequences. */
   text: string;
   /** The text of the button: “Abort”. */
   action: string;

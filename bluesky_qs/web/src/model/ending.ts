@@ -1,11 +1,11 @@
-/** Ends a plan as the prompt does: it pauses a running plan first. */
+/** Ends a plan like the prompt does: pauses it first if it is running. */
 
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Status } from "../source/source";
 import type { Actions } from "./actions";
 import type { Notices } from "./notices";
 
-/** Milliseconds that a plan may take to pause. */
+/** Milliseconds to wait for the plan to pause. */
 const PATIENCE = 60_000;
 
 export type EndMethod = "re_stop" | "re_abort" | "re_halt";
@@ -13,7 +13,7 @@ export type EndMethod = "re_stop" | "re_abort" | "re_halt";
 const DOING: Record<EndMethod, string> = { re_stop: "finished", re_abort: "aborted", re_halt: "halted" };
 
 export class Ending {
-  /** The action that follows when the plan is paused. */
+  /** The action to take once the plan is paused. */
   readonly pending = signal<EndMethod | null>(null);
 
   constructor(
@@ -22,7 +22,7 @@ export class Ending {
     private readonly notices: Notices,
   ) {}
 
-  /** End the plan. Reports if the plan does not pause, or ends before that. */
+  /** End the plan. Shows a notice if the plan does not pause, or if it ends before it can be paused. */
   async end(method: EndMethod): Promise<void> {
     const status = this.status.value;
     if (status === null || this.pending.value) return;

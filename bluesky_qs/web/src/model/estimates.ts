@@ -1,4 +1,4 @@
-/** How long the items take that are seen, and the whole queue: asked for when the service says that it has changed. */
+/** Estimates for the visible items and for the whole queue. They are requested when the service reports a change. */
 
 import { batch, signal } from "@preact/signals";
 import type { Item, Schemas, Source, Status } from "../source/source";
@@ -6,18 +6,18 @@ import type { Item, Schemas, Source, Status } from "../source/source";
 type ItemEstimate = Schemas["ItemEstimate"];
 type QueueEstimate = Schemas["QueueEstimate"];
 
-/** Milliseconds that changes, and scrolling, may take to settle. */
+/** Milliseconds to wait until changes and scrolling have stopped. */
 const SETTLING = 150;
-/** Milliseconds after a change at which they are asked for again: the service makes estimates a moment after it, and
- * tells only of those that move the end of the queue. */
+/** Milliseconds after a change until the estimates are requested again. The service needs a moment to compute them, and
+ * reports only those that move the end of the queue. */
 const LATER = [2000, 8000];
-/** Items whose estimates are kept. */
+/** Maximum number of estimates to keep. */
 const KEPT = 1000;
 
 export class Estimates {
-  /** Estimates by uid: of the items that are seen now, and of some that were. */
+  /** Estimates by uid, for visible items and for some that were visible before. */
   readonly items = signal<ReadonlyMap<string, ItemEstimate>>(new Map());
-  /** That of the whole queue; null if it is not known, or if nobody looks at the queue. */
+  /** The estimate for the whole queue; null if it is unknown, or if no view shows the queue. */
   readonly queue = signal<QueueEstimate | null>(null);
 
   private seen: readonly string[] | null = null;
@@ -28,7 +28,7 @@ export class Estimates {
 
   constructor(private readonly source: Source) {}
 
-  /** These items are seen; null if nobody looks at the queue. */
+  /** Set the visible items; null if no view shows the queue. */
   want(uids: readonly string[] | null): void {
     const known = this.items.peek();
     const before = new Set(this.seen);
@@ -38,7 +38,7 @@ export class Estimates {
     else if (isNew) this.askSoon();
   }
 
-  /** The queue, the running item, or the estimates may have changed. */
+  /** Request estimates if the queue, the running item or the estimates have changed. */
   look(queued: readonly Item[], status: Status | null): void {
     if (status === null) return;
     const version = [status.estimates_uid, status.running_item_uid, status.plan_queue_mode?.loop].join();
@@ -70,7 +70,8 @@ export class Estimates {
     if (this.seen === null) return;
     const queued = new Set(this.queued.map((item) => item.item_uid));
     const uids = this.seen.filter((uid) => queued.has(uid));
-    // Refused if an item has just left, which the next event says; or if the service does not answer, which is shown.
+    // No reply means that an item has just left the queue (an event follows) or that the service does not answer (the
+    // page shows it).
     const reply = await this.source.ask("estimates_get", { uids }).catch(() => null);
     if (reply === null) return;
     batch(() => {

@@ -1,4 +1,4 @@
-/** Queued plans that cannot run now, with the reasons: the service checks them as if they were added now. */
+/** Queued plans that cannot run now, with the reasons. The service checks them as if they were being added. */
 
 import { signal } from "@preact/signals";
 import type { Item, Source, Status } from "../source/source";
@@ -7,7 +7,7 @@ import type { Item, Source, Status } from "../source/source";
 const MOST = 200;
 /** Maximum length of a request, because the length of an address is limited. */
 const LONGEST = 12_000;
-/** Milliseconds without a change after which the check starts. */
+/** Milliseconds to wait after the last change before checking. */
 const SETTLING = 300;
 const LEAD = "Plan validation failed: ";
 
@@ -17,7 +17,7 @@ export class Faults {
 
   private version = "";
   private items: readonly Item[] = [];
-  /** The reasons of checked items; empty for good ones. An edited item is another object. */
+  /** The reasons for checked items; empty if a plan can run. Editing an item makes a new object. */
   private checked = new WeakMap<Item, string>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -40,7 +40,7 @@ export class Faults {
   }
 
   private async check(): Promise<void> {
-    // Items of other groups are checked by their own permissions, which the sign-in does not have.
+    // Skip items of other groups, because the service would check them with this user's permissions.
     const ours = this.items.slice(0, MOST).filter((item) => item.user_group === this.source.person.value.group);
     const plans = ours.filter((item) => item.item_type === "plan");
     const { checked, version } = this;
@@ -62,7 +62,7 @@ function bare({ item_type, name, args, kwargs, meta }: Item): Record<string, unk
   return Object.fromEntries(Object.entries({ item_type, name, args, kwargs, meta }).filter(([, value]) => value));
 }
 
-/** The items in parts that fit into a request. Larger items are left out. */
+/** The items, split into parts that fit into one request. Items that are too large are left out. */
 function parts(items: readonly Item[]): Item[][] {
   const found: Item[][] = [];
   let room = 0;

@@ -1,18 +1,18 @@
-/** Data whose version is in the status. They are read again when the version changes. */
+/** Data that are read again whenever their version in the status changes. */
 
 import { signal } from "@preact/signals";
 
-/** Milliseconds until the next attempt if there is no answer. */
+/** Milliseconds between attempts while the service does not answer. */
 const RETRY = 2000;
 
 export class Followed<T> {
-  /** Null before the first reading, and if the user may not read them. */
+  /** Null before the first reply, and if the user may not read the data. */
   readonly value = signal<T | null>(null);
   private version: string | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private isClosed = false;
 
-  /** `read` requests them from the service. */
+  /** `read` requests the data from the service. */
   constructor(private readonly read: () => Promise<T>) {}
 
   look(version: string): void {
@@ -32,7 +32,7 @@ export class Followed<T> {
       const value = await this.read();
       if (version === this.version) this.value.value = value;
     } catch {
-      // The sign-in may not read it, or the service is away, which the page says.
+      // Either the user may not read the data, or the service is unreachable, which the page shows.
       if (tries > 0 && !this.isClosed) this.timer = setTimeout(() => void this.again(version, tries - 1), RETRY);
     }
   }

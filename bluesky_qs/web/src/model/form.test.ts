@@ -149,7 +149,7 @@ test("what is before a variable number of arguments is given by position", () =>
     1,
   ]);
   expect(callOf("p", fields, { args: rest }, NOT_GIVEN).problems).toEqual({
-    b: "It must be given, because arguments by position follow",
+    b: "A value is required here, because positional arguments follow",
   });
 });
 

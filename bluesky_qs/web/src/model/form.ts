@@ -1,4 +1,4 @@
-/** A form for a plan, made from its description: fields for its parameters, and the item that they make. */
+/** A form for a plan, derived from its description: one field for each parameter, and the resulting item. */
 
 import type { Schemas } from "../source/source";
 import { type Kind, type Shape, shapeOf } from "../words/annotation";
@@ -7,7 +7,7 @@ import { type Call, valueText } from "../words/plan";
 
 export type Plan = Schemas["PlanDescription"];
 
-/** How a parameter gets its value: by position only, by position or name, by name only, or all remaining values. */
+/** How a parameter takes its value: by position only, by position or name, by name only, or all remaining values. */
 export type Binding = "position" | "either" | "name" | "others" | "other names";
 
 export interface Field {
@@ -16,17 +16,17 @@ export interface Field {
   shape: Shape;
   description: string;
   isRequired: boolean;
-  /** The default, as Python writes it; empty without one. */
+  /** The default as Python source; empty if there is none. */
   defaultText: string;
   default: Value | undefined;
   min: number | null;
   max: number | null;
   step: number | null;
-  /** Whether the plan has no such parameter (any more). */
+  /** Whether the plan does not have this parameter (any more). */
   isUnknown: boolean;
 }
 
-/** The content of a field: nothing, a value, or text that is not a value yet. */
+/** The content of a field: nothing, a value, or text that is not a valid value yet. */
 export interface Entry {
   text: string;
   value: Value | undefined;
@@ -35,7 +35,7 @@ export interface Entry {
 
 export const EMPTY: Entry = { text: "", value: undefined, problem: "" };
 
-/** How a value is chosen or typed. */
+/** The kind of input for a value. */
 export type Editor = "choice" | "device" | "many" | "number" | "plan" | "switch" | "text" | "typed";
 
 export type Entries = Readonly<Record<string, Entry>>;
@@ -48,7 +48,7 @@ const BINDINGS: Record<string, Binding> = {
   VAR_KEYWORD: "other names",
 };
 
-/** The fields for a plan, and for what an item gives beyond its parameters. */
+/** The fields for a plan's parameters, and for arguments of the item that match no parameter. */
 export function fieldsOf(plan: Plan | undefined, item: Call = {}): Field[] {
   const fields = (plan?.parameters ?? []).map(fieldOf);
   const places = fields.filter((field) => isPlace(field)).length;
@@ -95,7 +95,7 @@ function isPlace(field: Field): boolean {
   return field.binding === "position" || field.binding === "either";
 }
 
-/** The entries of an item, by the name of the field. */
+/** The entries for an item, by field name. */
 export function entriesOf(fields: readonly Field[], item: Call, known: ReadonlySet<string>): Entries {
   const places = fields.filter(isPlace);
   const args = (item.args ?? []) as Value[];
@@ -116,7 +116,7 @@ export function entriesOf(fields: readonly Field[], item: Call, known: ReadonlyS
 
 const nameOf = ({ name }: Field) => name;
 
-/** A field with this value, and its text as the prompt writes it. */
+/** The entry for a value, with its text as at the prompt. */
 export function entryFor(field: Field, value: Value | undefined, known: ReadonlySet<string>): Entry {
   if (value === undefined) return EMPTY;
   return { text: textFor(field, value, known), value, problem: "" };
@@ -129,7 +129,7 @@ function textFor(field: Field, value: Value, known: ReadonlySet<string>): string
   return isList ? (value as Value[]).map((each) => valueText(each, known)).join(", ") : valueText(value, known);
 }
 
-/** How a field is filled in. A value that the editor of the field cannot show is shown as text. */
+/** The input for a field. A value that does not fit the usual input is edited as text. */
 export function editorOf(field: Field, value: Value | undefined): Editor {
   const { kind } = field.shape;
   const editor = field.binding === "others" || field.binding === "other names" ? "typed" : ownEditor(field);
@@ -153,13 +153,13 @@ function ownEditor(field: Field): Editor {
   return kind.type === "any" ? "typed" : kind.type;
 }
 
-/** Whether the user selects all values of this kind from a list of names. */
+/** Whether values of this kind are names from a list. */
 function areNames(kind: Kind): boolean {
   if (kind.type === "choice") return kind.choices.every((each) => typeof each === "string");
   return kind.type === "device" || kind.type === "plan";
 }
 
-/** The value of typed text in a field. Empty text is no value. */
+/** The entry for typed text. Empty text means that no value is given. */
 export function entryOf(field: Field, text: string): Entry {
   const typed = text.trim();
   if (typed === "") return { ...EMPTY, text };
@@ -186,7 +186,7 @@ function typedValue(field: Field, typed: string): Value {
   }
   if (kind.type !== "list") return readValue(typed);
   const values = readValues(typed);
-  // Brackets around the whole list may be typed, too.
+  // The user may also type brackets around the whole list.
   return values.length === 1 && Array.isArray(values[0]) && /^[[(]/.test(typed) ? (values[0] as Value[]) : values;
 }
 
@@ -199,13 +199,13 @@ function dictionary(typed: string): Value {
 }
 
 export interface Filled {
-  /** The call; null if the text of a field is no value. */
+  /** The call; null if the text of a field is not a valid value. */
   call: Call | null;
-  /** What is wrong, by the name of the field. */
+  /** Errors, by field name. */
   problems: Readonly<Record<string, string>>;
 }
 
-/** How an item gives its arguments: how many by position, and which by name. */
+/** How an item passes its arguments: how many by position, and which ones by name. */
 export interface Given {
   places: number;
   names: ReadonlySet<string>;
@@ -217,7 +217,7 @@ export function givenBy(item: Call): Given {
   return { places: item.args?.length ?? 0, names: new Set(Object.keys(item.kwargs ?? {})) };
 }
 
-/** The call that the entries make. What was given by position or by name stays so; else required ones go by position. */
+/** The call with these entries. Arguments stay positional or named as before; new required ones become positional. */
 export function callOf(name: string, fields: readonly Field[], entries: Entries, before: Given): Filled {
   const problems: Record<string, string> = {};
   for (const field of fields) {
@@ -235,7 +235,7 @@ export function callOf(name: string, fields: readonly Field[], entries: Entries,
     const isPositional = at < before.places || (field.isRequired && !before.names.has(field.name));
     if ((args.length === at && value !== undefined && isPositional) || at <= least) {
       const given = value === undefined ? field.default : value;
-      if (given === undefined) problems[field.name] ??= "It must be given, because arguments by position follow";
+      if (given === undefined) problems[field.name] ??= "A value is required here, because positional arguments follow";
       args.push(given ?? null);
     } else if (value !== undefined) {
       kwargs[field.name] = value;
@@ -253,13 +253,13 @@ export function callOf(name: string, fields: readonly Field[], entries: Entries,
   return { call: { item_type: "plan", name, ...given } as Call, problems };
 }
 
-/** The last field whose value must be given by position, because it has no name, or others follow; -1 without one. */
+/** The index of the last field that must be positional, because it is positional-only or `*args` follow; -1 if none. */
 function lastPlace(ordered: readonly Field[], entries: Entries, areFollowed: boolean): number {
   if (areFollowed) return ordered.length - 1;
   return ordered.findLastIndex((field) => field.binding === "position" && entries[field.name]?.value !== undefined);
 }
 
-/** The field that an error or a warning of the service is about, from the path to its value. */
+/** The field for the path of an error or a warning from the service. */
 export function fieldAt(fields: readonly Field[], path: readonly (string | number)[]): Field | undefined {
   const [first] = path;
   if (first === undefined) return undefined;
@@ -268,7 +268,7 @@ export function fieldAt(fields: readonly Field[], path: readonly (string | numbe
   return fields.find((each) => each.name === first) ?? fields.find((each) => each.binding === "other names");
 }
 
-/** A number that is a step up or down, and inside of the limits. */
+/** The number one step up or down, within the limits. */
 export function stepped(field: Field, value: number, direction: 1 | -1): number {
   const step = field.step ?? 1;
   const decimals = Math.max(decimalsOf(step), decimalsOf(value));

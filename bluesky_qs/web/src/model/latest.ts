@@ -1,11 +1,11 @@
-/** Does only the latest of several jobs: one at a time, and of those that wait only the newest. */
+/** Does one job at a time. Of the jobs that wait, only the newest is done. */
 
 export class Latest<Job> {
   private isBusy = false;
   private waiting: { job: Job } | null = null;
   private generation = 0;
 
-  /** `work` gets a job, and `isLatest`, which says whether nothing newer has come. */
+  /** `work` gets a job and a function `isLatest`, which returns whether no newer job was submitted. */
   constructor(private readonly work: (job: Job, isLatest: () => boolean) => Promise<void>) {}
 
   submit(job: Job): void {
@@ -14,7 +14,7 @@ export class Latest<Job> {
     if (!this.isBusy) void this.run();
   }
 
-  /** Forget what waits; what is being done is no longer the latest. */
+  /** Drop the waiting job. The current one no longer counts as the latest. */
   drop(): void {
     this.generation += 1;
     this.waiting = null;

@@ -1,4 +1,5 @@
-/** The plans and devices that the sign-in may use, with their descriptions; read again when the service says so. */
+/** The plans and devices that the user may use, with descriptions. They are read again when the service reports a
+ * change. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Schemas, Source, Status } from "../source/source";
@@ -8,7 +9,7 @@ export class Lists {
   readonly known = signal<Known>({ plans: {}, devices: {} });
   /** Whether the plans have been read. */
   readonly arePlansRead = signal(false);
-  /** Names of devices and their parts, and of plans: what is written without quotes. */
+  /** Names of plans, devices and their components. They are written without quotes. */
   readonly names: ReadonlySignal<ReadonlySet<string>> = computed(
     () => new Set([...deviceNames(this.known.value.devices), ...Object.keys(this.known.value.plans)]),
   );
@@ -20,7 +21,7 @@ export class Lists {
   private plansUid = "";
   private status: Status | null = null;
   private arePlansWanted = false;
-  /** The requests for the lists that have been sent last. */
+  /** The latest requests for the lists. */
   private devicesReading: Promise<void> = Promise.resolve();
   private plansReading: Promise<void> = Promise.resolve();
 
@@ -38,7 +39,7 @@ export class Lists {
     }
   }
 
-  /** Descriptions of plans are large: they are read once somebody needs them. */
+  /** Request the plans. Their descriptions are large, so they are not read before a view needs them. */
   wantPlans(): void {
     this.arePlansWanted = true;
     if (this.status) this.look(this.status);
@@ -52,7 +53,7 @@ export class Lists {
   }
 
   private async readDevices(): Promise<void> {
-    const reply = await this.source.ask("devices_allowed", {}).catch(() => null); // or the names stay in quotes
+    const reply = await this.source.ask("devices_allowed", {}).catch(() => null); // else quotes stay
     if (reply) this.known.value = { ...this.known.value, devices: reply.devices_allowed };
     else this.devicesUid = "";
   }
@@ -60,7 +61,7 @@ export class Lists {
   private async readPlans(): Promise<void> {
     const reply = await this.source.ask("plans_allowed", {}).catch(() => null);
     if (reply === null) {
-      this.plansUid = ""; // the next status asks again
+      this.plansUid = ""; // try again at the next status
       return;
     }
     this.known.value = { ...this.known.value, plans: reply.plans_allowed as Known["plans"] };

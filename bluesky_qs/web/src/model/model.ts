@@ -28,7 +28,7 @@ import { QueueEdit } from "./queue_edit";
 import { Runs } from "./runs";
 import { SheetImport } from "./sheet_import";
 
-/** Milliseconds between two looks at the clock, for the times that a view counts. */
+/** Milliseconds between updates of the clock, for times that count up or down. */
 const TICK = 500;
 
 export class Model {
@@ -37,7 +37,7 @@ export class Model {
   readonly clock: ReadonlySignal<Clock>;
   /** Plans and devices. */
   readonly lists: Lists;
-  /** Names of devices, which are written without quotes. */
+  /** Names of devices. They are written without quotes. */
   readonly devices: ReadonlySignal<ReadonlySet<string>>;
   /** The tree of devices, with their readings. */
   readonly tree: Devices;
@@ -52,7 +52,7 @@ export class Model {
   readonly dialogs = new Dialogs();
   readonly actions: Actions;
   readonly composer: Composer;
-  /** The selected item, beside which a new one can go; null unless exactly one is selected. */
+  /** The selected item, next to which a new one can be added; null unless exactly one is selected. */
   readonly beside: ReadonlySignal<Item | null>;
   /** Runs plans of the history again. */
   readonly again: Again;
@@ -64,13 +64,13 @@ export class Model {
   readonly instruments: Instruments;
   /** Who has locked what; nothing if the sign-in may not read it. */
   readonly lock: Followed<Schemas["LockInfo"]>;
-  /** How the environment was opened the last time. */
+  /** The report on the last opening of the environment. */
   readonly startup: Followed<Schemas["OpeningReport"]>;
 
   /** The items that have a page open. */
   private readonly pages = new Set<ItemPage>();
   private readonly stops: Stop[] = [];
-  /** Openings of the environment that this page has seen to end, and connections to the service. */
+  /** Counts finished openings of the environment, and connections to the service: the version of the report. */
   private openings = 0;
   private isOpening = false;
 
@@ -81,7 +81,7 @@ export class Model {
     const clock = signal<Clock>({ now: source.now(), zone: new Zone(-new Date().getTimezoneOffset() * 60) });
     this.clock = clock;
     const ticking = setInterval(() => {
-      // What is old does not count on.
+      // Stop the clock while the data are old.
       if (source.link.value.state === "live") clock.value = { ...clock.value, now: source.now() };
     }, TICK);
     const { status, notices, dialogs } = this;
@@ -115,7 +115,7 @@ export class Model {
       effect(() => this.faults.look(this.queue.items.value, this.status.value, this.devices.value.size > 0)),
       effect(() => this.estimates.look(this.queue.items.value, this.status.value)),
       effect(() => {
-        this.queue.items.value; // look again whenever it changes
+        this.queue.items.value; // run again whenever the queue changes
         untracked(() => this.edit.follow());
       }),
       source.listen("status", {
@@ -132,7 +132,7 @@ export class Model {
     return this.source.link;
   }
 
-  /** A table of plans to add. */
+  /** A new import of a table of plans. */
   newTable(): SheetImport {
     const { source, actions, composer } = this;
     return new SheetImport({ source, actions, where: () => composer.where() });
@@ -174,7 +174,7 @@ export class Model {
 
   private async connected(): Promise<void> {
     const status = await this.source.ask("status", {}).catch(() => null);
-    this.openings += 1; // one may have been missed
+    this.openings += 1; // an opening may have been missed
     if (status && this.status.value === null) this.takeStatus(status);
     this.past.again();
     void this.instruments.look();

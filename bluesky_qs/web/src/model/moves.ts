@@ -1,9 +1,9 @@
-/** Moves of the queue, shown before the service has confirmed them, and taken back at once if it refuses. */
+/** Moves in the queue. They are shown before the service confirms them, and undone if it refuses them. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Item } from "../source/source";
 
-/** Where items go: to an end of the queue, or next to another item. */
+/** The target of a move: an end of the queue, or next to another item. */
 export type Destination = "front" | "back" | { before: string } | { after: string };
 
 export interface Move {
@@ -15,10 +15,10 @@ interface Pending extends Move {
   state: "waiting" | "sent" | "done";
 }
 
-/** Milliseconds for which a move that the service has confirmed is shown without its event. */
+/** Milliseconds to wait for the event of a confirmed move. Until then, the move is still shown. */
 const LATEST = 2000;
 
-/** The items after a move: next to each other, in the order that they had. */
+/** The queue after a move. Moved items are next to each other, in their previous order. */
 export function moved(items: readonly Item[], { uids, to }: Move): readonly Item[] {
   const moving = new Set(uids);
   const taken = items.filter((item) => moving.has(item.item_uid));
@@ -36,12 +36,12 @@ function placeOf(items: readonly Item[], to: Destination): number {
 }
 
 export class Moves {
-  /** The queue as it is shown. */
+  /** The queue including pending moves. */
   readonly items: ReadonlySignal<readonly Item[]>;
   private readonly pending = signal<readonly Pending[]>([]);
   private sending: Promise<void> | null = null;
 
-  /** `send` asks the service for a move; it returns whether the service has carried it out. */
+  /** `send` requests a move and returns whether the service carried it out. */
   constructor(
     private readonly queued: ReadonlySignal<readonly Item[]>,
     private readonly send: (move: Move) => Promise<boolean>,
@@ -49,7 +49,7 @@ export class Moves {
     this.items = computed(() => this.pending.value.reduce(moved, this.queued.value));
   }
 
-  /** Move items. Moves are sent one after another; of those that wait, only the last one of the same items is sent. */
+  /** Move items. Moves are sent one at a time. A new move of the same items replaces the one that is waiting. */
   add(move: Move): void {
     const last = this.pending.peek().at(-1);
     const isSame = last?.state === "waiting" && last.uids.join() === move.uids.join();
@@ -58,12 +58,12 @@ export class Moves {
     this.sending ??= this.sendAll();
   }
 
-  /** When all moves have been answered: what is asked for next counts on them. */
+  /** Wait until all moves are answered, because the next request depends on them. */
   async answered(): Promise<void> {
     await this.sending;
   }
 
-  /** The queue has changed: what it shows itself need not be shown any more. */
+  /** Drop confirmed moves that the queue itself now includes. */
   settle(): void {
     const [first, ...more] = this.pending.peek();
     if (first?.state !== "done") return;
@@ -88,7 +88,7 @@ export class Moves {
       }
     } finally {
       this.sending = null;
-      // If one was refused, those that wait were made on what was shown, which is not so.
+      // After a refusal, drop the waiting moves too: they were based on an order that does not exist.
       const done = this.pending.peek().filter((move) => move.state === "done");
       if (done.length < this.pending.peek().length) this.pending.value = done;
     }

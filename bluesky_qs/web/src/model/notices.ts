@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-/** Milliseconds for which a notice about a success is shown: longer if it has a button. */
+/** Milliseconds to show a notice about a success: without and with a button. */
 const SHORT = 8000;
 const LONG = 30_000;
 /** Maximum number of notices. The oldest ones are removed. */
@@ -26,7 +26,7 @@ export class Notices {
   private next = 1;
   private readonly timers = new Map<number, ReturnType<typeof setTimeout>>();
 
-  /** A problem is shown until the user closes it. The same problem replaces it. */
+  /** Report a problem until the user closes it. It replaces an earlier notice with the same text. */
   problem(text: string, button?: NoticeButton): number {
     return this.add("problem", text, button);
   }

@@ -1,8 +1,9 @@
-/** One parameter of a queued plan, changed by its name: the rules of the prompt (`ipython_extension/typed/calls.py`). */
+/** Changes one parameter of a queued plan by name, with the rules of the prompt (`ipython_extension/typed/calls.py`).
+ * */
 
 import type { Item } from "../source/source";
 
-/** What of a description counts here. */
+/** The keys of a description that are used here. */
 interface Parameter {
   name: string;
   kind?: { name: string };
@@ -14,16 +15,16 @@ export interface Plan {
 /** Plans by name. */
 export type Plans = Readonly<Record<string, Plan>>;
 
-/** The values of a scan for each axis, as its documentation describes `*args`. */
+/** The values for each axis of a scan, as bluesky's docstrings describe `*args`. */
 const AXES = "motor, start, stop";
 
-/** The names of the parameters that all of these plans have, in the order of the first. */
+/** The parameters that all of these plans have, in the order of the first plan. */
 export function commonParameters(plans: readonly (Plan | undefined)[]): string[] {
   const [first, ...more] = plans.map((plan) => (plan?.parameters ?? []).filter(isNamed).map(({ name }) => name));
   return (first ?? []).filter((name) => more.every((names) => names.includes(name)));
 }
 
-/** The item with another value. A positional argument stays positional: with its name it would be given twice. */
+/** The item with a new value. A positional argument stays positional; passed by name, it would be given twice. */
 export function withParameter(item: Item, plan: Plan | undefined, name: string, value: unknown): Item {
   const args = [...(item.args ?? [])];
   const kwargs = { ...(item.kwargs ?? {}) };
@@ -34,8 +35,8 @@ export function withParameter(item: Item, plan: Plan | undefined, name: string, 
   return { ...item, args, kwargs };
 }
 
-/** Why a parameter cannot be changed by its name alone; empty if it can. The values of `*args` have no names, so one
- * of them may already be this parameter: in a scan, the number of points at the end. */
+/** Why a parameter cannot be changed by name; empty if it can. The values in `*args` have no names, so one of them may
+ * already be this parameter, such as the number of points at the end of a scan. */
 export function objection(item: Item, plan: Plan | undefined, name: string, value: unknown): string {
   const parameters = plan?.parameters ?? [];
   const spread = (item.args ?? []).slice(places(plan).length);
@@ -51,7 +52,7 @@ export function objection(item: Item, plan: Plan | undefined, name: string, valu
   return `the last of *args may already be '${name}': edit the whole plan`;
 }
 
-/** Whether the last of `*args` is this parameter; null if the description of the plan does not show it. */
+/** Whether the last of `*args` is this parameter; null if the plan's description does not tell. */
 function isLast(item: Item, plan: Plan | undefined, name: string): boolean | null {
   const parameters = plan?.parameters ?? [];
   const isScan = parameters.some((each) => kindOf(each) === "VAR_POSITIONAL" && each.description?.includes(AXES));
@@ -60,7 +61,7 @@ function isLast(item: Item, plan: Plan | undefined, name: string): boolean | nul
   return isKnown ? over === 1 : null;
 }
 
-/** The parameters that can be positional. */
+/** The names of the parameters that can be positional. */
 function places(plan: Plan | undefined): string[] {
   return (plan?.parameters ?? []).filter((each) => kindOf(each).startsWith("POSITIONAL")).map(({ name }) => name);
 }

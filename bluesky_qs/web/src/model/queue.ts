@@ -15,15 +15,15 @@ import {
 type ItemState = Schemas["ItemState"];
 type QueueChanged = Extract<ServiceEvent, { type: "queue_changed" }>;
 
-/** Items of one change that are asked for one by one; of more, the whole queue is read again. */
+/** Maximum number of changed items to request one by one. If more have changed, the whole queue is read again. */
 const MOST = 25;
-/** Milliseconds for which an item that has changed may change its place once more without an event having come. */
+/** Milliseconds after a change in which the position of an item may still shift before the event arrives. */
 const SETTLING = 2000;
-/** Milliseconds until the next try, if the service does not answer. */
+/** Milliseconds between attempts while the service does not answer. */
 const RETRY = 1000;
-/** Milliseconds for which the status may say something else than the events. */
+/** Milliseconds for which the status may disagree with the events. */
 const DOUBT = 1500;
-/** Items that have just left the queue, one of which may be the one that starts. */
+/** Maximum number of items to keep after they leave the queue, because one of them may be about to start. */
 const MOST_GONE = 100;
 
 export class Queue {
@@ -31,21 +31,21 @@ export class Queue {
   readonly running = signal<RunningItem | null>(null);
   /** Whether the queue has been read. */
   readonly isRead = signal(false);
-  /** Why it cannot be read. */
+  /** Why the queue cannot be read. */
   readonly problem = signal("");
 
   private stop: Stop | null = null;
   private work: Promise<void> = Promise.resolve();
   private waiting: ServiceEvent[] = [];
-  /** Items whose places are not certain yet, and when they changed. */
+  /** Items whose positions are uncertain, and when they changed. */
   private readonly unsettled = new Map<string, number>();
   private readonly gone = new Map<string, Item>();
-  /** An item has started that was never seen in the queue. */
+  /** Whether the running item was never seen in the queue. */
   private isRunningUnknown = false;
   private doubtSince: number | null = null;
   private isClosed = false;
 
-  /** `onEvent` is called with each event after it counts here. */
+  /** `onEvent` is called with each event after the queue has processed it. */
   constructor(
     private readonly source: Source,
     private readonly onEvent: (event: ServiceEvent) => void,
@@ -58,7 +58,7 @@ export class Queue {
     this.stop?.();
   }
 
-  /** Compare with the status: a change may have had no event, or one that is lost. */
+  /** Compare the queue with the status, because an event may be missing. */
   compare(status: Status): void {
     const running = this.running.value?.item_uid ?? null;
     const isSame = status.items_in_queue === this.items.value.length && status.running_item_uid === running;
@@ -72,7 +72,7 @@ export class Queue {
     }
   }
 
-  /** An item of the queue, the running one, or one that has just left; null for any other. */
+  /** Find a queued item, the running one, or one that has just left the queue; null for any other. */
   find(uid: string): Item | null {
     const running = this.running.peek();
     if (running?.item_uid === uid) return running as Item;
@@ -93,7 +93,7 @@ export class Queue {
           this.problem.value = error.message;
           return;
         }
-        // The page says that the service does not answer; then everything is read again.
+        // The page shows that the service does not answer. When it answers again, read everything again.
         await new Promise((resolve) => setTimeout(resolve, RETRY));
         work = this.stop ? () => this.read() : () => this.begin();
       }
@@ -120,7 +120,7 @@ export class Queue {
     this.unsettled.clear();
   }
 
-  /** Events that come together are handled together. */
+  /** Collect events that arrive together, and handle them together. */
   private take(event: ServiceEvent): void {
     this.waiting.push(event);
     if (this.waiting.length === 1) this.schedule(() => this.handle());
@@ -178,7 +178,7 @@ export class Queue {
     this.items.value = items;
   }
 
-  /** An item of the queue; null if it has left meanwhile, which the next event says. */
+  /** Request a queued item; null if it has left the queue in the meantime (an event will follow). */
   private async item(uid: string): Promise<Item | null> {
     try {
       return (await this.source.ask("queue_item_get", { uid })).item;

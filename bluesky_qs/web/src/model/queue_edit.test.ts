@@ -41,12 +41,12 @@ beforeEach(async () => {
 /** All that can happen without an answer of the service has happened: the fake one answers in the same turn. */
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
-test("a move is shown at once, sent as it was meant, and said", async () => {
+test("a move is shown at once, sent as intended, and announced", async () => {
   edit.selection.choose("c");
   edit.selection.toggle("d");
   edit.step(-1);
   expect(text(edit.items.value)).toBe("a c d b");
-  expect(edit.said.value).toBe("Moved 2 items to position 1 of 4");
+  expect(edit.announcement.value).toBe("Moved 2 items to position 1 of 4");
   const params = { uids: ["c", "d"], reorder: true, before_uid: "b" };
   await vi.waitFor(() => expect(source.sent).toMatchObject([{ method: "queue_item_move_batch", params }]));
   edit.toPosition(0);
@@ -60,7 +60,7 @@ test("a move that changes nothing is not sent", () => {
   edit.step(-1);
   edit.toFront();
   edit.moveTo(1);
-  expect([source.sent, edit.said.value]).toEqual([[], ""]);
+  expect([source.sent, edit.announcement.value]).toEqual([[], ""]);
 });
 
 test("a refused move is taken back at once, and the reason names the plan, not its uid", async () => {
@@ -182,5 +182,5 @@ test("a refused edit names each item that refuses it", async () => {
     const msg = "The item 'c' has changed since you read it.";
     throw new Refused(msg, "ItemChanged", { results: [msg, msg].map((each) => ({ success: false, msg: each })) });
   };
-  expect(await edit.replace(after, before)).toBe("count(num=3) has changed meanwhile.");
+  expect(await edit.replace(after, before)).toBe("count(num=3) has changed in the meantime.");
 });

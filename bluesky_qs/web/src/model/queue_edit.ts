@@ -1,9 +1,9 @@
-/** Work with the queue: select, move, remove, duplicate, edit, clear, undo. What others do meanwhile counts. */
+/** Edits the queue: select, move, remove, duplicate, edit, clear, undo. Others may edit it at the same time. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Change, Item, Refused, ServiceEvent, Source, WritingMethod } from "../source/source";
 import { type Find, itemsText, withoutUids } from "../words/changes";
-import { deed } from "../words/deeds";
+import { actionText } from "../words/event_text";
 import { fullSentence } from "../words/refusals";
 import { plural } from "../words/times";
 import type { Actions } from "./actions";
@@ -15,13 +15,13 @@ import type { Queue } from "./queue";
 import { Selection } from "./selection";
 import { type ChangeName, Undo } from "./undo";
 
-/** Reasons to list if several items are refused. */
+/** Maximum number of reasons to list if several items are refused. */
 const MOST_REASONS = 3;
 
 const MOVE = "queue_item_move_batch";
-/** How the refusal of a batch begins if single items are wrong. */
+/** The start of a refusal that has a reason for each item. */
 const SINGLE = /validation of \d+ out of \d+/;
-/** The changes that can be undone, by the method that makes them. */
+/** The changes that can be undone, by method. */
 const CHANGES = {
   [MOVE]: "move",
   queue_item_remove_batch: "removal",
@@ -30,7 +30,7 @@ const CHANGES = {
   queue_item_add_batch: null,
 } as const satisfies Partial<Record<WritingMethod, ChangeName | null>>;
 
-/** What it needs of the model. */
+/** The parts of the model that are used here. */
 export interface Around {
   readonly source: Source;
   readonly queue: Queue;
@@ -43,11 +43,11 @@ export interface Around {
 export class QueueEdit {
   readonly selection = new Selection();
   readonly undo: Undo;
-  /** The queue as it is shown: with moves that the service has not confirmed yet. */
+  /** The queue including moves that the service has not confirmed yet. */
   readonly items: ReadonlySignal<readonly Item[]>;
-  /** What was done, for those who do not see it. */
-  readonly said = signal("");
-  /** Whether the sign-in may change the queue. */
+  /** The last change, for screen readers. */
+  readonly announcement = signal("");
+  /** Whether the user may change the queue. */
   readonly isAllowed: ReadonlySignal<boolean>;
   private readonly moves: Moves;
 
@@ -59,7 +59,7 @@ export class QueueEdit {
     this.isAllowed = computed(() => actions.may("write:queue:edit"));
   }
 
-  /** The queue has changed. */
+  /** Update moves and selection after the queue has changed. */
   follow(): void {
     this.moves.settle();
     this.selection.follow(this.items.value.map((item) => item.item_uid));
@@ -77,12 +77,12 @@ export class QueueEdit {
 
   // ------------------------------------------------------------------------------------------------------ moves
 
-  /** Move the selected items between the rows that are shown: 0 is before the first one. */
+  /** Move the selected items to a place between the shown rows; 0 is before the first row. */
   moveTo(place: number): void {
     this.move(this.selection.inOrder(), destinationAt(this.order(), place, this.selection.chosen.peek()));
   }
 
-  /** The position of the first selected item, if they move between the rows to this place. */
+  /** The position of the first selected item after a move to this place between the rows. */
   positionAt(place: number): number {
     const chosen = this.selection.chosen.peek();
     return this.order().filter((uid, at) => at < place && !chosen.has(uid)).length;
@@ -123,10 +123,10 @@ export class QueueEdit {
     this.follow();
     const items = after.filter((item) => there.includes(item.item_uid));
     const place = this.selection.place(there[0] ?? null);
-    this.said.value = `Moved ${this.text(items)} to position ${place} of ${after.length}`;
+    this.announcement.value = `Moved ${this.text(items)} to position ${place} of ${after.length}`;
   }
 
-  /** Items that were dragged have left the queue meanwhile. */
+  /** Report that dragged items have left the queue. */
   gone(uids: readonly string[]): void {
     const items = uids.map((uid) => this.around.queue.find(uid)).filter((item) => item !== null);
     const running = this.around.queue.running.value?.item_uid;
@@ -148,10 +148,10 @@ export class QueueEdit {
     if (items.length === 0) return;
     const uids = items.map((item) => item.item_uid);
     const reply = await this.run("queue_item_remove_batch", { uids }, "Not removed");
-    if (reply) this.said.value = `Removed ${this.text(reply.items)}`;
+    if (reply) this.announcement.value = `Removed ${this.text(reply.items)}`;
   }
 
-  /** Add the selected plans once more, behind the last of them, and select the new ones. */
+  /** Add copies of the selected items after the last of them, and select the copies. */
   async duplicate(): Promise<void> {
     const items = this.selected();
     const last = items.at(-1);
@@ -160,10 +160,10 @@ export class QueueEdit {
     const reply = await this.run("queue_item_add_batch", params, "Not duplicated");
     if (!reply) return;
     this.selection.chooseWhenThere(reply.items.map((item) => item.item_uid));
-    this.said.value = `Duplicated ${this.text(items)}`;
+    this.announcement.value = `Duplicated ${this.text(items)}`;
   }
 
-  /** Remove all items, if the question is answered with yes. */
+  /** Remove all items after a confirmation. */
   async clear(): Promise<void> {
     const items = this.items.value;
     const me = this.around.source.person.value.user;
@@ -171,23 +171,24 @@ export class QueueEdit {
     const whose = others > 0 && others < items.length ? `, ${others} of them from other people` : "";
     const text = `This removes ${all(items.length)} from the queue${whose}. You can undo it for an hour.`;
     const isSure = await this.around.dialogs.confirm({ title: "Clear the queue?", text, action: "Clear" });
-    if (isSure && (await this.run("queue_clear", {}, "Not cleared"))) this.said.value = "Cleared the queue";
+    if (isSure && (await this.run("queue_clear", {}, "Not cleared"))) this.announcement.value = "Cleared the queue";
   }
 
-  /** Undo my latest change. If it cannot be undone any more, the one before it is next. */
+  /** Undo the user's latest change. If that fails, the next attempt tries the change before it. */
   async undoLast(): Promise<void> {
     await this.moves.answered();
     await this.undo.isComplete();
     const event = this.undo.mine.value;
     if (!event) return;
     const failed = () => this.undo.skip(event.seq);
-    const reply = await this.run("queue_undo", { event: event.seq }, `Not undone (${deed(event)})`, failed);
-    if (reply) this.said.value = `Undone: ${deed(event)}`;
+    const reply = await this.run("queue_undo", { event: event.seq }, `Not undone (${actionText(event)})`, failed);
+    if (reply) this.announcement.value = `Undone: ${actionText(event)}`;
   }
 
   // ------------------------------------------------------------------------------------------------------ edits
 
-  /** Replace items, all or none; `before` are the items as they were read. Returns why not; empty if they are. */
+  /** Replace all of the items or none. `before` are the versions that were read. Returns the error; empty on success.
+   * */
   async replace(items: readonly Item[], before: readonly Item[]): Promise<string> {
     const refusals: Refused[] = [];
     const refused = (refusal: Refused) => refusals.push(refusal);
@@ -197,16 +198,16 @@ export class QueueEdit {
     const answered = this.undo.awaitEvent("edit");
     const reply = await this.around.actions.run(method, params, { refused });
     answered(reply !== null);
-    if (reply) this.said.value = `Changed ${this.text(reply.items)}`;
+    if (reply) this.announcement.value = `Changed ${this.text(reply.items)}`;
     const [refusal] = refusals;
     if (!refusal) return reply ? "" : "There was no answer.";
     const words = () => this.refusedItems(refusal, before) || this.sentence(refusal);
     return this.around.actions.reason(method, refusal, words);
   }
 
-  /** Why single items are refused, with their names. */
+  /** The reasons why items were refused, with their names. */
   private refusedItems({ message, reply }: Refused, items: readonly Item[]): string {
-    if (!SINGLE.test(message)) return ""; // then all have the same reason, which is not theirs
+    if (!SINGLE.test(message)) return ""; // the whole request was refused for another reason
     const results = (reply.results ?? []) as { success: boolean; msg: string }[];
     const wrong = results.flatMap(({ success, msg }, at) => {
       const item = items[at];
@@ -253,7 +254,7 @@ export class QueueEdit {
   }
 }
 
-/** The destination that puts items to a place among those that are there now: 0 is the front. */
+/** The destination for a place between the items; 0 is the front. */
 export function destinationAt(order: readonly string[], place: number, moving: ReadonlySet<string>): Destination {
   const next = order.slice(place).find((uid) => !moving.has(uid));
   if (next === undefined) return "back";

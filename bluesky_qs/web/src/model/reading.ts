@@ -1,41 +1,41 @@
-/** Reads a plan as it is typed or filled in, and asks the service what it says about it before it is added. */
+/** Reads a plan from text or a form, and lets the service check it before it is added. */
 
 import type { Schemas, Source } from "../source/source";
 import type { Known } from "../words/completion";
 import { type Finding, findingText, objection, withoutLead } from "../words/findings";
 import type { Call } from "../words/plan";
 
-/** A call, with the metadata that it gives to `RE`. */
+/** A call, with the metadata from `RE(plan, key=value)`. */
 export type MetaCall = Call & { meta?: Record<string, unknown> };
 
-/** Something wrong, with its place in the text: `length` is 0 if it has none. */
+/** An error or a warning, with its place in the text; `length` is 0 if the place is unknown. */
 export interface Fault {
   text: string;
   column: number;
   length: number;
-  /** The path to the value, as the service has it. */
+  /** The path to the value, as in the reply of the service. */
   path: readonly (string | number)[];
 }
 
-/** What is known of a plan that is being typed. */
+/** A plan that is being typed, with its errors and warnings. */
 export interface Reading {
   /** The text that was read. */
   text: string;
   /** The plan; null if the text is not one. */
   call: MetaCall | null;
   errors: readonly Fault[];
-  /** The plan can be added, but will probably fail. */
+  /** Problems that do not prevent the plan from being added, although it will probably fail. */
   warnings: readonly Fault[];
-  /** Whether the service has been asked. */
+  /** Whether the service has checked the plan. */
   isChecked: boolean;
 }
 
 export const NOTHING: Reading = { text: "", call: null, errors: [], warnings: [], isChecked: false };
 
-/** Characters of a request to check a plan: it is a GET, whose address has a limit. */
+/** Maximum length of a request to check a plan, because it is a GET and the length of an address is limited. */
 const LONGEST = 12_000;
 
-/** Read a text as a plan. Names without quotes must be those of devices and plans, as at the prompt. */
+/** Read text as a plan. As at the prompt, names without quotes must be devices or plans. */
 export async function readText(source: Source, text: string, known: Known): Promise<Reading> {
   if (!text.trim()) return { ...NOTHING, text };
   const parsed = await source.parse(text);
@@ -55,11 +55,11 @@ export async function readText(source: Source, text: string, known: Known): Prom
   };
 }
 
-/** The reading with what the service says about its plan, each with its place in the text, if the text is known. */
+/** Let the service check the plan, and return the reading with the errors and warnings at their places in the text. */
 export async function check(source: Source, reading: Reading, item: object): Promise<Reading> {
   const sent = JSON.stringify(item);
   if (reading.errors.length > 0 || encodeURIComponent(sent).length > LONGEST) return reading;
-  // Without an answer the page says so, and a plan can be added unchecked: then the service checks it.
+  // If there is no answer, the page shows it. The plan can still be added; the service checks it again then.
   const reply = await source.ask("item_check", { item: sent }).catch(() => null);
   const result = reply?.results[0];
   if (!result) return reading;
@@ -68,7 +68,8 @@ export async function check(source: Source, reading: Reading, item: object): Pro
   return { ...reading, errors, warnings, isChecked: true };
 }
 
-/** Errors and warnings of the service, with their places in the text; without any, the message. */
+/** Errors or warnings of the service, with their places in the text. If there are none, the message is treated as one.
+ * */
 export async function faultsOf(
   source: Source,
   text: string,
@@ -89,11 +90,11 @@ async function placesOf(
   text: string,
   paths: (string | number)[][],
 ): Promise<readonly Schemas["Place"][]> {
-  const parsed = await source.parse(text, paths).catch(() => null); // then the reasons have no places
+  const parsed = await source.parse(text, paths).catch(() => null); // without a reply, the places are unknown
   return parsed?.places ?? [];
 }
 
-/** Python counts characters, and JavaScript halves of some of them. */
+/** Convert the column: Python counts code points, and JavaScript counts UTF-16 units. */
 function fault(text: string, reason: string, column: number, length: number): Fault {
   const characters = [...text];
   const before = characters.slice(0, column).join("").length;
@@ -105,7 +106,7 @@ function fault(text: string, reason: string, column: number, length: number): Fa
   };
 }
 
-/** At the prompt, options follow a plan; on the page they have fields of their own. */
+/** Add a hint for options: at the prompt they follow the plan, but the page has separate fields for them. */
 function withHint(message: string, text: string, column: number): string {
   if (![...text].slice(column).join("").startsWith("--")) return message;
   return "Options belong to the prompt. Here, metadata and the place have their own fields below";

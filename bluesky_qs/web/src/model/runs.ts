@@ -11,15 +11,15 @@ import { CatchUp } from "./catch_up";
 type Doc = Record<string, unknown>;
 
 const ASIDE = ["baseline", "interruptions"];
-/** Maximum number of points of a run: of a grid, and of other runs, which lose every other older point. */
+/** Maximum number of points of a grid scan, and of other runs. From the latter, every other older point is dropped. */
 const MOST_OF_GRID = 20_000;
 const MOST = 4_000;
-/** Maximum number of runs to keep, and of cells of a grid that can be drawn. */
+/** Maximum number of runs to keep, and of cells in a grid to draw. */
 const MOST_RUNS = 20;
 const MOST_CELLS = 1_000_000;
 /** Number of the latest points, which are never dropped. */
 const LATEST = 200;
-/** Number of curves that are selected at first. */
+/** Number of curves selected initially. */
 const CURVES = 4;
 const PAGE = 5000;
 /** Pages of events to read. */
@@ -46,9 +46,9 @@ export class Run {
   fields: Field[] = [];
   /** Fields of the devices that the plan moves. */
   along: string[] = [];
-  /** Fields that the plan reads and that have numbers. */
+  /** Numeric fields that the plan reads. */
   read: string[] = [];
-  /** All fields with numbers. */
+  /** All numeric fields. */
   numbers: string[] = [];
   isOpen = true;
   readonly stream: string;
@@ -70,7 +70,7 @@ export class Run {
     return `Run ${text(this.start.uid).slice(0, 8)}`;
   }
 
-  /** The numbers of points along the axes of a grid of two; null for everything else. */
+  /** The axes and the size of a two-dimensional grid scan; null for other runs. */
   get grid(): { slow: string; fast: string; rows: number; columns: number } | null {
     const [rows, columns, ...more] = Array.isArray(this.start.shape) ? this.start.shape : [];
     const [slow, fast] = this.along;
@@ -79,7 +79,7 @@ export class Run {
     return { slow, fast, rows, columns };
   }
 
-  /** The fields that are plotted at first. */
+  /** The fields plotted initially. */
   get chosen(): string[] {
     return this.read.slice(0, CURVES);
   }
@@ -123,7 +123,7 @@ export class Run {
 }
 
 export class Runs {
-  /** The runs of the item, oldest first: a new array after each change. */
+  /** The runs of the item, oldest first. Each change makes a new array. */
   readonly runs = signal<readonly Run[]>([]);
 
   private readonly stream: CatchUp<"documents">;
@@ -225,7 +225,7 @@ export class Runs {
     this.byUid.delete(uid);
   }
 
-  /** Events of a stream are numbered, so repeated ones are found without keeping their uids. */
+  /** Events in a stream are numbered, so repeated ones can be recognized without storing uids. */
   private placeEvent(event: Doc): void {
     const place = this.descriptors.get(text(event.descriptor));
     if (!place || place.stream !== place.run.stream) return;
@@ -253,7 +253,7 @@ function field(name: string, key: Doc): Field {
   return { name, units: text(key.units), precision };
 }
 
-/** The fields that the hints of a device name, or its own if none of those exists; then numbers before images. */
+/** The hinted fields of a device, or all of its fields if none of those exist; numeric fields come first. */
 function hintedFields(descriptor: Doc, device: string): string[] {
   const keys = record(descriptor.data_keys);
   const hinted = names(record(record(descriptor.hints)[device]).fields);

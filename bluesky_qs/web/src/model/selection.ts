@@ -1,4 +1,4 @@
-/** What is selected in a list that others change too: it follows uids, not places. */
+/** The selection in a list that others may change. It follows uids, not positions. */
 
 import { batch, signal } from "@preact/signals";
 
@@ -6,17 +6,18 @@ const NONE: ReadonlySet<string> = new Set();
 
 export class Selection {
   readonly chosen = signal<ReadonlySet<string>>(NONE);
-  /** The row that the keys move from. */
+  /** The row from which the arrow keys move. */
   readonly current = signal<string | null>(null);
 
   private order: readonly string[] = [];
   private places: ReadonlyMap<string, number> = new Map();
-  /** The row from which Shift extends. */
+  /** The row from which Shift extends the selection. */
   private anchor: string | null = null;
-  /** Rows to choose as soon as they are there. */
+  /** Rows to select as soon as they are in the list. */
   private awaited: readonly string[] = [];
 
-  /** The list has changed. What has left is no longer selected; if the current row has left, the next one is current. */
+  /** Adapt to a changed list. Removed rows are deselected; if the current row was removed, the next row becomes
+   * current. */
   follow(order: readonly string[]): void {
     const before = this.order;
     const place = this.places.get(this.current.peek() ?? "");
@@ -37,7 +38,7 @@ export class Selection {
     return this.places.get(uid ?? "") ?? -1;
   }
 
-  /** Select these and nothing else; the first of them is the current row. */
+  /** Select only these rows. The first one becomes the current row. */
   choose(...uids: string[]): void {
     this.awaited = [];
     this.anchor = uids[0] ?? null;
@@ -47,7 +48,7 @@ export class Selection {
     });
   }
 
-  /** Select these as soon as they are in the list, unless something else is selected before. */
+  /** Select these rows as soon as they are in the list, unless the user selects something else first. */
   chooseWhenThere(uids: readonly string[]): void {
     if (uids.every((uid) => this.places.has(uid))) this.choose(...uids);
     else this.awaited = uids;
@@ -64,7 +65,7 @@ export class Selection {
     });
   }
 
-  /** Select from the row where the selection began to this one. */
+  /** Extend the selection to this row. */
   extend(uid: string): void {
     this.awaited = [];
     const to = this.place(uid);
@@ -86,14 +87,14 @@ export class Selection {
     this.chosen.value = NONE;
   }
 
-  /** The row that is `by` rows below the current one, or the nearest one; null if there are none. */
+  /** The row `by` rows below the current one, or the nearest one; null if the list is empty. */
   below(by: number): string | null {
     const at = this.place(this.current.peek());
     const next = at >= 0 || !Number.isFinite(by) ? at + by : by < 0 ? this.order.length - 1 : 0;
     return this.order[Math.min(Math.max(next, 0), this.order.length - 1)] ?? null;
   }
 
-  /** What is selected, in the order of the list; without a selection the current row. */
+  /** The selected uids, in the order of the list. */
   inOrder(): string[] {
     const chosen = this.chosen.peek();
     return [...chosen].sort((a, b) => this.place(a) - this.place(b));

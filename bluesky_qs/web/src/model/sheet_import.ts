@@ -1,4 +1,5 @@
-/** Plans from a table: pasted cells, or a file. The service reads it; all of its plans are added, or none. */
+/** Imports plans from pasted cells or a file. The service reads the table; either all of its plans are added, or none.
+ * */
 
 import { batch, signal } from "@preact/signals";
 import type { Refused, Schemas, Source } from "../source/source";
@@ -9,13 +10,13 @@ import { Latest } from "./latest";
 
 export type Sheet = Schemas["ParsedSheet"];
 
-/** The name of pasted cells, as if they were a file. */
+/** The file name for pasted cells. */
 const PASTED = "pasted.csv";
 
 export interface Around {
   readonly source: Source;
   readonly actions: Actions;
-  /** Where in the queue the plans go. */
+  /** The parameters for the place in the queue. */
   readonly where: () => Record<string, string>;
 }
 
@@ -25,14 +26,14 @@ interface Job {
 }
 
 export class SheetImport {
-  /** Cells that were pasted or typed. */
+  /** Pasted or typed cells. */
   readonly text = signal("");
   /** The name of the file; empty for pasted cells. */
   readonly fileName = signal("");
   readonly sheet = signal<Sheet | null>(null);
   readonly isReading = signal(false);
   readonly isBusy = signal(false);
-  /** Why the table cannot be read, or was not added. */
+  /** Why the table could not be read or added. */
   readonly problem = signal("");
   private readonly reading: Latest<Job>;
 
@@ -40,7 +41,7 @@ export class SheetImport {
     this.reading = new Latest((job, isLatest) => this.read(job, isLatest));
   }
 
-  /** Whether all cells are right. */
+  /** Whether all cells are valid. */
   get isRight(): boolean {
     const sheet = this.sheet.value;
     return sheet !== null && !this.isReading.value && sheet.error_count === 0 && sheet.items.length > 0;
@@ -63,7 +64,7 @@ export class SheetImport {
     });
   }
 
-  /** Add all plans. Returns what was done; empty if it was not, and then the problem says why. */
+  /** Add all plans. Returns a sentence about them; empty if they were not added, and then `problem` has the reason. */
   async add(): Promise<string> {
     const { sheet } = this;
     if (!this.isRight || sheet.value === null || this.isBusy.value) return "";
@@ -98,7 +99,7 @@ export class SheetImport {
       const sheet = await this.around.source.readSheet(data, name);
       if (!isLatest()) return;
       batch(() => {
-        // A sheet without columns is a file that could not be read.
+        // A sheet has no columns if the file could not be read.
         this.sheet.value = sheet.columns.length > 0 ? sheet : null;
         if (sheet.columns.length === 0) this.problem.value = sheet.msg ?? "";
         this.isReading.value = false;
@@ -110,7 +111,7 @@ export class SheetImport {
     }
   }
 
-  /** The service refuses plans that were right a moment ago: what is wrong is in their rows. */
+  /** Report plans that were valid when the table was read but are refused now, by row. */
   private refused({ message, reply }: Refused): void {
     const rows = this.sheet.value?.item_rows ?? [];
     const results = (reply.results ?? []) as Schemas["ItemResult"][];

@@ -1,4 +1,4 @@
-/** The changes of the queue that can be undone, and what others have done with its items: from the events, as at the prompt
+/** Queue changes that the user can undo, and changes by others, collected from events like at the prompt
  * (`ipython_extension/shown/undo_text.py`). */
 
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
@@ -6,27 +6,27 @@ import type { ServiceEvent, Source } from "../source/source";
 
 export type QueueChanged = Extract<ServiceEvent, { type: "queue_changed" }>;
 
-/** Seconds for which the service can undo a change. */
+/** Seconds after which the service can no longer undo a change. */
 const HOUR = 3600;
-/** Events to look through when the page opens. */
+/** Number of events to read when the page opens. */
 const EVENTS = 500;
-/** Changes to keep. */
+/** Number of changes to keep. */
 const KEPT = 200;
 
-/** Milliseconds after the answer for which the event of a change is waited for: one that changes nothing has none. */
+/** Milliseconds to wait for the event after the answer. A request that changes nothing has no event. */
 const LATEST = 1000;
 
 export type ChangeName = NonNullable<QueueChanged["change"]>;
 
 export class Undo {
-  /** My latest change that is in effect, and can be undone. */
+  /** The user's latest change that can be undone. */
   readonly mine: ReadonlySignal<QueueChanged | null>;
-  /** What somebody else has done with an item that is in the queue, by uid. */
+  /** The latest change by another user, by the uid of the item. */
   readonly others = signal<ReadonlyMap<string, QueueChanged>>(new Map());
-  /** Changes of mine whose events have not come yet. */
+  /** The user's changes whose events have not arrived yet. */
   private readonly awaited = signal<readonly { change: ChangeName }[]>([]);
   private readonly changes = signal<readonly QueueChanged[]>([]);
-  /** Numbers of changes that the service cannot undo any more. */
+  /** Event numbers of changes that the service can no longer undo. */
   private readonly skipped = signal<ReadonlySet<number>>(new Set());
 
   constructor(private readonly source: Source) {
@@ -37,16 +37,16 @@ export class Undo {
     void this.begin();
   }
 
-  /** Read what was changed before the page was opened. */
+  /** Read earlier changes. */
   private async begin(): Promise<void> {
-    const reply = await this.source.ask("events_get", { limit: EVENTS }).catch(() => null); // or only newer changes
+    const reply = await this.source.ask("events_get", { limit: EVENTS }).catch(() => null); // else only newer ones
     const earlier = (reply?.events ?? []).filter((event) => event.type === "queue_changed");
     const later = this.changes.peek();
     const first = later[0]?.seq ?? Number.POSITIVE_INFINITY;
     this.changes.value = [...earlier.filter((event) => event.seq < first), ...later].slice(-KEPT);
   }
 
-  /** A change of mine is sent, whose event will come. Call what it returns with the answer: whether it was made. */
+  /** Expect the event of a change that is being sent. Call the returned function with the outcome. */
   awaitEvent(change: ChangeName): (isMade: boolean) => void {
     const awaited = { change };
     const forget = () => {
@@ -56,7 +56,7 @@ export class Undo {
     return (isMade) => void (isMade ? setTimeout(forget, LATEST) : forget());
   }
 
-  /** When the events of all changes have come, so that the latest change is known. */
+  /** Wait for the events of all changes, so that the latest change is known. */
   isComplete(): Promise<void> {
     return new Promise((resolve) => {
       const stop = effect(() => {
@@ -67,7 +67,7 @@ export class Undo {
     });
   }
 
-  /** This change cannot be undone any more. */
+  /** Mark a change as one that cannot be undone. */
   skip(number: number): void {
     this.skipped.value = new Set([...this.skipped.value, number]);
   }
@@ -85,7 +85,7 @@ export class Undo {
   }
 }
 
-/** The user's latest change that can be undone; undos, and what they have undone, are left out. */
+/** The user's latest change that can be undone, without undos and the changes that they reversed. */
 export function ownChange(events: readonly QueueChanged[], user: string, now: number): QueueChanged | null {
   const undone = new Set<number>();
   for (const event of [...events].reverse()) {

@@ -1,14 +1,14 @@
-/** Two versions of an item: whether they are the same, and what differs. */
+/** Compares two versions of an item. */
 
 import type { Known } from "../words/completion";
 import { metaRows } from "../words/metadata";
 import type { Call } from "../words/plan";
 import { entriesOf, fieldsOf } from "./form";
 
-/** Keys that the service changes by itself. */
+/** Keys that the service changes. */
 const NOT_COMPARED = new Set(["result"]);
 
-/** Whether two items are the same, as the service compares them: the order of keys does not matter. */
+/** Whether two items are the same. Like the service, this ignores the order of keys. */
 export function isSameItem(a: object, b: object): boolean {
   return JSON.stringify(sorted(a, NOT_COMPARED)) === JSON.stringify(sorted(b, NOT_COMPARED));
 }
@@ -30,7 +30,7 @@ interface Version extends Call {
   meta?: unknown;
 }
 
-/** What differs between two versions of a plan: parameters, and metadata. Empty texts are not given. */
+/** The differences between two versions of a plan: parameters and metadata. A value that is not given is empty. */
 export function differences(mine: Version, theirs: Version, known: Known, names: ReadonlySet<string>): Difference[] {
   const found: Difference[] = [];
   const compare = (name: string, a = "", b = "") => {

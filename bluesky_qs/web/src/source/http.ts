@@ -1,4 +1,4 @@
-/** A service behind the HTTP door: requests by `fetch`, everything published by websockets. */
+/** A service behind the HTTP door: sends requests with `fetch`, and receives published data over websockets. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { CHANGES, PARSERS, READINGS, ROUTES, STREAMS } from "./routes";
@@ -27,20 +27,20 @@ import {
 } from "./source";
 import { Stream } from "./stream";
 
-/** Seconds without data after which the page says so. */
+/** Seconds without data until the page warns. */
 const SILENCE = 2;
-/** Seconds without data after which the connections are made anew, in case they are broken and do not say so. */
+/** Seconds without data until the page reconnects, because a connection may be broken without an error. */
 const BROKEN = 4;
-/** Milliseconds between two looks. */
+/** Milliseconds between checks. */
 const LOOK = 200;
-/** Milliseconds that a request may take, and one that changes something and can be sent again. */
+/** Timeouts in milliseconds, for reading and for changes. Changes can be sent again. */
 const PATIENCE = 20_000;
 const PATIENCE_TO_CHANGE = 10_000;
-/** Milliseconds for a file to be sent, read and checked. */
+/** Timeout in milliseconds for uploading and checking a file. */
 const PATIENCE_TO_UPLOAD = 60_000;
-/** Status codes of the door, or of a proxy before it, if the service does not answer. */
+/** Status codes from the door, or from a proxy in front of it, if the service does not answer. */
 const UNANSWERED = [408, 502, 503, 504];
-/** The methods whose requests name no user. */
+/** The methods whose requests do not contain a user. */
 const NAMELESS: readonly WritingMethod[] = ["unlock"];
 
 interface Beat {
@@ -57,15 +57,15 @@ export class HttpSource implements Source {
   private readonly linkSignal = signal<Link>({ state: "connecting" });
   private readonly streams = new Set<Stream>();
   private readonly look: ReturnType<typeof setInterval>;
-  /** When the door, and when the service were last heard of, by this computer's clock. */
+  /** The times of the last sign of life from the door and from the service, by this computer's clock. */
   private heard = Number.NEGATIVE_INFINITY;
   private serviceHeard = Number.NEGATIVE_INFINITY;
   private renewed = 0;
   private readonly opened = seconds();
-  /** Whether the page follows the events, whose heartbeats show that the door and the service respond. */
+  /** Whether the page receives events. Their heartbeats show that the door and the service respond. */
   private isFollowing = false;
   private isClosed = false;
-  /** What the service's clock is ahead of this computer's. */
+  /** Seconds by which the service's clock is ahead of this computer's. */
   private ahead = 0;
   readonly person: ReadonlySignal<Person> = computed(() => {
     const { me, name } = this.signIn;
@@ -76,7 +76,7 @@ export class HttpSource implements Source {
     return { user: shown, group: user_group, roles, scopes: new Set(scopes), sharesKey, name: label };
   });
 
-  /** `base` is the address of `/api`, with the name of an instrument if the door has several. */
+  /** `base` is the address of `/api`, including the name of the instrument if the door has several. */
   constructor(
     private readonly base: string,
     private readonly signIn: SignIn,
@@ -158,14 +158,14 @@ export class HttpSource implements Source {
     }
   }
 
-  /** What the service says to a request that changes something. */
+  /** The service's reply to a change. */
   private async reply(response: Response): Promise<unknown> {
     const reply = accepted(await this.answer(response));
     if (!response.ok) throw new Refused(sentence(reply));
     return reply;
   }
 
-  /** What the door has read; what is wrong with it is in the answer. */
+  /** The door's reply to text or a file. It includes the errors. */
   private async read(response: Response): Promise<unknown> {
     const answer = await this.answer(response);
     if (!response.ok) throw new Refused(sentence(answer));
@@ -236,7 +236,7 @@ export class HttpSource implements Source {
   }
 
   private open(handlers: { address: () => string; connected: () => void; message: (message: unknown) => void }): Stop {
-    if (this.isClosed) return () => {}; // the user signed out while a part of the page was still being read
+    if (this.isClosed) return () => {}; // the user signed out while the page was still loading
     const credentials = () => this.signIn.firstMessage();
     const stream = new Stream({ ...handlers, credentials, refused: () => void this.signIn.check() });
     this.streams.add(stream);
@@ -261,7 +261,7 @@ export class HttpSource implements Source {
     this.judge();
   }
 
-  /** Until events come, the answers to requests show who is there. */
+  /** Before the first event, replies show whether the door and the service respond. */
   private noteAnswer(isFromService: boolean): void {
     this.heard = seconds();
     if (isFromService) this.serviceHeard = this.heard;
@@ -295,7 +295,7 @@ function seconds(): number {
   return Date.now() / 1000;
 }
 
-/** The reply, unless it says that the service refuses the request. */
+/** Return the reply, or throw `Refused` if the service refused the request. */
 function accepted(answer: unknown): unknown {
   const reply = answer as { success?: boolean; msg?: string; error?: string };
   if (reply.success !== false) return reply;
@@ -304,5 +304,5 @@ function accepted(answer: unknown): unknown {
 
 function sentence(answer: unknown): string {
   const { detail } = answer as { detail?: unknown };
-  return typeof detail === "string" ? detail : "The server does not do what was asked.";
+  return typeof detail === "string" ? detail : "The server refused the request.";
 }

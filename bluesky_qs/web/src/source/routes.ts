@@ -1,4 +1,4 @@
-/** Where the door has each method. */
+/** The path of each method at the door. */
 
 import type { paths } from "./api.gen";
 import type { Method, Topic, WritingMethod } from "./source";
@@ -52,7 +52,7 @@ export const CHANGES = {
   unlock: "/api/unlock",
 } satisfies Record<WritingMethod, keyof paths>;
 
-/** What the door reads itself, without the service. */
+/** Paths that the door answers itself, without the service. */
 export const PARSERS = {
   plan: "/api/plan/parse",
   spreadsheet: "/api/plan/parse/spreadsheet",

@@ -1,5 +1,4 @@
-/** The scope that each method requires, for methods that change something. A test compares them with the
- * description of the door. */
+/** The scopes of the methods that change something. A test compares them with the door's OpenAPI description. */
 
 export const SCOPES = {
   environment_close: "write:manager:control",

@@ -53,7 +53,7 @@ test("a session that cannot be renewed ends with a sentence", async () => {
   const signIn = new SignIn("http://door/api");
   await expect(signIn.withPassword("site", "ada", "pw", false)).rejects.toThrow();
   expect(signIn.me.value).toBe(null);
-  expect(signIn.notice.value).toBe("Your session has ended. Sign in again.");
+  expect(signIn.notice.value).toBe("Your session has ended. Please sign in again.");
   expect(sessionStorage.length).toBe(0);
 });
 

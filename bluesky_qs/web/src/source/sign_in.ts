@@ -1,4 +1,4 @@
-/** The sign-in: a key or a session, which the browser keeps and which is renewed before it expires. */
+/** The sign-in: an API key or a session. The browser stores it, and the page renews a session before it expires. */
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Schemas } from "./source";
@@ -8,15 +8,15 @@ export type Me = Schemas["ScopesAnswer"];
 
 type Kept = { key: string } | { access: string; refresh: string; expires: number } | { cookie: true };
 
-/** Seconds before the end of an access token at which it is renewed. */
+/** Seconds before an access token expires at which the page renews it. */
 const EARLY = 60;
-/** The user of a key that several people share. */
+/** The user name that the door reports for a shared key. */
 const SHARED = "UNAUTHENTICATED_SINGLE_USER";
 const ENDED = "The sign-in has expired or was revoked. Sign in again.";
 /** Maximum length of a name at the door. */
 const LONGEST_NAME = 64;
 
-/** The sign-in has ended or was refused. The message is a sentence for users. */
+/** The sign-in has ended or was refused. The message is for users. */
 export class NotSignedIn extends Error {}
 /** The door does not answer. */
 export class Unreachable extends Error {}
@@ -41,12 +41,12 @@ export class SignIn {
     return this.meSignal;
   }
 
-  /** The reason why the sign-in has ended; empty if it has not. */
+  /** Why the sign-in has ended; empty otherwise. */
   get notice(): ReadonlySignal<string> {
     return this.noticeSignal;
   }
 
-  /** The name of a user with a shared key; null before the page has asked for it, empty if the user gives none. */
+  /** The name of a user with a shared key; null until the user is asked, empty if the user gave none. */
   get name(): ReadonlySignal<string | null> {
     return this.nameSignal;
   }
@@ -57,7 +57,7 @@ export class SignIn {
     this.nameSignal.value = printable;
   }
 
-  /** Use the key or session that the browser has kept, or its cookie. Return whether the sign-in succeeded. */
+  /** Sign in with the stored key or session, or with a cookie. Returns whether this succeeded. */
   async resume(): Promise<boolean> {
     const had = this.kept !== null;
     this.kept ??= { cookie: true };
@@ -85,7 +85,7 @@ export class SignIn {
     await this.begin(session(answer), stay, "You may not use this service.");
   }
 
-  /** The address for a sign-in at an identity provider. The browser returns with a token in the fragment. */
+  /** The address to sign in at an identity provider. The browser comes back with a token in the fragment. */
   externalAddress(provider: string): string {
     const next = encodeURIComponent(location.pathname);
     return `${this.base}/auth/provider/${encodeURIComponent(provider)}/authorize?next=${next}`;
@@ -103,7 +103,7 @@ export class SignIn {
     await fetch(`${this.base}/auth/logout`, options).catch(() => null);
   }
 
-  /** The header of a request. Raises `NotSignedIn` if the session cannot be renewed, or `Unreachable`. */
+  /** The headers for a request. Throws `NotSignedIn` if the session cannot be renewed, or `Unreachable`. */
   async headers(): Promise<Record<string, string>> {
     await this.renewIfDue();
     const kept = this.kept;
@@ -111,13 +111,13 @@ export class SignIn {
     return { Authorization: "key" in kept ? `ApiKey ${kept.key}` : `Bearer ${kept.access}` };
   }
 
-  /** The header of a request that changes something, for which a cookie alone is not enough. */
+  /** The headers for a change, which needs more than a cookie. */
   async headersToChange(): Promise<Record<string, string>> {
     const headers = await this.headers();
     return headers.Authorization ? headers : csrf();
   }
 
-  /** The first message of a websocket; null if the cookie is enough. */
+  /** The first message on a websocket; null if the cookie suffices. */
   async firstMessage(): Promise<object | null> {
     await this.renewIfDue();
     const kept = this.kept;
@@ -173,14 +173,14 @@ export class SignIn {
       this.kept = session(await this.fetched("auth/session/refresh", { method: "POST", headers, body }));
       this.store(localStorage.getItem(this.place) === null ? sessionStorage : localStorage);
     } catch (error) {
-      if (error instanceof NotSignedIn) this.forget("Your session has ended. Sign in again.");
+      if (error instanceof NotSignedIn) this.forget("Your session has ended. Please sign in again.");
       throw error;
     }
   }
 
   private async fetched(path: string, options: RequestInit = {}): Promise<unknown> {
     const response = await fetch(`${this.base}/${path}`, { cache: "no-store", ...options }).catch(() => {
-      throw new Unreachable("The server does not answer. Is it running, and is this its address?");
+      throw new Unreachable("The server does not answer. Check that it is running and that this is its address.");
     });
     const answer: unknown = await response.json().catch(() => ({}));
     if (response.ok) return answer;
@@ -206,11 +206,11 @@ export class SignIn {
     try {
       return text === null ? null : (JSON.parse(text) as Kept);
     } catch {
-      return null; // from another program, or damaged: the user signs in again
+      return null; // stored by another program, or damaged: the user has to sign in again
     }
   }
 
-  /** Return a key or a token from the fragment of the address, and remove it from the address. */
+  /** Take a key or a token out of the fragment of the address. */
   private fromAddress(): Kept | null {
     const given = new URLSearchParams(location.hash.replace(/^#/, ""));
     const key = given.get("api_key");
@@ -232,7 +232,7 @@ function session(answer: unknown): Kept {
   };
 }
 
-/** The header that a request with a cookie needs if it changes something. */
+/** The header that a change needs if the browser signs in with a cookie. */
 function csrf(): Record<string, string> {
   const token = /(?:^|; )bluesky_httpserver_csrf=([^;]*)/.exec(document.cookie)?.[1];
   return token ? { "X-CSRF": token } : {};

@@ -1,4 +1,4 @@
-/** What the page knows of a service, whichever way it comes: from the HTTP door, or from the kernel of a notebook. */
+/** The interface to a service. It does not depend on the connection: the HTTP door, or the kernel of a notebook. */
 
 import type { ReadonlySignal } from "@preact/signals";
 import type { components, operations } from "./api.gen";
@@ -32,7 +32,7 @@ export type Method =
   | "queue_item_get"
   | "status";
 type Query<M extends Method> = operations[M]["parameters"] extends { query?: infer Q } ? NonNullable<Q> : object;
-/** The parameters of a method. `query` holds them in the description of the door. */
+/** The parameters of a method. In the door's description, they are under `query`. */
 export type Params<M extends Method> = [Query<M>] extends [never] ? Record<never, never> : Query<M>;
 /** The reply of a method. */
 export type Reply<M extends Method> = Exclude<
@@ -51,29 +51,29 @@ export interface ConsoleText {
 /** The methods of the page that change something. */
 export type WritingMethod = keyof typeof SCOPES;
 type Body<M extends WritingMethod> = NonNullable<operations[M]["requestBody"]>["content"]["application/json"];
-/** The parameters of a method that changes something, without those that the source adds. */
+/** The parameters of a change, without those that the source adds. */
 export type Change<M extends WritingMethod> = Omit<Body<M>, "request_id" | "user" | "user_group" | "client_name">;
-/** The reply of a method that changes something. */
+/** The reply to a change. */
 export type Changed<M extends WritingMethod> = Exclude<
   operations[M]["responses"][200]["content"]["application/json"],
   Schemas["Refusal"]
 >;
 
-/** Who uses the page. */
+/** The user of the page. */
 export interface Person {
-  /** As items and events name them. */
+  /** The user name, as in items and events. */
   user: string;
-  /** The user group whose permissions apply. */
+  /** The user group, which determines the permissions. */
   group: string;
   roles: readonly string[];
   scopes: ReadonlySet<string>;
-  /** Whether others use the same key, so that only a name says who did what. */
+  /** Whether others use the same key. Then only the name shows who did something. */
   sharesKey: boolean;
-  /** The name beside a shared key; null until somebody has said it, empty if they want none. */
+  /** The name of a user with a shared key; null until the user is asked, empty if the user gave none. */
   name: string | null;
 }
 
-/** What is published without numbers, by its topic. */
+/** The types of published messages that have no number, by topic. */
 export interface Topics {
   console: ConsoleText;
   documents: Document;
@@ -89,32 +89,32 @@ export interface Readings {
   error: string;
 }
 
-/** Whether data comes. `since` is the time of the last data, in seconds since 1970; null if there has been none. */
+/** Whether data arrive. `since` is the time of the last data, in seconds since 1970; null if there were none. */
 export type Link =
   | { state: "connecting" }
   | { state: "live" }
-  /** Nothing has come for 2 s. */
+  /** No data for 2 s. */
   | { state: "lost"; since: number | null }
-  /** The door is there, but has not heard of the service for 2 s. */
+  /** The door answers, but has had no data from the service for 2 s. */
   | { state: "silent"; since: number | null };
 
 export type Stop = () => void;
 
 export interface Listener<T> {
   message: (message: T) => void;
-  /** Connected, for the first time or again: what came before may have been missed. */
+  /** Called after each connection. Earlier messages may have been missed. */
   connected?: () => void;
 }
 
 export interface EventListener {
   event: (event: ServiceEvent) => void;
-  /** Events are missing: what they changed must be read again. */
+  /** Called if events were missed. The data that they describe must be read again. */
   gap: () => void;
 }
 
-/** The service does not do what was asked; the message is a sentence for people. */
+/** The service refused a request. The message is a sentence for users. */
 export class Refused extends Error {
-  /** `code` is the class of the error, such as `Locked`; `reply` has what else the service says, such as `errors`. */
+  /** `code` is the class of the error, such as `Locked`. `reply` contains details, such as `errors`. */
   constructor(
     message: string,
     readonly code = "",
@@ -123,10 +123,10 @@ export class Refused extends Error {
     super(message);
   }
 }
-/** Whoever is signed in may not ask that; asking again is of no use. */
+/** The user does not have permission for the request. Retrying is useless. */
 export class Forbidden extends Refused {}
 
-/** No answer has come: nobody knows whether it was done. The same request may be sent again with the same id. */
+/** There was no answer, so the outcome is unknown. The request may be sent again with the same id. */
 export class Unanswered extends Error {}
 
 /** The services behind one door. */
@@ -146,19 +146,19 @@ export interface Source {
   /** The time of the service in seconds since 1970. */
   now(): number;
   readonly person: ReadonlySignal<Person>;
-  /** Say who uses a shared key. An empty name says that they want none. */
+  /** Set the name of a user with a shared key; empty for none. */
   introduce(name: string): void;
-  /** Ask for something that changes nothing; raises `Refused`. */
+  /** Send a request that changes nothing. Throws `Refused`. */
   ask<M extends Method>(method: M, params: Params<M>): Promise<Reply<M>>;
-  /** Read a plan as the prompt does. `paths` lead to values of which the places in the text are wanted. */
+  /** Parse a plan like the prompt does. The reply has the places of the values at `paths`. */
   parse(text: string, paths?: readonly (readonly (string | number)[])[]): Promise<Schemas["ParsedPlan"]>;
-  /** Read and check a spreadsheet of plans; nothing is added. */
+  /** Read and check a spreadsheet of plans, without adding them. */
   readSheet(data: Blob, name: string): Promise<Schemas["ParsedSheet"]>;
-  /** Change something; raises `Refused`, or `Unanswered`. Requests with the same id are carried out once. */
+  /** Send a change. Throws `Refused` or `Unanswered`. The service carries out requests with the same id only once. */
   send<M extends WritingMethod>(method: M, params: Change<M>, id: string): Promise<Changed<M>>;
-  /** All events after a number, without gaps and doubles. */
+  /** Listen to all events after a number, without gaps or duplicates. */
   events(after: number, listener: EventListener): Stop;
-  /** What is published from now on. */
+  /** Listen to messages that are published from now on. */
   listen<T extends Topic>(topic: T, listener: Listener<Topics[T]>): Stop;
   /** Readings of these devices, as they change. */
   watch(names: readonly string[], listener: Listener<Readings>): Stop;

@@ -1,15 +1,15 @@
-/** One websocket of the door. It reconnects whenever the connection ends. */
+/** A websocket to the door. It reconnects whenever the connection ends. */
 
-/** Milliseconds until the next attempt to connect: the first delay, and the longest. */
+/** Milliseconds between attempts to connect: the first delay and the longest one. */
 const SOON = 250;
 const LATEST = 2000;
-/** Close codes of the door for credentials that are missing or wrong. */
+/** The door's close codes for missing or wrong credentials. */
 const NOT_SIGNED_IN = [4001, 4401];
 
 export interface StreamHandlers {
-  /** The address. It may change, because it contains the number of the last event. */
+  /** Returns the address, which contains the number of the last event. */
   address: () => string;
-  /** The first message, with the credentials; null if the browser has a cookie. */
+  /** Returns the first message, with the credentials; null if the browser has a cookie. */
   credentials: () => Promise<object | null>;
   connected: () => void;
   message: (message: unknown) => void;
@@ -26,7 +26,7 @@ export class Stream {
     void this.connect();
   }
 
-  /** Reconnect immediately, because this connection may be broken although it seems open. */
+  /** Reconnect immediately, because the connection may be broken although it seems open. */
   renew(): void {
     this.wait = SOON;
     this.drop();

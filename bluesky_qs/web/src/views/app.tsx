@@ -1,4 +1,4 @@
-/** The page: the sign-in, or the header, a warning about the connection, and one view. */
+/** The page: either the sign-in, or a header, a warning about the connection, and one view. */
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { type ComponentType, createContext } from "preact";
@@ -25,7 +25,7 @@ import { isWall, WallView } from "./wall";
 
 const ModelContext = createContext<Model | null>(null);
 
-/** The model of the service that the page shows. */
+/** The model of the service. */
 export function useModel(): Model {
   const model = useContext(ModelContext);
   if (model === null) throw new Error("A view is outside of the page");
@@ -95,7 +95,7 @@ export function App({ signIn, newSource, door }: AppProps) {
   return <WithModel model={model.value}>{isWall() ? <WallView /> : <Page signIn={signIn} />}</WithModel>;
 }
 
-/** The page of a user who may not see the queue: the reason, and a button to sign out. */
+/** The page for a user who may not see the queue: the reason, and a button to sign out. */
 function NotPermitted({ signIn, reason }: { signIn: SignIn; reason: string }) {
   return (
     <>
@@ -200,7 +200,7 @@ function LiveDot() {
   );
 }
 
-/** The title of the tab shows the state, so that users see it from another tab. */
+/** Show the state in the title of the browser tab, so that users see it from other tabs. */
 function useTitle(): void {
   const model = useModel();
   useEffect(() => model.past.begin(), [model]); // the last plan may have failed, whichever view is open

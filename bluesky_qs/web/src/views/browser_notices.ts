@@ -1,11 +1,11 @@
-/** Notices of the browser about failures and questions, while the page is not seen; only if the user wants them. */
+/** Browser notifications about failures and questions while the page is hidden, if the user wants them. */
 
 import { type ReadonlySignal, signal, useSignalEffect } from "@preact/signals";
 import type { Alarm } from "../model/alarms";
 
 const PLACE = "bluesky-qs:notices";
 
-/** Whether the user wants notices, and whether the browser can and may show them. */
+/** Whether the user wants notifications, and whether the browser can and may show them. */
 export type Permission = "off" | "on" | "blocked" | "impossible";
 
 const permission = signal<Permission>("off");
@@ -15,7 +15,7 @@ export function noticePermission(): ReadonlySignal<Permission> {
   return permission;
 }
 
-/** Ask the browser for its permission, which asks the user. */
+/** Request permission. The browser asks the user. */
 export async function allowNotices(): Promise<void> {
   localStorage.setItem(PLACE, "on");
   if ("Notification" in window) await Notification.requestPermission();
@@ -27,7 +27,7 @@ export function refuseNotices(): void {
   permission.value = present();
 }
 
-/** Show each alarm, unless the user looks at the page. */
+/** Show each alarm, unless the user is looking at the page. */
 export function useBrowserNotices(latest: ReadonlySignal<Alarm | null>): void {
   useSignalEffect(() => {
     const alarm = latest.value;
@@ -40,12 +40,12 @@ export function useBrowserNotices(latest: ReadonlySignal<Alarm | null>): void {
       };
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      permission.value = "impossible"; // browsers of phones show notices of installed pages only
+      permission.value = "impossible"; // mobile browsers show notifications only for installed pages
     }
   });
 }
 
-/** Browsers have no notices on pages without TLS, except on the same computer. */
+/** Browsers do not offer notifications to pages without TLS, except on the same computer. */
 function present(): Permission {
   if (!("Notification" in window) || !window.isSecureContext) return "impossible";
   if (Notification.permission === "denied") return "blocked";

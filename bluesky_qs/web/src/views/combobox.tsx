@@ -1,4 +1,4 @@
-/** A text field that offers texts while one types. TAB takes the first or the chosen one, as at the prompt. */
+/** A text field with suggestions while the user types. As at the prompt, TAB accepts the selected one or the first. */
 
 import { useSignal } from "@preact/signals";
 import type { Ref } from "preact";
@@ -6,7 +6,7 @@ import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 
 export interface Offered {
   text: string;
-  /** What it is, beside the text. */
+  /** A short description, shown beside the text. */
   note: string;
 }
 
@@ -26,20 +26,20 @@ export interface FieldAttributes {
 interface Props {
   text: string;
   onText: (text: string) => void;
-  /** What can be put at the cursor, after this text before it. */
+  /** Returns suggestions at the cursor, for the text before it. */
   offersAt: (before: string) => readonly Offered[];
-  /** The text that an offer makes of the text before the cursor. */
+  /** Returns the text before the cursor after a suggestion is accepted. */
   take: (offer: Offered, before: string) => string;
-  /** Called for the keys that are not for the list. */
+  /** Called for keys that the list does not handle. */
   onKey?: (event: KeyboardEvent & { currentTarget: HTMLInputElement }) => void;
   onBlur?: () => void;
-  /** Called if the text has been scrolled, with how far. */
+  /** Called with the scroll position of the text. */
   onScrolled?: (left: number) => void;
   field?: Ref<HTMLInputElement>;
   attributes: FieldAttributes;
 }
 
-/** Offers in the list; more are found by typing more. */
+/** Maximum number of suggestions in the list. The user can type more to narrow them down. */
 const MOST = 50;
 
 export function Combobox(props: Props) {
@@ -130,7 +130,7 @@ function OfferList({ id, label, state }: { id: string; label: string; state: Ret
   );
 }
 
-/** The list below the field: it opens while one types, or for the key ↓, and Escape closes it. */
+/** The list below the field. Typing or ↓ opens it, and Escape closes it. */
 function useOffers(
   { text, onText, offersAt, take }: Props,
   input: { current: HTMLInputElement | null },
@@ -153,7 +153,7 @@ function useOffers(
     const taken = take(offer, left);
     onText(taken + (input.current?.value ?? text).slice(left.length));
     cursor.value = taken.length;
-    // What is complete needs no more, and Tab goes on.
+    // The text is complete, so Tab moves to the next field.
     if (/[(=.]$/.test(taken)) look();
     else close();
     input.current?.focus();

@@ -1,4 +1,4 @@
-/** Adds plans to the queue, and changes those in it: by a typed line, by a form, or from a table. */
+/** Adds and edits plans, as a typed line, in a form, or from a table. */
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
@@ -36,7 +36,7 @@ function ComposeForm({ composer, openTable }: { composer: Composer; openTable: (
   const box = useRef<HTMLFormElement>(null);
   const wasForm = useRef(form !== null);
   useLayoutEffect(() => {
-    // The button that had the focus is gone.
+    // The focused button has disappeared.
     if (wasForm.current !== (form !== null)) box.current?.querySelector<HTMLInputElement>("input")?.focus();
     wasForm.current = form !== null;
   });
@@ -111,7 +111,7 @@ function Buttons({ composer, openTable }: { composer: Composer; openTable: () =>
   );
 }
 
-/** Put the cursor where the first error is. */
+/** Put the cursor at the first error. */
 function selectFault(line: HTMLInputElement | null, composer: Composer): void {
   const fault = composer.reading.value.errors.find((each) => each.length > 0);
   if (!line || !fault) return;
@@ -136,7 +136,7 @@ function SubjectLine({ id, composer }: { id: string; composer: Composer }) {
   );
 }
 
-/** Where a new item goes; beside another one if that is selected. */
+/** Selects where to add a new item: at an end of the queue, or next to the selected item. */
 function PlaceChoice({ composer }: { composer: Composer }) {
   const { beside, queue } = useModel();
   const id = useId();
@@ -173,21 +173,21 @@ function PlaceChoice({ composer }: { composer: Composer }) {
   );
 }
 
-/** What was done, and how long it takes once that is known. */
+/** The message about the last change, with an estimate once it is known. */
 function Result({ composer }: { composer: Composer }) {
-  const said = composer.said.value;
+  const outcome = composer.outcome.value;
   const estimate = composer.estimate.value;
   const time = estimate ? takes(estimate) : "";
   return (
     <div class="result" role="status">
-      {said && (
+      {outcome && (
         <p class="good">
           <span aria-hidden="true">✓ </span>
-          {said.text}
+          {outcome.text}
           {time && <span class="meta"> · takes {time}</span>}
         </p>
       )}
-      {said?.warnings.map((text) => (
+      {outcome?.warnings.map((text) => (
         <p key={text} class="warn">
           <span aria-hidden="true">⚠ </span>
           {text}

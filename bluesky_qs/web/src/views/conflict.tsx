@@ -1,4 +1,4 @@
-/** An item that was edited here has changed meanwhile: both versions, and what can be done. */
+/** Shows both versions of an item that changed while the user edited it, with buttons to resolve the conflict. */
 
 import { useId } from "preact/hooks";
 import type { Composer, Conflict } from "../model/composer";
@@ -16,7 +16,7 @@ export function ConflictPanel({ composer, conflict }: { composer: Composer; conf
       <h3 id={id}>
         <span aria-hidden="true">⚠ </span>
         {isRefused && "Not saved: "}
-        {theirs ? `${who || "Somebody"} has changed this item meanwhile` : "this item is no longer in the queue"}
+        {theirs ? `${who || "Somebody"} has changed this item in the meantime` : "this item is no longer in the queue"}
       </h3>
       {theirs ? (
         <Versions composer={composer} conflict={{ ...conflict, theirs }} />
@@ -27,7 +27,7 @@ export function ConflictPanel({ composer, conflict }: { composer: Composer; conf
         {theirs && (
           <>
             <button type="button" onClick={() => void composer.keepMine()}>
-              Save mine over it
+              Replace it with mine
             </button>
             <button type="button" onClick={() => composer.takeTheirs()}>
               Take theirs

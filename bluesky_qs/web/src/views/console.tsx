@@ -8,7 +8,7 @@ import { plain, spans } from "../words/ansi";
 import { plural } from "../words/times";
 import { useModel } from "./app";
 
-/** The view follows new output if it is this close to the end, in pixels. */
+/** Distance from the end, in pixels, within which the view follows new output. */
 const NEAR = 40;
 
 export function ConsoleView() {
@@ -29,7 +29,7 @@ interface LogProps {
 /** Lines that were printed. The view follows new ones until somebody reads older ones. */
 export function LogPanel({ log: console, title, none, children }: LogProps) {
   const search = useSignal("");
-  /** The lines at the time of the pause; null while the view follows new output. */
+  /** The lines when the user paused; null while the view follows new output. */
   const frozen = useSignal<readonly ConsoleLine[] | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const shown = useComputed(() => {
@@ -50,7 +50,7 @@ export function LogPanel({ log: console, title, none, children }: LogProps) {
     const element = box.current;
     if (!element) return;
     const isAtEnd = element.scrollTop + element.clientHeight > element.scrollHeight - NEAR;
-    if (!isAtEnd) pause(); // the user is reading older lines, and new ones must not move them
+    if (!isAtEnd) pause(); // the user is reading older lines, which new ones must not move
   };
   const newest = console.lines.value.at(-1)?.id ?? -1;
   const missed = frozen.value ? newest - (frozen.value.at(-1)?.id ?? -1) : 0;
@@ -87,14 +87,14 @@ export function LogPanel({ log: console, title, none, children }: LogProps) {
         ref={box}
         role="log"
         aria-label="Console output"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: so that the keys scroll it
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: so that keys can scroll it
         tabIndex={0}
         onScroll={scrolled}
       >
         {shown.value.map((line) => (
           <Line key={line.id} line={line} />
         ))}
-        {shown.value.length === 0 && <p class="meta">{search.value ? "No line has this text." : none}</p>}
+        {shown.value.length === 0 && <p class="meta">{search.value ? "No line contains this text." : none}</p>}
       </div>
     </section>
   );

@@ -1,4 +1,4 @@
-/** The buttons for actions that are possible now and that the user is permitted to use. Dangerous ones ask once. */
+/** The buttons that are available now and that the user may use. Dangerous ones ask for confirmation. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
@@ -67,7 +67,7 @@ function More({ controls, status }: { controls: Control[]; status: Status }) {
   );
 }
 
-/** A button; if it `isDescribed`, the sentence about it is beside it, and otherwise only a tooltip. */
+/** A button. If it `isDescribed`, its description is shown beside it, otherwise as a tooltip. */
 function ControlButton({ control, isDescribed = false }: { control: Control; isDescribed?: boolean }) {
   const model = useModel();
   const id = useId();
@@ -101,7 +101,7 @@ function ControlButton({ control, isDescribed = false }: { control: Control; isD
   );
 }
 
-/** What stays as it is set: modes of the queue, and autostart. */
+/** Settings that stay on or off: queue modes and autostart. */
 function Switches({ status }: { status: Status }) {
   const { actions } = useModel();
   const { loop, ignore_failures } = status.plan_queue_mode;
@@ -137,7 +137,7 @@ interface SwitchProps {
   set: (isOn: boolean) => void;
 }
 
-/** A checkbox that shows the state of the service, not the state that was requested. */
+/** A checkbox that shows the actual state of the service, not the requested one. */
 function Switch({ label, text, isOn, set }: SwitchProps) {
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
@@ -165,7 +165,7 @@ function Switch({ label, text, isOn, set }: SwitchProps) {
   );
 }
 
-/** A button that had the focus may go, because the state has changed: then the state has it. */
+/** If the focused button disappears because the state has changed, move the focus to the state. */
 function useFocusKept(box: { readonly current: HTMLElement | null }): void {
   const held = useRef<HTMLElement | null>(null);
   useEffect(() => {

@@ -1,11 +1,11 @@
-/** Plots of readings against the moved device, or against the number of the point. */
+/** Plots readings against the moved device or the number of the point. */
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { Point, Run } from "../model/runs";
 
 const HEIGHT = 0.56;
-/** Tokens of the style sheet. Curves differ by color and by dashes. */
+/** Variables of the style sheet. Curves differ in color and dashes. */
 export const COLORS = ["--curve-1", "--curve-2", "--curve-3", "--curve-4"];
 export const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
 
@@ -13,7 +13,7 @@ interface Props {
   run: Run;
   fields: string[];
   isLog: boolean;
-  /** Called with the point that is nearest to the mouse, or null. */
+  /** Called with the point nearest to the mouse, or null. */
   onPoint: (point: Point | null) => void;
 }
 

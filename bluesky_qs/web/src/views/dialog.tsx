@@ -1,15 +1,15 @@
-/** Dialogs: windows over the page. Escape closes them, and the focus returns to its former place. */
+/** Modal dialogs. Escape closes them, and the focus returns to where it was. */
 
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { useModel } from "./app";
 
-/** What has the focus if what had it before is gone, because the state has changed meanwhile. */
+/** Gets the focus if the previously focused element has disappeared because of a change of state. */
 export const HOME = "home";
 
 interface Props {
   title: string;
-  /** Called for Escape and “Cancel”, so that the caller removes the dialog. */
+  /** Called on Escape and “Cancel”. The caller removes the dialog. */
   onClose: () => void;
   isAlert?: boolean;
   children: ComponentChildren;
@@ -39,9 +39,9 @@ export function Dialog({ title, onClose, isAlert = false, children }: Props) {
   );
 }
 
-/** Give the focus to an element, or to the state of the service if the element is gone. */
+/** Focus an element, or the state of the service if the element has disappeared. */
 export function focusAgain(element: Element | null): void {
-  // Whatever the dialog has changed is in the page after the next frame.
+  // Changes made by the dialog are visible after the next frame.
   requestAnimationFrame(() => {
     if (element instanceof HTMLElement && element.isConnected && element !== document.body) element.focus();
     if (document.activeElement === null || document.activeElement === document.body) {

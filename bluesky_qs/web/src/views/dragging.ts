@@ -1,45 +1,45 @@
-/** Dragging rows of a list: by mouse from anywhere on a row, by finger or pen from its grip. */
+/** Drags rows of a list: with the mouse from anywhere on a row, with a finger or pen from its handle. */
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Selection } from "../model/selection";
 
-/** Pixels after which a press is a drag. */
+/** Distance in pixels after which a press becomes a drag. */
 const SLACK = 5;
-/** Pixels from an edge of the list within which it scrolls, and its speed there, in pixels per frame. */
+/** Distance from the edge of the list, in pixels, within which it scrolls, and the speed in pixels per frame. */
 const EDGE = 36;
 const SPEED = 14;
 
 export interface Drag {
   uids: readonly string[];
-  /** How many have left the list since the drag began. */
+  /** The number of dragged rows that have left the list since the drag began. */
   gone: readonly string[];
-  /** The place to which they go: before the row that is there now. */
+  /** The target: before the row that is at this place now. */
   to: number;
-  /** Of the pointer, in the window. */
+  /** The position of the pointer in the window. */
   x: number;
   y: number;
 }
 
 interface List {
   box: { current: HTMLElement | null };
-  /** The uids of the rows, as they are now. */
+  /** The current uids of the rows. */
   order: readonly string[];
   selection: Selection;
-  /** The place of a height in the list: between which rows. */
+  /** The place between rows at a height in the list. */
   placeAt: (y: number) => number;
   drop: (drag: Drag) => void;
 }
 
 export interface Dragging {
   drag: Signal<Drag | null>;
-  /** Of each row. */
+  /** Event handlers for each row. */
   onPointerDown: (event: PointerEvent, uid: string) => void;
-  /** Whether the click that follows belongs to a drag. */
+  /** Whether the next click belongs to a drag. */
   wasDragged: () => boolean;
 }
 
-/** `isAllowed` is false for those who may not move anything. */
+/** `isAllowed` is false if the user may not move items. */
 export function useDragging(list: List, isAllowed: boolean): Dragging {
   const drag = useSignal<Drag | null>(null);
   const latest = useRef(list);
@@ -75,7 +75,7 @@ export function useDragging(list: List, isAllowed: boolean): Dragging {
   };
 }
 
-/** One press, from pointer down to pointer up. */
+/** Handle one press, from pointer down to pointer up. */
 class Gesture {
   private x: number;
   private y: number;
@@ -102,7 +102,7 @@ class Gesture {
     for (const [name, handler] of this.handlers) addEventListener(name, handler as EventListener, true);
   }
 
-  /** Stop; with `isDrop`, the rows go to where the pointer is. */
+  /** End the drag. With `isDrop`, move the rows to the pointer. */
   end(isDrop = false): void {
     for (const [name, handler] of this.handlers) removeEventListener(name, handler as EventListener, true);
     cancelAnimationFrame(this.frame);
@@ -137,7 +137,7 @@ class Gesture {
     this.frame = requestAnimationFrame(() => this.watch());
   }
 
-  /** Where the rows would go now. */
+  /** Update the place where the rows would be dropped. */
   private show(): void {
     const { box, placeAt } = this.list.current;
     const { value } = this.drag;
@@ -147,7 +147,7 @@ class Gesture {
     this.drag.value = { ...value, to, x: this.x, y: this.y };
   }
 
-  /** In every frame, because rows also come, go, and grow under a pointer that rests. */
+  /** Check in every frame, because rows may appear, disappear or grow while the pointer rests. */
   private watch(): void {
     this.scroll();
     this.show();

@@ -1,4 +1,4 @@
-/** A form that changes one parameter of all selected plans. */
+/** A form to change one parameter of all selected plans. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
@@ -62,7 +62,7 @@ export function EditParameter({ close }: { close: () => void }) {
       </datalist>
       <span aria-hidden="true">=</span>
       <input
-        aria-label="Value, as in the plan"
+        aria-label="Value, as in a plan"
         placeholder="5"
         required
         autocomplete="off"
@@ -85,7 +85,7 @@ export function EditParameter({ close }: { close: () => void }) {
   );
 }
 
-/** The items with the new value, and as they were; or why not. */
+/** The items with the new value, and before the change; or an error. */
 function changes(
   items: readonly Item[],
   plans: Plans,
@@ -112,6 +112,6 @@ function changes(
     before.push(item);
     after.push(changed);
   }
-  if (after.length === 0) return `All of these plans have ${name}=${text} already.`;
+  if (after.length === 0) return `All of these plans already have ${name}=${text}.`;
   return { before, after };
 }

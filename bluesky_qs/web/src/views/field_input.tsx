@@ -1,4 +1,4 @@
-/** The input for one parameter: by its kind a number, a choice, a switch, devices, text, or a value that is typed. */
+/** The input for one parameter. It depends on the kind: number, choice, switch, devices, text, or any typed value. */
 
 import { useSignal } from "@preact/signals";
 import { type Editor, EMPTY, type Entry, editorOf, entryFor, entryOf, type Field, stepped } from "../model/form";
@@ -25,7 +25,7 @@ const NONE: Entry = { text: "None", value: null, problem: "" };
 export function FieldInput(props: Props) {
   const { id, field, isWrong } = props;
   const entry = props.entry ?? EMPTY;
-  // A default of None is what an empty field means.
+  // If the default is None, an empty field already means None.
   const hasNone = field.shape.canBeNone && field.default !== null && field.shape.kind.type !== "choice";
   const isNone = hasNone && entry.value === null;
   const attributes: FieldAttributes = {
@@ -81,7 +81,7 @@ function TextInput({ field, entry, fill, attributes }: Parts) {
   );
 }
 
-/** A number, which the keys ↑ and ↓ change by a step. */
+/** A number. The ↑ and ↓ keys change it by one step. */
 function NumberInput({ field, entry, fill, attributes }: Parts) {
   const value = typeof entry.value === "number" ? entry.value : null;
   const keys = (event: KeyboardEvent) => {
@@ -115,7 +115,7 @@ function ChoiceInput(parts: Parts) {
   return <Select {...parts} choices={kind.type === "choice" ? kind.choices : []} />;
 }
 
-/** A switch; without a default that it could have, a choice. */
+/** A switch, or a choice if the default is neither True nor False. */
 function SwitchInput(parts: Parts) {
   const { field, entry, fill, id } = parts;
   if (typeof field.default !== "boolean") return <Select {...parts} choices={[true, false]} />;
@@ -164,7 +164,7 @@ function Select({ id, field, entry, isWrong, fill, choices }: Parts & { choices:
   );
 }
 
-/** The name of a device or a plan, found by typing a part of it. */
+/** The name of a device or a plan. Typing part of it filters the list. */
 function NameInput({ field, entry, fill, attributes }: Parts) {
   const { lists } = useModel();
   return (
@@ -178,7 +178,7 @@ function NameInput({ field, entry, fill, attributes }: Parts) {
   );
 }
 
-/** Several names, each found by typing a part of it. */
+/** Several names. Typing part of one filters the list. */
 function ManyInput({ field, entry, fill, attributes }: Parts) {
   const { lists } = useModel();
   const typed = useSignal("");
@@ -233,7 +233,7 @@ function ManyInput({ field, entry, fill, attributes }: Parts) {
   );
 }
 
-/** A value that is typed as in a plan, or as JSON. */
+/** A value typed as in a plan, or as JSON. */
 function TypedInput({ field, entry, fill, attributes }: Parts) {
   const { lists } = useModel();
   return (

@@ -1,4 +1,4 @@
-/** A field of a grid scan as an image: the latest value at each point. */
+/** Shows a field of a grid scan as an image, with the latest value at each point. */
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Run } from "../model/runs";
@@ -64,7 +64,7 @@ export function cellsOf(run: Run, field: string, grid: NonNullable<Run["grid"]>)
   return { values, low: least(known), high: -least(known.map((value) => -value)), ...extent };
 }
 
-/** The range of each axis, as the plan announces it, or else of the points so far. */
+/** The range of each axis: as announced by the plan, otherwise of the points so far. */
 function axisExtents(run: Run, grid: NonNullable<Run["grid"]>, points: { x: number; y: number }[]) {
   const extents = Array.isArray(run.start.extents) ? run.start.extents : [];
   const announced = (at: number): [number, number] | null => {
@@ -104,7 +104,7 @@ function paint(canvas: HTMLCanvasElement, cells: Cells, rows: number, columns: n
   context.putImageData(image, 0, 0);
 }
 
-/** Dark blue to yellow: brightness increases with the value. The style sheet has the same colors for the scale. */
+/** Dark blue to yellow: brightness increases with the value. The style sheet uses the same colors for the scale. */
 const SHADES = [
   [40, 30, 92],
   [44, 84, 140],

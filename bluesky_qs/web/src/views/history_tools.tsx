@@ -40,7 +40,7 @@ export function ChosenTools({ items, chosen }: Props) {
   };
   return (
     <fieldset class="chosen">
-      <legend class="unseen">What is selected</legend>
+      <legend class="unseen">Selected plans</legend>
       <b>{selected.length} selected</b>
       <button type="button" class="quiet" aria-label="Select none" onClick={none}>
         ✕

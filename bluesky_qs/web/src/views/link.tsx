@@ -1,4 +1,4 @@
-/** A warning while the page shows old data. */
+/** A warning that the page shows old data. */
 
 import { useModel } from "./app";
 
@@ -9,7 +9,7 @@ export function Connection() {
   const isBad = link.state === "lost" || link.state === "silent";
   const since = isBad && link.since !== null ? zone.moment(link.since, now) : "";
   const what = link.state === "lost" ? "Connection lost" : "The service does not answer";
-  const until = since ? `: what you see is from ${since}` : "";
+  const until = since ? `: this page shows the state at ${since}` : "";
   return (
     <div role="alert" class="connection" hidden={!isBad}>
       {isBad && (

@@ -162,7 +162,7 @@ function RunPanel({ run, problem, ended = "Last", children }: RunProps) {
 
 interface FieldProps {
   field: string;
-  /** The index of its curve; -1 without a curve. */
+  /** The index of its curve; -1 if none. */
   curve: number;
   isShown: boolean;
   value: unknown;
@@ -170,7 +170,7 @@ interface FieldProps {
   choose: () => void;
 }
 
-/** A button that selects a field and shows its value, at the mouse or otherwise the latest. */
+/** A button that selects a field and shows its value at the mouse, or the latest value. */
 function FieldButton({ field, curve, isShown, value, described, choose }: FieldProps) {
   return (
     <button type="button" class="tab" aria-pressed={isShown} onClick={choose}>
@@ -181,7 +181,7 @@ function FieldButton({ field, curve, isShown, value, described, choose }: FieldP
   );
 }
 
-/** A piece of the curve. */
+/** A sample of the curve's line. */
 function Swatch({ curve }: { curve: number }) {
   return (
     <svg class="swatch" viewBox="0 0 20 8" aria-hidden="true">

@@ -1,4 +1,4 @@
-/** Locks the service for others, unlocks it, and takes the key of a lock, so that its owner can share it. */
+/** Locks and unlocks the service, and lets users enter the key of someone else's lock. */
 
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
@@ -21,13 +21,9 @@ export function LockControls() {
   const buttons: [Open, string, string][] = [];
   if (mayLock && !isLocked)
     buttons.push(["lock", "Lock…", "Keep others from changing the queue or using the environment."]);
-  if (mayLock && isLocked) buttons.push(["unlock", "Unlock…", "Remove the lock, with its key."]);
+  if (mayLock && isLocked) buttons.push(["unlock", "Unlock…", "Remove the lock, using its key."]);
   if (isLocked)
-    buttons.push([
-      "use",
-      "Use the key…",
-      "Work while the service is locked: enter the key from the user who locked it.",
-    ]);
+    buttons.push(["use", "Use the key…", "Work while the service is locked. Ask the user who locked it for the key."]);
   if (buttons.length === 0) return null;
   return (
     <>
@@ -98,7 +94,7 @@ function LockDialog({ close }: { close: () => void }) {
           </label>
         </fieldset>
         <label>
-          Why, and until when (others see it)
+          Reason, and until when (others can see this)
           <input name="note" maxLength={200} placeholder="aligning the mirror, back at 15:00" autocomplete="off" />
         </label>
         <label>
@@ -106,7 +102,7 @@ function LockDialog({ close }: { close: () => void }) {
           <input name="key" type="password" autocomplete="new-password" aria-describedby={`${id}-key`} />
         </label>
         <p id={`${id}-key`} class="meta">
-          Whoever has the key can unlock, and work while it is locked.
+          Anyone with the key can unlock, and can keep working while the service is locked.
         </p>
         <Answers close={close} action="Lock" isBusy={actions.isBusy("lock")} />
       </form>
@@ -124,7 +120,7 @@ function UnlockDialog({ info, close }: { info: LockInfo; close: () => void }) {
       return;
     }
     const refused = () => {
-      problem.value = "This is not the key. Nothing has changed.";
+      problem.value = "The key is wrong. Nothing has changed.";
     };
     if (!(await actions.run("unlock", { lock_key: key }, { refused }))) return;
     actions.lockKey.value = null;
@@ -137,10 +133,10 @@ function UnlockDialog({ info, close }: { info: LockInfo; close: () => void }) {
       <form onSubmit={submit}>
         <Problem text={problem.value} />
         <label>
-          {known ? "Key (empty: the one that this page has)" : "Key"}
+          {known ? "Key (leave empty to use the key of this page)" : "Key"}
           <input name="key" type="password" autocomplete="off" />
         </label>
-        {info.emergency_lock_key_is_set && <p class="meta">The emergency key of the service unlocks it too.</p>}
+        {info.emergency_lock_key_is_set && <p class="meta">The emergency key of the service also works.</p>}
         <Answers close={close} action="Unlock" isBusy={actions.isBusy("unlock")} />
       </form>
     </Dialog>

@@ -1,4 +1,4 @@
-/** The signed-in user: who they are, what they may do, and what the browser tells them. */
+/** The signed-in user: name, permissions, and browser notifications. */
 
 import { useId } from "preact/hooks";
 import { rights } from "../words/controls";
@@ -13,13 +13,13 @@ export function MeView() {
   return (
     <>
       <section aria-labelledby="me-title">
-        <h2 id="me-title">Who I am</h2>
+        <h2 id="me-title">About me</h2>
         <dl class="facts">
           <dt>Shown to others as</dt>
           <dd>{shownUser(person.user)}</dd>
           <dt>Sign-in</dt>
           <dd>
-            {person.sharesKey ? "a key that others use too" : shownUser(person.user)}
+            {person.sharesKey ? "a shared key" : shownUser(person.user)}
             {roles && !person.sharesKey && `, role ${roles}`}
           </dd>
           <dt>User group</dt>
@@ -28,7 +28,7 @@ export function MeView() {
         {person.sharesKey && <NameForm name={person.name ?? ""} />}
       </section>
       <section aria-labelledby="rights-title">
-        <h2 id="rights-title">What I may do</h2>
+        <h2 id="rights-title">My permissions</h2>
         <ul class="rights">
           {rights(person.scopes).map(({ area, isMine }) => (
             <li key={area} class={isMine ? "" : "meta"}>
@@ -45,7 +45,7 @@ export function MeView() {
   );
 }
 
-/** Changes the name that is shown beside a shared key. */
+/** Changes the name of a user with a shared key. */
 function NameForm({ name }: { name: string }) {
   const { actions, notices } = useModel();
   const submit = (event: SubmitEvent) => {
@@ -63,10 +63,12 @@ function NameForm({ name }: { name: string }) {
 }
 
 const STATES: Record<Permission, string> = {
-  off: "The browser can tell you about a plan that fails and about a question while you look at something else.",
-  on: "The browser tells you about a plan that fails and about a question while you look at something else.",
-  blocked: "This browser blocks notices of this page. To allow them, change the settings of this page in the browser.",
-  impossible: "This browser shows notices only for pages with https. Ask the administrator of the server for TLS.",
+  off: "The browser can notify you of failed plans and questions while you are not looking at this page.",
+  on: "The browser notifies you of failed plans and questions while you are not looking at this page.",
+  blocked:
+    "This browser blocks notifications from this page. To allow them, change the browser's settings for this page.",
+  impossible:
+    "This browser shows notifications only from pages with https. Ask the administrator of the server for TLS.",
 };
 
 function BrowserNotices() {
@@ -74,7 +76,7 @@ function BrowserNotices() {
   const id = useId();
   return (
     <section aria-labelledby={id}>
-      <h2 id={id}>Notices of the browser</h2>
+      <h2 id={id}>Browser notifications</h2>
       <p>{STATES[permission]}</p>
       {permission === "off" && (
         <button type="button" onClick={() => void allowNotices()}>

@@ -6,7 +6,7 @@ import { type MetaRow, metaKind } from "../words/metadata";
 import { mergedMetadata } from "../words/plan";
 import { useModel } from "./app";
 
-/** Items whose metadata is offered. */
+/** Maximum number of items whose metadata are suggested. */
 const MOST_ITEMS = 100;
 
 export function MetadataEditor({ composer }: { composer: Composer }) {
@@ -61,7 +61,7 @@ export function MetadataEditor({ composer }: { composer: Composer }) {
   );
 }
 
-/** Names that others have used. */
+/** Names used in other items. */
 function Names({ id }: { id: string }) {
   const { queue, past } = useModel();
   const items = [...queue.items.value.slice(0, MOST_ITEMS), ...past.items.value.slice(0, MOST_ITEMS)];

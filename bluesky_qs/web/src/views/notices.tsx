@@ -13,7 +13,7 @@ export function NoticeArea() {
       {problems.map((notice) => (
         <OneNotice key={notice.id} notice={notice} />
       ))}
-      {/* It is always in the page, so that screen readers read new notices. */}
+      {/* The element is always present, so that screen readers announce new notices. */}
       <div role="status">
         {done.map((notice) => (
           <OneNotice key={notice.id} notice={notice} />

@@ -1,4 +1,4 @@
-/** The state, the running plan, its readings and the queue; on a wide screen also the history. */
+/** The state, the running plan, its readings and the queue. On wide screens, also the history. */
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
@@ -13,7 +13,7 @@ import { LivePanel } from "./live";
 import { QueuePanel } from "./queue";
 import { StatePanel } from "./state_panel";
 
-/** On screens of this width, the history has its own column. */
+/** At this width, the history has its own column. */
 const WIDE = "(min-width: 2200px)";
 
 export function NowView() {
@@ -110,7 +110,7 @@ export function Progress() {
         : "";
   return (
     <>
-      {/* Without a value, the bar shows that the progress is unknown. */}
+      {/* Without a value, the bar indicates that the progress is unknown. */}
       <progress class="bar" aria-label="Progress of the plan" max={100} value={percent ?? undefined} />
       <div class="under">
         <span>

@@ -1,4 +1,4 @@
-/** A prompt of user code (`input()`), and a form to answer it. */
+/** Shows a prompt from user code (`input()`), with a form to answer it. */
 
 import { useId } from "preact/hooks";
 import type { Schemas } from "../source/source";
@@ -37,7 +37,7 @@ export function Question({ question }: { question: InputPending }) {
             </button>
           </span>
         ) : (
-          <span>Somebody who may run plans must answer it.</span>
+          <span>A user who may run plans has to answer it.</span>
         )}
       </form>
     </div>

@@ -1,10 +1,10 @@
-/** The queue: what comes next, in order, when, and how long it takes; and all that can be done with it. */
+/** The queue, with start times and durations, and the tools to edit it. */
 
 import { useSignal } from "@preact/signals";
 import { useCallback, useRef } from "preact/hooks";
 import type { Item } from "../source/source";
-import { deed } from "../words/deeds";
 import { estimateSentence, queueTakes, starts, takes } from "../words/estimates";
+import { actionText } from "../words/event_text";
 import { metadataPairs, planText } from "../words/plan";
 import { shownUser } from "../words/results";
 import { plural } from "../words/times";
@@ -16,7 +16,7 @@ import type { Command } from "./queue_keys";
 import { QueueFoot, QueueTools, UndoAndClear } from "./queue_tools";
 import { Rows } from "./rows";
 
-/** Seconds for which a row says what somebody else has done with it. */
+/** Seconds for which a row shows a change by another user. */
 const NEWS = 10;
 
 export function QueuePanel() {
@@ -64,7 +64,7 @@ export function QueuePanel() {
         </div>
       )}
       <p class="unseen" role="status">
-        {edit.said.value}
+        {edit.announcement.value}
       </p>
     </section>
   );
@@ -86,7 +86,7 @@ function Heading() {
   const items = model.edit.items.value;
   const reasons = model.faults.reasons.value;
   const bad = items.filter((item) => reasons.has(item.item_uid)).length;
-  const clock = model.clock.peek(); // the texts have times of the day, and change only with the estimates
+  const clock = model.clock.peek(); // the texts contain times of day, but change only with the estimates
   const estimate = model.estimates.queue.value;
   const how = {
     isRunning: model.queue.running.value !== null,
@@ -131,7 +131,7 @@ function QueueRows({ onCommand }: { onCommand: (command: Command) => void }) {
   );
 }
 
-/** Lines of an item by the item: an item that changes is another object. */
+/** Caches the lines of each item. A changed item is a new object. */
 const known = new WeakMap<Item, number>();
 
 function linesOf(item: Item): number {
@@ -174,16 +174,16 @@ function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolea
   );
 }
 
-/** Whose item it is, or for some seconds what somebody else has done with it. */
+/** The owner of an item, or for a few seconds, a change by another user. */
 function Who({ item }: { item: Item }) {
   const model = useModel();
   const change = model.edit.undo.others.value.get(item.item_uid);
-  // The clock is looked at only where it matters, or else all rows would be drawn anew every second.
+  // Read the clock only if necessary. Otherwise all rows would be redrawn every second.
   const isNew = change && model.clock.value.now - change.time < NEWS;
   if (!change || !isNew) return <span class="who">{shownUser(item.user)}</span>;
   return (
     <span class="who news">
-      {deed(change).split(" ")[0]} by {shownUser(change.user ?? "")}
+      {actionText(change).split(" ")[0]} by {shownUser(change.user ?? "")}
     </span>
   );
 }

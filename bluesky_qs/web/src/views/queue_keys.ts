@@ -1,4 +1,4 @@
-/** The keys of the queue. */
+/** The keyboard commands of the queue. */
 
 export type Command =
   | "up"
@@ -14,7 +14,7 @@ export type Command =
   | "toggle"
   | "open";
 
-/** Keys that move along the rows, and how far; `Infinity` is the end. */
+/** Keys that move between rows, with the distance; `Infinity` means the end. */
 const STEPS: Record<string, number> = {
   ArrowDown: 1,
   ArrowUp: -1,
@@ -34,24 +34,24 @@ const ALONE: Record<string, Command> = {
   " ": "toggle",
 };
 
-/** What the keys do, for people. */
+/** Descriptions of the keys for users. */
 export const KEYS: [string, string][] = [
   ["↑ ↓ Home End", "choose a row"],
   ["Shift with these", "select several"],
   ["Ctrl ↑ ↓, Space", "go to another row, select it too"],
-  ["Ctrl A, Esc", "select all, none"],
-  ["Alt ↑ ↓", "move what is selected"],
-  ["Alt Home, Alt End", "move it to the front, to the back"],
+  ["Ctrl A, Esc", "select all, select none"],
+  ["Alt ↑ ↓", "move the selected items"],
+  ["Alt Home, Alt End", "move them to the front, to the back"],
   ["F2", "edit"],
   ["Ctrl D", "duplicate"],
   ["Del", "remove"],
   ["Ctrl Z", "undo"],
-  ["Enter", "show all of a row"],
+  ["Enter", "expand a row"],
 ];
 
 type Keys = Pick<KeyboardEvent, "key" | "altKey" | "ctrlKey" | "metaKey" | "shiftKey">;
 
-/** How far the keys move along the rows, and what they select: the row, all rows up to it, or nothing. */
+/** How far a key moves, and what it selects: the row, all rows up to it, or nothing. */
 export function stepOf(event: Keys): { by: number; how: "choose" | "extend" | "go" } | null {
   const by = STEPS[event.key];
   if (by === undefined || event.altKey) return null;

@@ -1,7 +1,7 @@
-/** What can be done with the queue: buttons for what is selected, undo, and clear. */
+/** The queue tools: buttons for selected items, undo, and clear. */
 
 import { type Signal, useSignal } from "@preact/signals";
-import { deed } from "../words/deeds";
+import { actionText } from "../words/event_text";
 import { linkTo } from "./address";
 import { useModel } from "./app";
 import { EditParameter } from "./edit_parameter";
@@ -11,13 +11,13 @@ import { Uid } from "./uid";
 interface Props {
   /** Whether the form for one parameter of several plans is open. */
   isEditing: Signal<boolean>;
-  /** Edit what is selected: a plan as a whole, or one parameter of several. */
+  /** Edit the selection: one plan as a whole, or one parameter of several plans. */
   beginEdit: () => void;
-  /** Put the focus into the list, because the button that had it is gone. */
+  /** Focus the list, because the focused button has disappeared. */
   toList: () => void;
 }
 
-/** The buttons for what is selected; their line is there before anything is, so that the list stays where it is. */
+/** The buttons for selected items. Their line is always present, so that the list does not move. */
 export function QueueTools({ isEditing, beginEdit, toList }: Props) {
   const { edit } = useModel();
   if (!edit.isAllowed.value) {
@@ -30,7 +30,7 @@ export function QueueTools({ isEditing, beginEdit, toList }: Props) {
         {chosen > 0 ? (
           <SelectionTools count={chosen} isEditing={isEditing} beginEdit={beginEdit} toList={toList} />
         ) : (
-          <span class="meta hint">Click rows to move, edit, duplicate or remove them, or drag them.</span>
+          <span class="meta hint">Select rows to move, edit, duplicate or remove them. You can also drag them.</span>
         )}
       </div>
       {chosen > 1 && isEditing.value && <EditParameter close={() => close(isEditing, toList)} />}
@@ -38,7 +38,7 @@ export function QueueTools({ isEditing, beginEdit, toList }: Props) {
   );
 }
 
-/** What concerns the whole queue. */
+/** Buttons for the whole queue. */
 export function UndoAndClear() {
   const { edit } = useModel();
   if (!edit.isAllowed.value) return null;
@@ -69,7 +69,7 @@ function SelectionTools({ count, isEditing, beginEdit, toList }: Props & { count
   };
   return (
     <fieldset class="chosen">
-      <legend class="unseen">What is selected</legend>
+      <legend class="unseen">Selected items</legend>
       <b>{count} selected</b>
       <button
         type="button"
@@ -125,7 +125,7 @@ function SelectionTools({ count, isEditing, beginEdit, toList }: Props & { count
   );
 }
 
-/** Asks for the position that the selected items get. */
+/** Asks for a new position for the selected items. */
 function PlaceForm({ last, move }: { last: number; move: (place: number) => void }) {
   const text = useSignal("");
   return (
@@ -161,12 +161,12 @@ function UndoButton() {
   if (!event) return null;
   return (
     <button type="button" class="undo" onClick={() => void edit.undoLast()}>
-      Undo: {deed(event)}
+      Undo: {actionText(event)}
     </button>
   );
 }
 
-/** Below the list: the uid of the only selected item, and the keys. */
+/** Shows the uid of a single selected item, and the keys. It is below the list. */
 export function QueueFoot() {
   const { edit } = useModel();
   const [only, ...more] = edit.selected();

@@ -30,7 +30,7 @@ export function ReadingsTable({ run }: { run: Run }) {
       class="readings"
       ref={box}
       aria-label={`Readings of ${run.name}`}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: so that the keys scroll it
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: so that keys can scroll it
       tabIndex={0}
       onScroll={scrolled}
     >

@@ -1,4 +1,4 @@
-/** A list of which only the rows that are seen are in the page, so that ten thousand stay smooth. */
+/** A list that renders only the visible rows, so that ten thousand rows scroll smoothly. */
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
@@ -8,23 +8,23 @@ import { type Drag, useDragging } from "./dragging";
 import type { Command } from "./queue_keys";
 import { clicked, pressed } from "./selecting";
 
-/** Rows above and below those that are seen. */
+/** Number of extra rows above and below the visible ones. */
 const SPARE = 8;
 
 interface Props<T> {
   label: string;
   rows: readonly T[];
   id: (row: T) => string;
-  /** The lines of a row, from which its height is known. */
+  /** The number of lines in a row, which determines its height. */
   lines: (row: T) => number;
   selection: Selection;
-  /** Called with the uids of the rows that are in the page, and with null at the end. */
+  /** Called with the uids of the rendered rows, and with null when the list is removed. */
   onSeen: (uids: readonly string[] | null) => void;
-  /** What the keys of the list ask for, beside moving along it and selecting. */
+  /** Called for keys other than those for moving and selecting. */
   onCommand: (command: Command) => void;
-  /** Rows were dragged to another place; missing if they cannot be. */
+  /** Called after rows were dragged to another place; undefined if rows cannot be dragged. */
   onDrop: ((drag: Drag) => void) | undefined;
-  /** What follows the pointer while rows are dragged. */
+  /** The label that follows the pointer during a drag. */
   dragged: (drag: Drag) => ComponentChildren;
   children: (row: T, at: number, isOpen: boolean) => ComponentChildren;
 }
@@ -103,7 +103,7 @@ interface RowProps {
   place: number;
   count: number;
   top: number;
-  /** Pixels; null for the open row, which is as high as what it shows. */
+  /** Height in pixels; null for the expanded row, whose height depends on its content. */
   height: number | null;
   focusList: () => void;
   onPointerDown: (event: PointerEvent) => void;
@@ -126,7 +126,7 @@ function Row({ id, marks, isChosen, place, count, top, height, children, ...on }
       style={{ top: `${top}px`, height: height === null ? undefined : `${height}px` }}
       onPointerDown={on.onPointerDown}
       onMouseDown={(event) => {
-        event.preventDefault(); // the list has the focus, not a row that may leave the page
+        event.preventDefault(); // the list gets the focus, because a row may be removed
         on.focusList();
       }}
       onClick={on.onClick}
@@ -136,7 +136,7 @@ function Row({ id, marks, isChosen, place, count, top, height, children, ...on }
   );
 }
 
-/** Where each row is, and which rows are seen. */
+/** The positions of the rows, and which ones are visible. */
 function useHeights<T>(
   { rows, id, lines }: Props<T>,
   box: { current: HTMLElement | null },
@@ -164,12 +164,12 @@ function useHeights<T>(
   return { tops, first, last, heightAt };
 }
 
-/** The height of a row with so many lines. */
+/** The height of a row with this number of lines. */
 export function heightOf(lines: number, unit: number): number {
   return Math.round(unit * (lines + 0.55));
 }
 
-/** The height of a line of text, which grows with the window. */
+/** The height of a line of text, which depends on the window. */
 export function useLine(box: { current: HTMLElement | null }): number {
   const unit = useSignal(20);
   useLayoutEffect(() => {
@@ -211,13 +211,13 @@ export function scrollTo(box: HTMLElement, top: number, bottom: number): void {
   else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
 }
 
-/** The place between two rows that is nearest to `y`: 0 is before the first one. */
+/** The place between rows nearest to `y`; 0 is before the first row. */
 export function between(tops: Float64Array, y: number): number {
   const at = Math.min(lowerBound(tops, y), tops.length - 2);
   return y > ((tops[at] as number) + (tops[at + 1] as number)) / 2 ? at + 1 : at;
 }
 
-/** The last place whose top is not below `y`. */
+/** The last row whose top is not below `y`. */
 export function lowerBound(tops: Float64Array, y: number): number {
   let low = 0;
   let high = tops.length - 1;

@@ -1,4 +1,4 @@
-/** Selecting rows of a list with the mouse, a finger, or the keys, as in a file manager. */
+/** Selects rows of a list with the mouse, a finger or keys, as in a file manager. */
 
 import type { Signal } from "@preact/signals";
 import type { Selection } from "../model/selection";
@@ -6,7 +6,7 @@ import { type Command, commandOf, stepOf } from "./queue_keys";
 
 interface List {
   selection: Selection;
-  /** The row of which all is shown. */
+  /** The expanded row. */
   open: Signal<string | null>;
   /** Scroll to a row. */
   reveal: (uid: string) => void;
@@ -43,7 +43,7 @@ function obey(command: Command, { selection, open, reveal, onCommand }: List): v
   }
 }
 
-/** A row was clicked. With a finger, its number selects it beside others. */
+/** Handle a click on a row. On a touch screen, tapping its number adds it to the selection. */
 export function clicked(event: MouseEvent, uid: string, { selection, open }: Pick<List, "selection" | "open">): void {
   const chosen = selection.chosen.value;
   const isFinger = (event as PointerEvent).pointerType === "touch";

@@ -1,11 +1,11 @@
-/** The report on the last opening of the environment: the error, or problems by file and line. */
+/** The report on the last opening of the environment: the error, or problems with file and line. */
 
 import type { Status } from "../source/source";
 import { contents, failure, place, remarks } from "../words/startup";
 import { plural } from "../words/times";
 import { useModel } from "./app";
 
-/** The reason why the environment did not open, shown until it opens. */
+/** Why the environment did not open. This is shown until it opens. */
 export function StartupFailure({ status }: { status: Status }) {
   const report = useModel().startup.value.value;
   if (!report || status.worker_environment_exists || status.manager_state !== "idle") return null;
@@ -29,7 +29,7 @@ export function StartupFailure({ status }: { status: Status }) {
       {report.traceback && (
         <details>
           <summary>Traceback</summary>
-          {/* It scrolls, so the keyboard must reach it. */}
+          {/* It scrolls, so it must be reachable with the keyboard. */}
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
           <pre tabIndex={0}>{report.traceback.trimEnd()}</pre>
         </details>

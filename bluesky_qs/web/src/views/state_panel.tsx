@@ -44,7 +44,7 @@ function Sentence({ status }: { status: Status }) {
         <span aria-hidden="true">{SIGNS[mark]} </span>
         {lead}
       </strong>
-      <span class="said">{rest}</span>
+      <span>{rest}</span>
     </p>
   );
 }
@@ -54,9 +54,9 @@ function Latest() {
   const model = useModel();
   const { zone, now } = model.clock.value;
   const me = model.actions.person.value.user;
-  const deeds = model.activity.deeds.value;
-  const [latest] = deeds;
-  // The line is kept free, so that nothing moves when the first change is known.
+  const actions = model.activity.actions.value;
+  const [latest] = actions;
+  // Reserve the line, so that nothing moves when the first action appears.
   if (!latest) return <p class="latest meta none" />;
   const sentence = ({ user, text, time }: typeof latest) =>
     `${user === me ? "you" : shownUser(user)} ${text}, ${zone.moment(time, now)}`;
@@ -65,9 +65,9 @@ function Latest() {
       <summary>
         Last: <span aria-live="polite">{sentence(latest)}</span>
       </summary>
-      <ol aria-label="Who did what">
-        {deeds.map((deed) => (
-          <li key={deed.seq}>{sentence(deed)}</li>
+      <ol aria-label="Recent actions">
+        {actions.map((action) => (
+          <li key={action.seq}>{sentence(action)}</li>
         ))}
       </ol>
     </details>

@@ -1,4 +1,5 @@
-/** A table of plans: pasted, dropped or chosen, shown with every wrong cell, then added as a whole or not at all. */
+/** Imports a table of plans: pasted, dropped or chosen. Shows invalid cells; the plans are added together or not at
+ * all. */
 
 import { useSignal } from "@preact/signals";
 import { useId, useMemo } from "preact/hooks";
@@ -8,7 +9,7 @@ import { plural } from "../words/times";
 import { useModel } from "./app";
 import { Dialog } from "./dialog";
 
-/** Rows, and errors, that are shown; there may be ten thousand. */
+/** Maximum number of rows and of errors to show; there may be ten thousand. */
 const MOST_ROWS = 200;
 const MOST = 1000;
 
@@ -21,7 +22,7 @@ export function TableImport({ close }: { close: () => void }) {
     event.preventDefault();
     const done = await table.add();
     if (!done) return;
-    model.composer.said.value = { text: done, uid: "", warnings: [] };
+    model.composer.outcome.value = { text: done, uid: "", warnings: [] };
     close();
   };
   const dropped = (event: DragEvent) => {
@@ -69,7 +70,7 @@ export function TableImport({ close }: { close: () => void }) {
   );
 }
 
-/** Where the cells come from. */
+/** The source of the cells: pasted text or a file. */
 function Given({ table }: { table: SheetImport }) {
   const id = useId();
   const pasted = (event: ClipboardEvent) => {
@@ -108,7 +109,7 @@ function Given({ table }: { table: SheetImport }) {
           onChange={(event) => {
             const file = event.currentTarget.files?.[0];
             if (file) table.choose(file);
-            event.currentTarget.value = ""; // so that the same file can be chosen again after it was mended
+            event.currentTarget.value = ""; // so that the same file can be chosen again after it was corrected
           }}
         />
       </label>
@@ -119,8 +120,8 @@ function Given({ table }: { table: SheetImport }) {
 function summary(sheet: Sheet, fileName: string): string {
   const what = `${fileName ? `${fileName}, ${sheet.sheet === fileName ? "" : `sheet ${sheet.sheet}, `}` : ""}${plural(sheet.row_count, "row")}`;
   if (sheet.error_count > 0)
-    return `${what}: ${plural(sheet.error_count, "error")}. Nothing can be added until all cells are right.`;
-  return `${what}: all cells are right.`;
+    return `${what}: ${plural(sheet.error_count, "error")}. Nothing can be added until all cells are valid.`;
+  return `${what}: all cells are valid.`;
 }
 
 function Preview({ sheet }: { sheet: Sheet }) {
@@ -132,7 +133,7 @@ function Preview({ sheet }: { sheet: Sheet }) {
   return (
     <>
       <FaultList sheet={sheet} />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also with the keys */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keys must reach it */}
       <section class="preview" aria-label="Preview" tabIndex={0}>
         <table>
           <thead>
@@ -183,12 +184,12 @@ function Cell({ tag: Tag, text, why, doubt }: CellProps) {
   );
 }
 
-/** Every wrong cell, by row and column. */
+/** All invalid cells, by row and column. */
 function FaultList({ sheet }: { sheet: Sheet }) {
   const { errors, warnings, error_count: count } = sheet;
   if (errors.length + warnings.length === 0) return null;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also with the keys
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keys must reach it
     <ul class="fault-list" tabIndex={0} aria-label="Errors and warnings">
       {errors.slice(0, MOST).map((fault) => (
         <li key={`${fault.row} ${fault.label} ${fault.msg}`} class="bad">

@@ -1,4 +1,4 @@
-/** The line in which a plan is typed, with what is wrong below its column. */
+/** The line for typing a plan, with errors below the column they refer to. */
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
@@ -12,7 +12,7 @@ import { Combobox, type Offered } from "./combobox";
 interface Props {
   composer: Composer;
   label: string;
-  /** Whether somebody has tried to add it: then it also says what is not finished. */
+  /** Whether the user has tried to add the plan. After that, unfinished text is an error. */
   isInsisting: boolean;
 }
 
@@ -70,7 +70,7 @@ export function TypedLine({ composer, label, isInsisting }: Props) {
   );
 }
 
-/** Errors and warnings, which are read out when they change. */
+/** Errors and warnings. Screen readers read them out when they change. */
 export function Faults({
   id,
   errors,
@@ -98,7 +98,7 @@ export function Faults({
   );
 }
 
-/** What is wrong with the text as it is now. What is only not finished is not wrong yet. */
+/** The errors in the current text, except those that are due to unfinished text. */
 function shown(composer: Composer, isInsisting: boolean): { errors: readonly Fault[]; warnings: readonly Fault[] } {
   const reading = composer.reading.value;
   const text = composer.text.value;
@@ -106,12 +106,12 @@ function shown(composer: Composer, isInsisting: boolean): { errors: readonly Fau
   return reading;
 }
 
-/** Whether the text may be the beginning of a plan: a name, or a call whose brackets are open. */
+/** Whether the text may be the beginning of a plan: a name, or a call with open brackets. */
 export function isUnfinished(text: string): boolean {
   return /^\s*[\p{L}_]?[\p{L}\p{N}_.]*$/u.test(text) || lastOpen(text)?.length !== 0;
 }
 
-/** A plan gets its bracket, too. */
+/** Add the bracket after a plan. */
 function taken(offer: Offered, before: string, known: Parameters<typeof offersFor>[1]): string {
   const { fragment } = offersFor(before, known);
   const isOutside = lastOpen(before)?.length === 0;

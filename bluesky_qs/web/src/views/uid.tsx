@@ -3,14 +3,14 @@
 import { useSignal } from "@preact/signals";
 
 export function Uid({ uid, label = "Copy the uid" }: { uid: string; label?: string }) {
-  const said = useSignal("");
+  const message = useSignal("");
   const copy = async (event: MouseEvent) => {
     event.stopPropagation();
     try {
       await navigator.clipboard.writeText(uid);
-      said.value = "Copied";
+      message.value = "Copied";
     } catch {
-      said.value = uid; // browsers do not allow this without TLS: show the uid, so that users can select it
+      message.value = uid; // browsers do not allow this without TLS: show the uid, so that users can select it
     }
   };
   return (
@@ -18,7 +18,7 @@ export function Uid({ uid, label = "Copy the uid" }: { uid: string; label?: stri
       <button type="button" class="quiet" onClick={(event) => void copy(event)}>
         {label}
       </button>
-      <span role="status">{said.value}</span>
+      <span role="status">{message.value}</span>
     </span>
   );
 }

@@ -1,8 +1,8 @@
-/** The names of the actions, as at the prompt. */
+/** Names of actions, as at the prompt. */
 
 import type { WritingMethod } from "../source/source";
 
-/** The command of the prompt for the same action, as the text of a button. */
+/** The text of a button: the prompt's command for the same action. */
 export const NAMES: Record<WritingMethod, string> = {
   environment_close: "Close",
   environment_destroy: "Destroy",

@@ -1,4 +1,4 @@
-/** Reads the types of parameters in the descriptions of plans, for the fields of a form. */
+/** Reads type annotations of plan parameters, to choose the fields of a form. */
 
 import type { Schemas } from "../source/source";
 import { literal, type Value } from "./literal";
@@ -6,11 +6,11 @@ import { literal, type Value } from "./literal";
 export type Annotation = Schemas["AnnotationDescription"];
 export type Ability = "is_readable" | "is_movable" | "is_flyable";
 
-/** The kinds of values. The user types an `any` as text. */
+/** The kinds of values. A value of kind `any` is typed as text. */
 export type Kind =
   | { type: "any" }
   | { type: "choice"; choices: readonly Value[] }
-  /** Devices with an ability, or those with these names. */
+  /** Devices with a capability, or with these names. */
   | { type: "device"; ability?: Ability; names?: readonly string[] }
   | { type: "list"; item: Kind }
   | { type: "number"; isInteger: boolean }
@@ -20,7 +20,7 @@ export type Kind =
 
 export interface Shape {
   kind: Kind;
-  /** Whether None is allowed, too. */
+  /** Whether None is also allowed. */
   canBeNone: boolean;
 }
 
@@ -28,7 +28,7 @@ const ANY: Kind = { type: "any" };
 const NONE = "none";
 type Part = Kind | typeof NONE;
 
-/** Return the shape for a type. Without a type, or with one that the form does not know, any value is valid. */
+/** The shape for a type annotation. Without one, or with an unknown one, any value is valid. */
 export function shapeOf(annotation: Annotation | undefined): Shape {
   if (!annotation?.type) return { kind: ANY, canBeNone: false };
   try {
@@ -42,7 +42,7 @@ export function shapeOf(annotation: Annotation | undefined): Shape {
   }
 }
 
-/** The type in words, for a person: `list of readable devices`. */
+/** The type in words: `list of readable devices`. */
 export function kindText({ kind, canBeNone }: Shape): string {
   const text = textOf(kind);
   return canBeNone && text ? `${text} or None` : text;
@@ -133,7 +133,7 @@ class Reader {
     return [SIMPLE[short] ?? ANY];
   }
 
-  /** A list of names that comes with the annotation. */
+  /** The names from a list in the annotation's description. */
   private named(name: string): Kind | null {
     const { devices, plans, enums } = this.annotation;
     const texts = (names: readonly (string | null)[]) => names.filter((each) => each !== null);
@@ -161,7 +161,7 @@ class Reader {
     return [ANY];
   }
 
-  /** The content of brackets; the opening one was read already. */
+  /** The content of brackets, after the opening one. */
   private arguments<T>(read: () => T): T[] {
     const found: T[] = [];
     while (!this.takes("]")) {
@@ -200,7 +200,7 @@ class Reader {
   }
 }
 
-/** One shape for several alternatives: several kinds are typed as text, unless they are of one kind. */
+/** One shape for several alternatives. If they are of different kinds, the value is typed as text. */
 function merged(parts: readonly Part[]): Shape {
   const kinds = parts.filter((part): part is Kind => part !== NONE);
   const canBeNone = kinds.length < parts.length;
@@ -219,7 +219,7 @@ function joined(a: Kind, b: Kind): Kind {
   return JSON.stringify(a) === JSON.stringify(b) ? a : ANY;
 }
 
-/** An element that may be None is typed. */
+/** An element that may be None is typed as text. */
 function itemOf({ kind, canBeNone }: Shape): Kind {
   return canBeNone ? ANY : kind;
 }

@@ -1,4 +1,4 @@
-/** Console output with its colors. Other control sequences are removed. */
+/** Reads colors in console output, and removes other control sequences. */
 
 export interface Span {
   text: string;
@@ -11,7 +11,7 @@ const SEQUENCE = /\x1b\[([0-9;]*)m|\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\
 // biome-ignore lint/suspicious/noControlCharactersInRegex: of a text, only tabs are kept
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/g;
 
-/** One line as spans. A carriage return starts the line again, as in a progress bar. */
+/** A line as spans. A carriage return overwrites the line, as in a progress bar. */
 export function spans(line: string): Span[] {
   const shown = line.replace(/\r+$/, "");
   const text = shown.slice(shown.lastIndexOf("\r") + 1);
@@ -31,7 +31,7 @@ export function spans(line: string): Span[] {
   return found;
 }
 
-/** The text of a line without colors, for a search. */
+/** The text of a line without colors, for searching. */
 export function plain(line: string): string {
   return spans(line)
     .map((span) => span.text)

@@ -1,8 +1,8 @@
-/** Cells that are copied from a spreadsheet program: as text with tabs, in which a cell may be in quotes as in CSV. */
+/** Cells copied from a spreadsheet program: text with tabs, with quotes as in CSV. */
 
-/** The cells of the table in an HTML text from the clipboard; null without one.
+/** The cells of a table in HTML from the clipboard; null if there is none.
  *
- * Spreadsheet programs show rounded numbers. Where the text has the exact ones, these count.
+ * Spreadsheet programs copy the rounded numbers that they show. If the HTML has the exact values too, they are used.
  */
 export function cellsOfHtml(html: string): string[][] | null {
   const table = new DOMParser().parseFromString(html, "text/html").querySelector("table");
@@ -10,7 +10,7 @@ export function cellsOfHtml(html: string): string[][] | null {
   return [...table.rows].map((row) => [...row.cells].flatMap(cellsOf));
 }
 
-/** A merged cell stands for several cells, and is marked. */
+/** A merged cell is marked, and takes the place of several cells. */
 function cellsOf(cell: HTMLTableCellElement): string[] {
   const exact = cell.getAttribute("sdval") || cell.getAttribute("x:num") || "";
   const text = exact || (cell.textContent ?? "").replace(/\s+/g, " ").trim();
@@ -18,7 +18,7 @@ function cellsOf(cell: HTMLTableCellElement): string[] {
   return [text, ...Array<string>(cell.colSpan - 1).fill("")];
 }
 
-/** Whether cells are merged, which a table of plans cannot have. */
+/** Whether the table has merged cells. A table of plans must not have any. */
 export function areMerged(html: string): boolean {
   const cells = [
     ...new DOMParser().parseFromString(html, "text/html").querySelectorAll<HTMLTableCellElement>("td, th"),
@@ -26,7 +26,7 @@ export function areMerged(html: string): boolean {
   return cells.some((cell) => cell.colSpan > 1 || cell.rowSpan > 1);
 }
 
-/** The cells as text with tabs. */
+/** The cells as tab-separated text. */
 export function tabbed(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => row.map(inQuotes).join("\t")).join("\n");
 }

@@ -18,11 +18,8 @@ test.each([
     "count() is no longer in the queue",
   ],
   ["The queue does not contain items with the following UIDs: ['a', 'b']", "2 of them are no longer in the queue"],
-  [
-    "Destination plan (UID 'a') was not found: it is currently running",
-    "count(), next to which it should go, is running",
-  ],
-  ["Failed to replace item: The item 'a' has changed since you read it.", "count() has changed meanwhile."],
+  ["Destination plan (UID 'a') was not found: it is currently running", "cannot move next to count(): it is running"],
+  ["Failed to replace item: The item 'a' has changed since you read it.", "count() has changed in the meantime."],
 ])("%s becomes: %s", (message, text) => {
   expect(withoutUids(message, find, known)).toBe(text);
 });

@@ -1,13 +1,13 @@
-/** Items in sentences about changes of the queue: what was done with them, and why something was not. */
+/** Describes items in sentences about changes to the queue. */
 
 import type { Item } from "../source/source";
 import { planText } from "./plan";
 import { plural } from "./times";
 
-/** Finds an item by its uid, also one that has left the queue. */
+/** Finds an item by uid, including one that has left the queue. */
 export type Find = (uid: string) => Item | null;
 
-/** A plan, or the number of items: for a sentence about what was done with them. */
+/** The plan if it is only one item, otherwise the number of items. */
 export function itemsText(items: readonly Item[], known: ReadonlySet<string>): string {
   return items.length === 1 && items[0] ? planText(items[0], known) : plural(items.length, "item");
 }
@@ -18,7 +18,7 @@ const CHANGED = /The item '([^']+)' has changed since you read it/;
 const NAMED = /(?:(?:[Ii]tem|[Pp]lan) with UID|UID) '([^']+)'/g;
 const LEADS = /^(?:Failed to [^:]*: )|Plan validation failed: /g;
 
-/** A refusal of the service without uids: they are for programs, and the plan says more. */
+/** The message of a refusal, with plans in place of uids. */
 export function withoutUids(message: string, find: Find, known: ReadonlySet<string>): string {
   const name = (uid: string) => {
     const item = find(uid);
@@ -31,8 +31,11 @@ export function withoutUids(message: string, find: Find, known: ReadonlySet<stri
   }
   return message
     .replace(LEADS, "")
-    .replace(PLACE, (_, uid, runs) => `${name(uid)}, next to which it should go, ${runs ? "is running" : "is gone"}`)
-    .replace(CHANGED, (_, uid) => `${name(uid)} has changed meanwhile`)
+    .replace(
+      PLACE,
+      (_, uid, runs) => `cannot move next to ${name(uid)}: it ${runs ? "is running" : "is no longer in the queue"}`,
+    )
+    .replace(CHANGED, (_, uid) => `${name(uid)} has changed in the meantime`)
     .replace(NAMED, (_, uid) => name(uid))
     .replace(/ \(event \d+\)/, "");
 }

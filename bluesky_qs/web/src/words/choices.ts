@@ -1,4 +1,4 @@
-/** Names of devices and plans to choose from, by kind and by the typed text. */
+/** Devices and plans to choose from, filtered by kind and typed text. */
 
 import type { Schemas } from "../source/source";
 import type { Kind } from "./annotation";
@@ -10,11 +10,11 @@ type Device = Schemas["DeviceDescription"];
 
 export interface Choice {
   text: string;
-  /** What it is: `motor`, or the class of a device. */
+  /** `motor`, or the class of the device. */
   note: string;
 }
 
-/** The choices of a kind that contain the typed text; those that begin with it come first. */
+/** The choices of a kind that contain the typed text. Those that start with it come first. */
 export function choicesFor(kind: Kind, typed: string, known: Known): Choice[] {
   const wanted = typed.trim().toLowerCase();
   const found = allOf(kind, known, wanted !== "").filter(({ text }) => text.toLowerCase().includes(wanted));
@@ -29,7 +29,7 @@ function allOf(kind: Kind, known: Known, isSearch: boolean): Choice[] {
   const devices = new Map(devicesOf(known.devices));
   if (kind.names) return kind.names.map((name) => ({ text: name, note: noteOf(devices.get(name)) }));
   const fits = (device: Device) => !device.excluded && (!kind.ability || device[kind.ability]);
-  // The parts of devices are many: they are found by their names.
+  // Components of devices are offered only if the text matches, because there are many.
   return [...devices]
     .filter(([name, device]) => fits(device) && (isSearch || !name.includes(".")))
     .map(([name, device]) => ({ text: name, note: noteOf(device) }));

@@ -1,5 +1,5 @@
-/** The completions of the prompt while a user types a plan (`ipython_extension/words/completion.py`): names of plans,
- * parameters, devices and values. A test compares both. */
+/** Completes plans, parameters, devices and values like the prompt does (`ipython_extension/words/completion.py`). A
+ * test compares the two. */
 
 import type { Schemas } from "../source/source";
 import { literal } from "./literal";
@@ -20,7 +20,7 @@ export interface Offer {
   kind: "plan" | "instruction" | "parameter" | "device" | "value";
 }
 
-/** Offers, and the end of the text that each of them replaces. */
+/** Suggestions, and the end of the text that each of them replaces. */
 export interface Offers {
   fragment: string;
   offers: Offer[];
@@ -39,18 +39,18 @@ export function offersFor(text: string, known: Known): Offers {
   const values = hasPlace || !plan ? valueOffers(fragment, parameter, known) : [];
   if (inside.open.length > 1 || last !== fragment || fragment.includes(".")) return { fragment, offers: values };
   const named = fitting(fragment, plan ? parameterNames(plan, given) : []);
-  // Motors, which only a place among *args can take, come before what can also be given by name.
+  // Motors come first if they can only be passed in *args.
   const isNext = parameter !== undefined && kindOf(parameter) === "VAR_POSITIONAL";
   return { fragment, offers: isNext ? [...values, ...named] : [...named, ...values] };
 }
 
-/** What to offer while one types: nothing after a complete value, where Tab is not meant to add one. */
+/** Suggestions while the user types: none after a complete value, so that Tab does not add one by accident. */
 export function offersWhileTyping(text: string, known: Known): Offers {
   const found = offersFor(text, known);
   return found.fragment || /(?:^|[([{,=:])\s*$/.test(text) ? found : { ...found, offers: [] };
 }
 
-/** What can be a value in a list of values that are separated by commas, such as those of `*args`. */
+/** Suggestions for a comma-separated list of values, such as `*args`. */
 export function offersForValue(text: string, known: Known): Offers {
   const { fragment } = offersFor(`_(${text}`, { plans: {}, devices: {} });
   const open = callAtEnd(`_(${text}`);
@@ -60,7 +60,7 @@ export function offersForValue(text: string, known: Known): Offers {
 
 function planNames(text: string, known: Known): Offers {
   const fragment = /[^\s=]*$/.exec(text)?.[0] ?? "";
-  // Only one plan has room in the field.
+  // The field holds only one plan.
   if (text.slice(0, text.length - fragment.length).trim()) return { fragment, offers: [] };
   const names = Object.keys(known.plans).sort();
   return {
@@ -74,11 +74,11 @@ function planNames(text: string, known: Known): Offers {
 
 interface Inside {
   name: string;
-  /** The brackets that are open, outermost first. */
+  /** The open brackets, outermost first. */
   open: Bracket[];
 }
 
-/** The call that is open at the end of a text; null outside of calls, and in strings. */
+/** The call that the end of the text is in; null outside of calls, and in strings. */
 function callAtEnd(text: string): Inside | null {
   const opened = lastOpen(text);
   if (opened === null) return null;
@@ -94,7 +94,7 @@ function callAtEnd(text: string): Inside | null {
   return open.length > 0 ? { name, open } : null;
 }
 
-/** The arguments of a call; the contents of inner brackets are left out. */
+/** The arguments of a call, without the contents of inner brackets. */
 function split(bracket: Bracket): string[] {
   const parts = [""];
   let end = bracket.start + 1;
@@ -118,12 +118,12 @@ function textOf(token: Token): string {
 
 const NAMED = /^\s*(\w+)\s*=(?!=)/;
 
-/** The parameter whose value is being typed. */
+/** The parameter that is being typed. */
 function parameterOf(plan: Plan, given: string[], last: string): Parameter | undefined {
   const parameters = plan.parameters ?? [];
   const named = NAMED.exec(last)?.[1];
   if (named !== undefined) return parameters.find((each) => each.name === named);
-  if (given.slice(0, -1).some((each) => NAMED.test(each))) return undefined; // only named ones can follow
+  if (given.slice(0, -1).some((each) => NAMED.test(each))) return undefined; // only named arguments can follow
   const places = positional(plan);
   if (given.length <= places.length) return places[given.length - 1];
   return parameters.find((each) => kindOf(each) === "VAR_POSITIONAL");
@@ -143,13 +143,13 @@ function parameterNames(plan: Plan, given: string[]): Offer[] {
     .map((each) => ({ text: `${each.name}=`, kind: "parameter" }));
 }
 
-/** Whether a position is being typed: it follows its motor, as in `scan([det1], motor, -1`. */
+/** Whether a position is being typed, which follows a motor, as in `scan([det1], motor, -1`. */
 function followsAMotor(parameter: Parameter, given: string[], devices: Known["devices"]): boolean {
   const before = given.at(-2)?.trim() ?? "";
   return kindOf(parameter) === "VAR_POSITIONAL" && Boolean(deviceAt(devices, before)?.is_movable);
 }
 
-/** A device or a part of one by its name: `sim_stage.x`. */
+/** Find a device or a component by name: `sim_stage.x`. */
 export function deviceAt(devices: Known["devices"], name: string): Device | undefined {
   let level: Known["devices"] = devices;
   let found: Device | undefined;
@@ -160,7 +160,7 @@ export function deviceAt(devices: Known["devices"], name: string): Device | unde
   return found;
 }
 
-/** Devices that fit a parameter; after a dot their parts. */
+/** Devices that fit a parameter, or after a dot, components. */
 function valueOffers(fragment: string, parameter: Parameter | undefined, known: Known): Offer[] {
   const dot = fragment.lastIndexOf(".");
   if (dot >= 0) {
@@ -181,7 +181,7 @@ function valueOffers(fragment: string, parameter: Parameter | undefined, known: 
 
 const asValue = (text: string): Offer => ({ text, kind: "value" });
 
-/** The names that the type of a parameter lists, and its other values, as they are typed. */
+/** The names and other values that a parameter's type lists, as the user would type them. */
 function named(parameter: Parameter | undefined): { listed: string[]; choices: string[] } {
   const { devices = {}, plans = {}, enums = {} } = parameter?.annotation ?? { type: "" };
   const listed = [...Object.values(devices), ...Object.values(plans)].flat().filter((name) => name !== null);
@@ -193,7 +193,7 @@ function named(parameter: Parameter | undefined): { listed: string[]; choices: s
 
 const FEW = /\bLiteral\[((?:[^\]'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*)\]|\bbool\b/g;
 
-/** The values of a type that has few: `Literal`, `bool`. */
+/** The values of a type with few values: `Literal`, `bool`. */
 function choicesOf(type: string): string[] {
   return [...type.matchAll(FEW)].flatMap(([, members]) => {
     if (members === undefined) return ["True", "False"];
@@ -210,7 +210,7 @@ function devicesAndPlans(parameter: Parameter | undefined, known: Known): Offer[
     .filter(([mark]) => type.includes(mark))
     .map(([, ability]) => ability);
   if (wanted.length === 0 && parameter && isOfData(parameter, type)) return [];
-  // As in grid_scan: motors, each with its positions.
+  // Without a type, assume motors with their positions, as in grid_scan.
   if (!type && parameter && kindOf(parameter) === "VAR_POSITIONAL") wanted = ["is_movable"];
   const names = Object.keys(known.devices).sort();
   const suitable = names.filter((name) => wanted.every((ability) => known.devices[name]?.[ability]));
@@ -219,16 +219,16 @@ function devicesAndPlans(parameter: Parameter | undefined, known: Known): Offer[
   return [...devices, ...plans.map((text): Offer => ({ text, kind: "plan" }))];
 }
 
-/** An annotation of only these names is for numbers, not for devices. */
+/** An annotation with only these names is for numbers. */
 const OF_NUMBERS = new Set(
   "int float complex bool None Optional Union Iterable Sequence List list Tuple tuple typing collections abc".split(
     " ",
   ),
 );
-/** An annotation with one of these names, and without a mark of devices, is for other values. */
+/** An annotation with one of these names is not for devices, unless it also mentions devices. */
 const OF_DATA = new Set("str bytes dict Dict Mapping Hashable Callable __CALLABLE__".split(" "));
 
-/** Whether a parameter takes numbers, texts or the like, by its type, or else by its default or its name. */
+/** Whether a parameter takes numbers, text or the like, judging by its type, its default or its name. */
 function isOfData(parameter: Parameter, type: string): boolean {
   if (type) {
     const words = type.match(/\w+/g) ?? [];
@@ -247,7 +247,7 @@ function kindOf(parameter: Parameter): string {
   return parameter.kind?.name ?? "";
 }
 
-/** The offers that begin with the fragment, each once. */
+/** The suggestions that start with the fragment, without duplicates. */
 function fitting(fragment: string, offers: Offer[]): Offer[] {
   const found = new Map<string, Offer>();
   for (const each of offers) if (each.text.startsWith(fragment)) found.set(each.text, each);

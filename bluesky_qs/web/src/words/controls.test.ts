@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Schemas, ServiceEvent, Status } from "../source/source";
 import { Refused } from "../source/source";
 import { absence, possibleControls } from "./controls";
-import { deed } from "./deeds";
+import { actionText } from "./event_text";
 import prompt from "./prompt.json";
 import { lockSentence, refusalSentence } from "./refusals";
 import { failure, remarks } from "./startup";
@@ -54,7 +54,7 @@ test("what the sign-in may not do is absent, with the reason", () => {
   const may = (scope: string) => scope === "write:plan:control";
   expect(labels(RUNNING, {}, may)).toEqual(["Pause", "(Pause now)", "(Finish)", "Abort…", "(Halt…)"]);
   expect(absence({ roles: ["observer"], scopes: new Set() })).toBe(
-    "Your sign-in (role observer) may watch, but change nothing. Ask the administrator of the server if you need it.",
+    "Your sign-in (role observer) may watch, but not change anything. Ask the administrator of the server if you need it.",
   );
   const all = ["write:plan:control", "write:queue:control", "write:queue:edit", "write:execute"];
   expect(absence({ roles: [], scopes: new Set(all) })).toContain(
@@ -109,12 +109,12 @@ test.each<[object, string]>([
   [{ type: "queue_changed", dropped: ["a"], change: "removal" }, "removed 1 item"],
   [{ type: "queue_changed", put_count: 300, change: "move" }, "moved 300 items"],
   [{ type: "queue_changed", cleared: true, change: "clear" }, "cleared the queue"],
-  [{ type: "queue_changed", put: ["a"], change: "undo" }, "undid a change of 1 item"],
+  [{ type: "queue_changed", put: ["a"], change: "undo" }, "undid a change to 1 item"],
   [{ type: "environment_changed", manager_state: "paused" }, "paused the plan"],
   [{ type: "environment_changed", manager_state: "idle" }, ""],
   [{ type: "item_ended", exit_status: "aborted" }, "aborted the plan"],
   [{ type: "item_ended", exit_status: "completed" }, ""],
-  [{ type: "queue_stop_pending_changed", enabled: true }, "asked the queue to stop after the plan"],
+  [{ type: "queue_stop_pending_changed", enabled: true }, "requested a queue stop after the plan"],
   [{ type: "lock_changed", environment: true, queue: true }, "locked the environment and the queue"],
   [{ type: "autostart_changed", enabled: false }, "switched autostart off"],
   [
@@ -122,7 +122,7 @@ test.each<[object, string]>([
     "switched loop mode on and ignoring failures off",
   ],
 ])("%o: %s", (event, expected) => {
-  expect(deed(event as ServiceEvent)).toBe(expected);
+  expect(actionText(event as ServiceEvent)).toBe(expected);
 });
 
 test("the startup report names files and lines", () => {
@@ -145,6 +145,6 @@ test("the startup report names files and lines", () => {
 
 test("of a mode, what has changed is told", () => {
   const event = { type: "mode_changed", mode: { loop: true, ignore_failures: false } } as ServiceEvent;
-  expect(deed(event, { loop: false, ignore_failures: false })).toBe("switched loop mode on");
-  expect(deed(event, { loop: true, ignore_failures: false })).toBe("");
+  expect(actionText(event, { loop: false, ignore_failures: false })).toBe("switched loop mode on");
+  expect(actionText(event, { loop: true, ignore_failures: false })).toBe("");
 });

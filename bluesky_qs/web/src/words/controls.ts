@@ -1,10 +1,11 @@
-/** The buttons for plans, the queue and the environment: which ones are possible now, their effects and their questions. */
+/** The buttons for plans, the queue and the environment: when they are available, what they do, and what they ask
+ * first. */
 
 import { SCOPES, type WritingScope } from "../source/scopes";
 import type { Change, Status, WritingMethod } from "../source/source";
 import { NAMES } from "./actions";
 
-/** The methods of the buttons. They need no parameters, or one choice. */
+/** The methods of the buttons. They have no parameters, or one option. */
 export type ButtonMethod = Extract<
   WritingMethod,
   | "environment_close"
@@ -27,9 +28,9 @@ export interface Control {
   label: string;
   /** The effect of the button. */
   text: string;
-  /** What a person would do next, or what destroys. */
+  /** The style: the most likely next action, or a dangerous one. */
   weight: "primary" | "plain" | "danger";
-  /** The question before the action; empty without a question. */
+  /** The question before the action; empty if none is asked. */
   question: string;
   /** Whether the button is always visible. The others are in a menu. */
   isFirst: boolean;
@@ -66,7 +67,7 @@ const START: Draft = {
   isFirst: true,
 };
 const STOP: Draft = {
-  text: "The running plan runs to its end, then the queue stops.",
+  text: "The running plan finishes, then the queue stops.",
   isFirst: true,
 };
 const STOP_CANCEL: Draft = {
@@ -105,7 +106,7 @@ const HALT: Draft = {
   weight: "danger",
 };
 
-/** The buttons that are possible now, in their order. */
+/** The buttons that are available now, in order. */
 export function possibleControls(status: Status, may: (scope: WritingScope) => boolean): Control[] {
   return possible(status)
     .map(([method, draft]) => control(method, draft))
@@ -136,7 +137,7 @@ function possible(status: Status): [ButtonMethod, Draft][] {
 
 function whileIdle(status: Status): [ButtonMethod, Draft][] {
   const isPanicked = status.re_state === "panicked";
-  // Code from a console, or a RunEngine that is missing, leaves no room for plans.
+  // Plans cannot run while code from a console runs, or without a RunEngine.
   const canStart = status.re_state === "idle" && status.worker_environment_state === "idle";
   const found: [ButtonMethod, Draft][] = [];
   if (canStart && status.items_in_queue > 0) found.push(["queue_start", START]);
@@ -184,7 +185,7 @@ function control(method: ButtonMethod, draft: Draft): Control {
   return { params: {}, weight: "plain", isFirst: false, ...draft, method, question, label };
 }
 
-/** What the scopes permit, and what they do not. */
+/** Permitted and missing rights. */
 export function rights(scopes: ReadonlySet<string>): { area: string; isMine: boolean }[] {
   return [...SEEN, ...AREAS].map(([scope, area]) => ({ area, isMine: scopes.has(scope) }));
 }
@@ -203,13 +204,13 @@ const AREAS: [WritingScope, string][] = [
   ["write:lock", "lock the service"],
 ];
 
-/** The reason why buttons are missing; empty if none is. */
+/** Why buttons are missing; empty if none are. */
 export function absence({ roles, scopes }: { roles: readonly string[]; scopes: ReadonlySet<string> }): string {
   const missing = AREAS.filter(([scope]) => !scopes.has(scope)).map(([, area]) => area);
   if (missing.length === 0) return "";
   const who = `Your sign-in${roles.length > 0 ? ` (role ${roles.join(", ")})` : ""}`;
   const advice = "Ask the administrator of the server if you need it.";
-  if (missing.length === AREAS.length) return `${who} may watch, but change nothing. ${advice}`;
+  if (missing.length === AREAS.length) return `${who} may watch, but not change anything. ${advice}`;
   const last = missing.pop() ?? "";
   return `${who} may not ${missing.length > 0 ? `${missing.join(", ")} or ` : ""}${last}. ${advice}`;
 }

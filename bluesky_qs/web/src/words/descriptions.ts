@@ -1,6 +1,6 @@
-/** Descriptions from docstrings, as plain text: their marks are for programs that make documentation. */
+/** Turns docstrings into plain text, without the markup for documentation tools. */
 
-/** The text without marks: `:func:`x`` and `` ``x`` `` are x, and code stays in its lines. */
+/** The text without markup: `:func:`x`` and `` ``x`` `` become x. Code keeps its line breaks. */
 export function plainText(text: string | undefined): string {
   return (text ?? "")
     .replace(/^[ \t]*\.\. [\w-]+::.*\n?/gm, "")
@@ -10,7 +10,7 @@ export function plainText(text: string | undefined): string {
     .trim();
 }
 
-/** The first sentence, or what fits of it, and all of the text if there is more. */
+/** The first sentence, cut if it is too long, and the whole text if there is more. */
 export function summaryOf(text: string | undefined, longest = 100): { first: string; rest: string } {
   const all = plainText(text);
   const paragraph = (all.split(/\n\s*\n/)[0] ?? "").replace(/\s+/g, " ");

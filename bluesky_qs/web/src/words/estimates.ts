@@ -1,4 +1,4 @@
-/** How long plans take, when they start, and when the queue ends: in the words of the prompt (`shown/times_text.py`). */
+/** Times of plans and of the queue, in the words of the prompt (`shown/times_text.py`). */
 
 import type { Schemas } from "../source/source";
 import type { Clock } from "./status";
@@ -15,7 +15,7 @@ export function roughly(seconds: number): string {
   return lengthOfTime(seconds < 10 ? Math.round(seconds * 10) / 10 : seconds);
 }
 
-/** `about 12 min`; `at least 3 min` if a part of the time is not known; empty if nothing is. */
+/** `about 12 min`; `at least 3 min` if part of the time is unknown; empty if all of it is. */
 export function takes({ seconds, low, at_least: isAtLeast }: Length): string {
   if (seconds !== null && !(isAtLeast && seconds < 1)) {
     return `${isAtLeast ? "at least" : "about"} ${roughly(seconds)}`;
@@ -23,19 +23,19 @@ export function takes({ seconds, low, at_least: isAtLeast }: Length): string {
   return isAtLeast && (low ?? 0) >= 1 ? `at least ${roughly(low ?? 0)}` : "";
 }
 
-/** When an item starts: `14:32`, `14:32 or later`; empty if that or its length is not known. */
+/** When an item starts: `14:32`, `14:32 or later`; empty if its start or duration is unknown. */
 export function starts(estimate: ItemEstimate, { now, zone }: Clock): string {
   if (!estimate.start || !takes(estimate)) return "";
   return `${zone.clock(estimate.start, now)}${estimate.start_at_least ? " or later" : ""}`;
 }
 
-/** `done at about 03:10`; empty if the end is not known. */
+/** `done at about 03:10`; empty if the end is unknown. */
 export function doneAt(end: number | null, isAtLeast: boolean, { now, zone }: Clock): string {
   if (end === null) return "";
   return isAtLeast ? `done at ${zone.clock(end, now)} or later` : `done at about ${zone.clock(end, now)}`;
 }
 
-/** `about 2 h 10 min, done at about 23:40`, or while nothing runs `about 2 h 10 min if started now`. */
+/** `about 2 h 10 min, done at about 23:40`; if nothing is running, `about 2 h 10 min if started now`. */
 export function queueTakes(queue: QueueEstimate, how: { isRunning: boolean; isLoop: boolean }, clock: Clock): string {
   const known = takes(queue);
   if (!known) return "";
@@ -53,7 +53,7 @@ const SOURCES: Record<string, string> = {
   pace: "from its progress so far",
 };
 
-/** All of an estimate: `about 12 min (10 min to 14 min), from …, starts at 14:32`; or why nothing is known. */
+/** A complete estimate: `about 12 min (10 min to 14 min), from …, starts at 14:32`; or why the time is unknown. */
 export function estimateSentence(estimate: ItemEstimate, clock: Clock): string {
   const known = takes(estimate);
   if (!known) return estimate.reason ? `Time unknown: ${estimate.reason}` : "Time unknown";

@@ -1,4 +1,4 @@
-/** Sentences about the service's check of a plan, and about unknown names. */
+/** Sentences about errors in plans, and about unknown names. */
 
 import type { Schemas } from "../source/source";
 import { deviceAt, type Known } from "./completion";
@@ -8,23 +8,24 @@ export type Finding = Schemas["Finding"];
 
 const LEAD = /^(?:Failed to [^:]*: )?Plan validation failed: /;
 
-/** Why a value does not fit, with what may have been meant: `'many' is not an integer`. */
+/** Why a value does not fit, with suggestions: `'many' is not an integer`. */
 export function findingText(finding: Finding): string {
   const value = finding.parameter === null ? "" : `${shortened(valueText(finding.value))} `;
   return `${value}${finding.reason}${didYouMean(finding.suggestions)}`;
 }
 
-/** The reason, without the beginning of the service's message. */
+/** The reason, without the general beginning of the service's message. */
 export function withoutLead(message: string): string {
   return message.replace(LEAD, "");
 }
 
-/** ` (did you mean 'det1' or 'det2'?)`; empty if there are none. */
+/** ` (did you mean 'det1' or 'det2'?)`; empty without suggestions. */
 export function didYouMean(names: readonly string[]): string {
   return names.length > 0 ? ` (did you mean ${names.map((name) => valueText(name)).join(" or ")}?)` : "";
 }
 
-/** The reason why a name without quotes is not a device or plan, as at the prompt; empty if it is one, or if no names are known. */
+/** Why a name without quotes is refused, as at the prompt; empty if it is a device or a plan, or if no names are known.
+ * */
 export function objection(name: string, known: Known): string {
   const { plans, devices } = known;
   const areKnown = Object.keys(plans).length + Object.keys(devices).length > 0;
@@ -35,7 +36,7 @@ export function objection(name: string, known: Known): string {
   return `There is no device or plan ${valueText(name)}${hint}. Put plain text in quotes: ${valueText(name)}`;
 }
 
-/** Whether the lists end above this name, so that the page cannot check whether the device exists. */
+/** Whether the name is below the listed levels of a device, so that the page cannot check it. */
 function isBelow(name: string, { devices }: Known): boolean {
   const parts = name.split(".");
   return parts.slice(1).some((_, at) => {
@@ -44,7 +45,7 @@ function isBelow(name: string, { devices }: Known): boolean {
   });
 }
 
-/** The two most similar names, the best first; none if no name is close. */
+/** The two most similar names, best first; empty if none is close. */
 export function nearest(name: string, names: readonly string[]): string[] {
   const word = name.toLowerCase();
   const ranked: [number, string][] = [];
@@ -60,7 +61,7 @@ export function nearest(name: string, names: readonly string[]): string[] {
     .map(([, each]) => each);
 }
 
-/** The letters to add, remove, replace or swap with the next one. */
+/** The edit distance: letters to add, remove, replace or swap with the next one. */
 function stepsBetween(one: string, other: string): number {
   let before: number[] = [];
   let row = Array.from({ length: other.length + 1 }, (_, at) => at);
@@ -80,7 +81,7 @@ function stepsBetween(one: string, other: string): number {
   return row.at(-1) as number;
 }
 
-/** `3rd`: a place in the queue, for a person. */
+/** `3rd`: a place in the queue, in words. */
 export function ordinal(place: number): string {
   const tens = place % 100;
   if (tens >= 11 && tens <= 13) return `${place}th`;

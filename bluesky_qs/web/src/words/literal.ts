@@ -1,9 +1,9 @@
-/** Values as people type them: the literals of Python and of JSON, and names of devices without quotes. */
+/** Reads values that users type: Python and JSON literals, and names of devices without quotes. */
 
-/** The values that a message can contain. */
+/** The values that a request can contain. */
 export type Value = null | boolean | number | string | readonly Value[] | { readonly [key: string]: Value };
 
-/** The text is not a value; `at` is the place of the error. */
+/** The text is not a value. `at` is the place of the error. */
 export class NotAValue extends Error {
   constructor(
     message: string,
@@ -32,7 +32,7 @@ export function readValues(text: string): Value[] {
   return values;
 }
 
-/** The value of a default, which descriptions give as Python text; undefined if the text is not a literal. */
+/** The value of a default, which is Python source in descriptions; undefined if it is not a literal. */
 export function literal(text: unknown): Value | undefined {
   if (typeof text !== "string") return text as Value | undefined;
   try {
@@ -94,7 +94,7 @@ class Reader {
     const found = Number(text.replaceAll("_", ""));
     const next = this.text[this.at] ?? "";
     if (/[\p{L}\d_]/u.test(next)) {
-      throw this.fault(`Numbers have no units here: write ${text}, or put text in quotes`);
+      throw this.fault(`Numbers cannot have units here: write ${text}, or put text in quotes`);
     }
     if (!Number.isFinite(found)) throw this.fault(`${text} is too large`);
     return found;
@@ -136,7 +136,7 @@ class Reader {
     for (this.at += 1; this.text[this.at] !== quote; this.at += 1) {
       if (this.at >= this.text.length) {
         this.at = start;
-        throw this.fault("The text in quotes is never closed");
+        throw this.fault("The closing quote is missing");
       }
       found += this.text[this.at] === "\\" ? this.escape() : this.text[this.at];
     }

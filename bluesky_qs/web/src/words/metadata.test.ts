@@ -34,5 +34,5 @@ test("empty rows do not count; a value needs a name, and only one", () => {
   expect(metaOf([row("", ""), row("a", "1")])).toEqual({ a: 1 });
   expect(metaProblem([row("", ""), row("a", "1")])).toBe("");
   expect(metaProblem([row("", "1")])).toBe("Metadata needs a name for each value.");
-  expect(metaProblem([row("a", "1"), row(" a", "2")])).toBe("The metadata a is given twice.");
+  expect(metaProblem([row("a", "1"), row(" a", "2")])).toBe("Metadata 'a' is given twice.");
 });

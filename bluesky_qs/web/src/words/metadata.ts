@@ -1,4 +1,4 @@
-/** Metadata as users type it: keys and values. A value is text unless it is written as another literal. */
+/** Metadata that users type: keys and values. A value is text unless it is another kind of literal. */
 
 import { NotAValue, readValue, type Value } from "./literal";
 import { mergedMetadata, valueText } from "./plan";
@@ -8,7 +8,7 @@ export interface MetaRow {
   text: string;
 }
 
-/** The value of typed metadata: `180` is a number, `2026-114` and `Si 111` are text, and so is `'180'`. */
+/** The value of typed metadata: `180` is a number; `2026-114`, `Si 111` and `'180'` are text. */
 export function metaValue(text: string): Value {
   const typed = text.trim();
   if (typed === "" || /^[-+]?0\d/.test(typed)) return typed; // 007 is a name
@@ -31,21 +31,21 @@ export function metaRows(meta: unknown): MetaRow[] {
   return Object.entries(merged).map(([key, value]) => ({ key, text: metaText(value as Value) }));
 }
 
-/** The metadata of rows; those without a key and a text are left out. */
+/** The metadata in rows, without the empty ones. */
 export function metaOf(rows: readonly MetaRow[]): Record<string, Value> {
   const filled = rows.filter(({ key, text }) => key.trim() || text.trim());
   return Object.fromEntries(filled.map(({ key, text }) => [key.trim(), metaValue(text)]));
 }
 
-/** The error in rows; empty without an error. */
+/** The error in the rows; empty if there is none. */
 export function metaProblem(rows: readonly MetaRow[]): string {
   const keys = rows.filter(({ key, text }) => key.trim() || text.trim()).map(({ key }) => key.trim());
   if (keys.includes("")) return "Metadata needs a name for each value.";
   const twice = keys.find((key, at) => keys.indexOf(key) < at);
-  return twice === undefined ? "" : `The metadata ${twice} is given twice.`;
+  return twice === undefined ? "" : `Metadata '${twice}' is given twice.`;
 }
 
-/** The kind of a value that is not text, which the form shows to avoid surprises. */
+/** The kind of a value that is not text. The form shows it to avoid surprises. */
 export function metaKind(text: string): string {
   const value = metaValue(text);
   if (typeof value === "string") return "";

@@ -3,7 +3,7 @@
 /** The scopes that the page requires. */
 const NEEDED = ["read:status", "read:monitor", "read:queue"];
 
-/** The reason why a user may not see the queue; empty if the user may. */
+/** Why the user may not see the queue; empty if the user may. */
 export function refusal({ roles, scopes }: { roles: string[]; scopes: string[] }): string {
   const missing = NEEDED.filter((scope) => !scopes.includes(scope));
   if (missing.length === 0) return "";

@@ -1,8 +1,8 @@
-/** Items as people type them at the prompt. */
+/** Writes items as users type them at the prompt. */
 
 import type { Item } from "../source/source";
 
-/** The keys of an item that its text depends on. */
+/** The keys of an item that determine its text. */
 export type Call = { readonly [K in "item_type" | "name" | "args" | "kwargs"]?: Item[K] | undefined };
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -13,7 +13,7 @@ const KEYWORDS = new Set(
   ).split(" "),
 );
 
-/** The call that a person would type. Names in `known` (devices, plans) have no quotes. */
+/** The call as a user would type it. Names in `known` (devices, plans) have no quotes. */
 export function planText(item: Call, known: ReadonlySet<string> = NOTHING): string {
   const name = String(item.name ?? "?");
   if (item.item_type === "instruction") return name;
@@ -27,7 +27,7 @@ export function planText(item: Call, known: ReadonlySet<string> = NOTHING): stri
   return `${name}(${parts.join(", ")})`;
 }
 
-/** A value as Python writes it. */
+/** A value as Python source. */
 export function valueText(value: unknown, known: ReadonlySet<string> = NOTHING): string {
   if (typeof value === "string") return known.has(value) ? nameText(value) : quoted(value);
   if (typeof value === "number") return numberText(value);
@@ -39,13 +39,13 @@ export function valueText(value: unknown, known: ReadonlySet<string> = NOTHING):
   return `{${pairs.join(", ")}}`;
 }
 
-/** Metadata as one object. Earlier objects take precedence over later ones, as in the run. */
+/** Metadata as one object. As in a run, earlier objects take precedence over later ones. */
 export function mergedMetadata(meta: Item["meta"]): Record<string, unknown> {
   const parts = Array.isArray(meta) ? meta : [meta ?? {}];
   return Object.assign({}, ...[...parts].reverse());
 }
 
-/** `sample=S03 temperature=180`: metadata for people, without quotes where none are needed. */
+/** `sample=S03 temperature=180`: metadata with as few quotes as possible. */
 export function metadataPairs(meta: Item["meta"]): [string, string][] {
   return Object.entries(mergedMetadata(meta)).map(([key, value]) => [
     key,
@@ -53,7 +53,7 @@ export function metadataPairs(meta: Item["meta"]): [string, string][] {
   ]);
 }
 
-/** The name of a device as it is written in Python: `vec.axes[1]` for `vec.axes.1`. */
+/** The name of a device in Python: `vec.axes[1]` for `vec.axes.1`. */
 function nameText(name: string): string {
   return name.replace(/\.(\d+)(?![^.])/g, "[$1]");
 }

@@ -1,5 +1,5 @@
-/** Why something was not done, and what to do: the sentences of the prompt (`ipython_extension/session/refusals.py`),
- * with the buttons of the page in place of its commands. */
+/** Sentences about refusals: the reason, and what to do. They are those of the prompt
+ * (`ipython_extension/session/refusals.py`), but they name the buttons of the page instead of commands. */
 
 import type { Refused, Schemas, WritingMethod } from "../source/source";
 import { NAMES } from "./actions";
@@ -7,7 +7,7 @@ import { shownUser } from "./results";
 import type { Clock } from "./status";
 
 const RUNNING = "A plan is running. Wait until it ends, or stop the queue after it.";
-/** For requests that need an idle service, by its state. */
+/** Refusals of requests that need an idle service, by state. */
 const BUSY: Record<string, string> = {
   initializing: "The service is starting. Try again in a moment.",
   creating_environment: "The environment is opening. Wait until it is open.",
@@ -38,19 +38,19 @@ const LEAD = /^.*Plan validation failed: /s;
 
 type LockInfo = Schemas["LockInfo"];
 
-/** Whether a lock is the reason. Some replies have no code. */
+/** Whether a lock is the reason for a refusal. Some replies have no code. */
 export function isLocked(refused: Refused): boolean {
   return refused.code === "Locked" || refused.message.includes("Invalid lock key");
 }
 
 interface Details {
-  /** The lock, if that is the reason. */
+  /** The lock, if it is the reason. */
   info?: LockInfo | undefined;
-  /** Says it in better words than the service, if neither a lock nor the state is the reason. */
+  /** Describes the refusal better than the service does, if neither a lock nor the state is the reason. */
   words?: ((refused: Refused) => string) | undefined;
 }
 
-/** Why the service refuses a request, and what to do. */
+/** A sentence about a refusal: the reason, and what to do. */
 export function refusalSentence(method: WritingMethod, refused: Refused, clock: Clock, details: Details = {}): string {
   const { info: lock, words } = details;
   const line = refused.message.split(/\s+/).join(" ").trim();
@@ -70,22 +70,22 @@ export function lockSentence(info: LockInfo, clock: Clock): string {
   return fullSentence(`Locked (${names.join(" and ")}) by ${shownUser(info.user ?? "")} since ${since}${note}`);
 }
 
-/** There was no answer, so the outcome is unknown. */
+/** A sentence about a request without an answer, whose outcome is unknown. */
 export function unansweredSentence(method: WritingMethod, isRepeatable: boolean): string {
   const advice = isRepeatable
-    ? "“Try again” does nothing twice."
-    : "See what the page shows when the connection is back, before you try again.";
-  return `${NAMES[method]}: no answer, so it may have been done or not. ${advice}`;
+    ? "“Try again” is safe: the service does nothing twice."
+    : "Before you try again, wait for the connection and look at the page.";
+  return `${NAMES[method]}: no answer, so it may or may not have been done. ${advice}`;
 }
 
-/** The text with a full stop, unless it ends a sentence already. */
+/** The text with a period, unless it already ends with punctuation. */
 export function fullSentence(text: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 function keyAdvice(method: WritingMethod, lock: LockInfo): string {
   if (method === "unlock") return "The key is wrong.";
-  if (method === "lock") return "Another key has locked it.";
+  if (method === "lock") return "It is locked with another key.";
   return `Ask ${shownUser(lock.user ?? "")} to unlock. If you have the key, use “Unlock” or “Use the key”.`;
 }
 

@@ -1,4 +1,4 @@
-/** Completes a plan that is only half typed, so that a form can show its values. */
+/** Completes a half-typed plan, so that a form can show its values. */
 
 import { lastOpen } from "./tokens";
 
@@ -6,7 +6,7 @@ import { lastOpen } from "./tokens";
 const MOST = 5;
 const CLOSING: Record<string, string> = { "(": ")", "[": "]", "{": "}" };
 
-/** Texts to try in place of one that is not a plan, the longest ones first. */
+/** Texts to try if the typed one is not a plan, longest first. */
 export function repairs(text: string): string[] {
   const name = /^\s*[\p{L}_][\p{L}\p{N}_.]*/u.exec(text)?.[0].trim();
   if (name === undefined) return [];

@@ -1,4 +1,4 @@
-/** How items of the history ended, in the words of the prompt. */
+/** Results of items in the history, in the words of the prompt. */
 
 import type { HistoryItem, Result } from "../source/source";
 import { lengthOfTime, plural } from "./times";
@@ -10,7 +10,7 @@ export function hasFailed(item: Pick<HistoryItem, "result">): boolean {
   return !["completed", "stopped"].includes(item.result?.exit_status);
 }
 
-/** The reason why a plan failed, in one line. */
+/** Why a plan failed, in one line. */
 export function reason(result: Result): string {
   const lines = (result.msg ?? "").split("\n").map((line) => line.trim());
   const message = lines.filter(Boolean);
@@ -46,7 +46,8 @@ export function countSentence(items: readonly HistoryItem[]): string {
 
 const SHARED = "UNAUTHENTICATED_SINGLE_USER";
 
-/** A user for people: the name of the client with a shared key, otherwise the display name if there is one. */
+/** A user's name for display: with a shared key the name that the client gave, otherwise the display name if there is
+ * one. */
 export function shownUser(user: string | undefined): string {
   if (!user) return "";
   if (user === SHARED) return "the shared key";

@@ -1,4 +1,4 @@
-/** How the environment was opened, by file and line. */
+/** Describes the last opening of the environment, with files and lines. */
 
 import type { Schemas } from "../source/source";
 import { fullSentence } from "./refusals";
@@ -6,13 +6,13 @@ import { lengthOfTime, plural } from "./times";
 
 export type Report = Schemas["OpeningReport"];
 
-/** `startup.py, line 12`; empty if no file is known. */
+/** `startup.py, line 12`; empty if the file is unknown. */
 export function place(file: string | null | undefined, line: number | null | undefined): string {
   if (!file) return "";
   return line ? `${file}, line ${line}` : file;
 }
 
-/** The reason why the environment did not open; empty if it opened or was never opened. */
+/** Why the environment did not open; empty if it opened or was never opened. */
 export function failure(report: Report): string {
   if (report.success !== false) return "";
   return fullSentence(`The environment could not be opened: ${report.message || "no reason given"}`);

@@ -1,25 +1,25 @@
-/** The state in words: the sentences of the prompt (`ipython_extension/shown/status_text.py`), without its commands.
+/** Sentences about the state: those of the prompt (`ipython_extension/shown/status_text.py`), without commands.
  *
- * A test compares them with the sentences in `prompt.json`, which the code of the prompt has made.
+ * A test compares them with `prompt.json`, which the prompt's code generates.
  */
 
 import type { Status } from "../source/source";
 import { doneAt } from "./estimates";
 import { lengthOfTime, plural, type Zone } from "./times";
 
-/** The kind of a state, which determines its color. */
+/** The kind of state, which determines the color. */
 export type Mark = "" | "running" | "paused" | "failed";
 
-/** The clock for the times in a sentence. */
+/** The current time and the time zone, for times in sentences. */
 export interface Clock {
   now: number;
   zone: Zone;
 }
 
-/** Maximum of seconds to go (ten years). More is a mistake in the metadata. */
+/** Maximum number of seconds to go (ten years). A larger number is an error in the metadata. */
 const TOO_LONG = 3e8;
 const OWN_WAITS = ["motor", "trigger", "sleep", "user_code"];
-/** Seconds after which a wait of the plan itself is shown. */
+/** Seconds until the page shows that the plan itself is waiting. */
 const LASTS = 1;
 
 const STATES: Record<string, string> = {
@@ -33,13 +33,13 @@ const STATES: Record<string, string> = {
   executing_task: "Running a script or function",
 };
 
-/** The sentence about the state: its colored beginning (`lead`), and the rest. */
+/** The sentence about the state, split into its colored beginning (`lead`) and the rest. */
 export function stateSentence(status: Status, plan: string, clock: Clock): { lead: string; rest: string } {
   const tail = [...waitingItems(status), ...endOfQueue(status, clock), ...flags(status)]
     .map((part) => `; ${part}`)
     .join("");
   if (status.manager_state === "initializing" && status.running_item_uid) {
-    // The progress in the store is older than the restart.
+    // The stored progress is older than the restart.
     return { lead: "The service is restarting", rest: `; before that, ${plan || "a plan"} was running${tail}.` };
   }
   const progress = progressText(status, clock);
@@ -48,7 +48,7 @@ export function stateSentence(status: Status, plan: string, clock: Clock): { lea
   return { lead, rest: `${withPlan ? ` ${plan}` : ""}${progress ? `, ${progress}` : ""}${tail}.` };
 }
 
-/** `4 of 10 points, about 9 s to go (until 14:03:22)`; empty if nothing is known. */
+/** `4 of 10 points, about 9 s to go (until 14:03:22)`; empty if unknown. */
 export function progressText(status: Status, clock: Clock): string {
   const progress = planProgress(status, clock.now);
   if (progress === null) return "";
@@ -71,7 +71,7 @@ export interface PlanProgress {
   elapsed: number | null;
   /** Seconds to go; null if unknown. */
   left: number | null;
-  /** The fraction that is done; null if unknown. */
+  /** The completed fraction; null if unknown. */
   done: number | null;
 }
 
@@ -87,7 +87,7 @@ export function planProgress(status: Status, now: number): PlanProgress | null {
 }
 
 function secondsLeft(status: Status, events: number, total: number | null, elapsed: number | null, now: number) {
-  // One point is not enough: its time may include preparation, and the delay after it is still to come.
+  // One point is not enough, because its time may include preparation, and the delay after it is still to come.
   if (elapsed === null || !total || events <= 1 || events >= total) return null;
   const fields = status.running_item_progress;
   const since = fields?.paused_since || (isSuspended(status) ? status.waiting_for?.since : null);
@@ -100,7 +100,7 @@ export function isSuspended(status: Status): boolean {
   return status.waiting_for?.kind === "suspender";
 }
 
-/** A sentence about the reason why the plan waits; empty if it does not wait, or if the state shows it. */
+/** A sentence about why the plan is waiting; empty if it is not, or if the state already shows it. */
 export function waitingSentence(status: Status, now: number): string {
   const waiting = status.waiting_for;
   if (!waiting || waiting.kind === "input" || (waiting.kind === "pause" && status.pause_pending)) return "";
@@ -130,7 +130,7 @@ function waitingItems(status: Status): string[] {
   return [queued ? `${plural(queued, "item")} in the queue` : "the queue is empty"];
 }
 
-/** When the queue ends, if more than the running plan is left. */
+/** When the queue ends, if other items follow the running plan. */
 function endOfQueue(status: Status, clock: Clock): string[] {
   if (!status.queue_end || !status.items_in_queue || !status.running_item_uid) return [];
   return [`queue ${doneAt(status.queue_end, status.queue_at_least, clock)}`];

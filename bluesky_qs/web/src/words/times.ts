@@ -1,4 +1,4 @@
-/** Times and lengths of time, in the words of the prompt. */
+/** Times and durations, in the words of the prompt. */
 
 /** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`. */
 export function lengthOfTime(seconds: number): string {
@@ -12,11 +12,11 @@ export function lengthOfTime(seconds: number): string {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** The time zone of the beamline: its offset from UTC in seconds. */
+/** The time zone of the beamline, as its offset from UTC in seconds. */
 export class Zone {
   constructor(private readonly offset: number) {}
 
-  /** Create the zone from the local time in a status, and the same time in seconds since 1970. */
+  /** Derive the zone from the local time in a status, and the same time in seconds since 1970. */
   static of(local: string, epoch: number): Zone {
     const parts = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)/.exec(local);
     if (!parts) return new Zone(-new Date(epoch * 1000).getTimezoneOffset() * 60);

@@ -1,9 +1,9 @@
-/** The title of the tab: the state in a few signs, so that users see it from another tab. */
+/** The title of the browser tab: the state in a few characters, visible from other tabs. */
 
 import type { HistoryItem, Link, Status } from "../source/source";
 import { planProgress, stateMark } from "./status";
 
-/** The title without the name of the page. `last` is the item that ended last, if it is known. */
+/** The title without the name of the page. `last` is the item that ended last, if known. */
 export function titleOf(link: Link["state"], status: Status, now: number, last: HistoryItem | undefined): string {
   if (link === "lost" || link === "silent") return "⚠ not connected · ";
   const question = status.input_pending ? "? question · " : "";
@@ -16,7 +16,7 @@ export function titleOf(link: Link["state"], status: Status, now: number, last: 
   return `${question}${hasFailed(status, last) ? "✕ failed · " : ""}`;
 }
 
-/** Whether nothing has run since a plan failed. */
+/** Whether the last plan failed and nothing has run since. */
 function hasFailed(status: Status, last: HistoryItem | undefined): boolean {
   return status.running_item_uid === null && last?.result?.exit_status === "failed";
 }

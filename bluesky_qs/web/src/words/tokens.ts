@@ -1,4 +1,4 @@
-/** The brackets, strings and words of a typed plan (`bluesky_qs/words/scanner.py`), for completion. */
+/** Splits a typed plan into brackets, strings and words for completion (like `bluesky_qs/words/scanner.py`). */
 
 export interface Bracket {
   kind: "brackets";
@@ -17,7 +17,7 @@ export interface Plain {
 }
 export type Token = Bracket | Plain;
 
-/** The brackets that are open at the end of a text, outermost first; null if it ends in a string. */
+/** The brackets open at the end of a text, outermost first; null if the text ends in a string. */
 export function lastOpen(text: string): Bracket[] | null {
   const scanner = new Scanner(text);
   scanner.run();

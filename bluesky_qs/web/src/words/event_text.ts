@@ -1,4 +1,4 @@
-/** Describes the action of a user, from its event: “moved 2 items”. */
+/** Describes a user's action, based on its event: “moved 2 items”. */
 
 import type { Schemas, ServiceEvent } from "../source/source";
 import { plural } from "./times";
@@ -12,7 +12,7 @@ const CHANGES = {
   removal: "removed",
   move: "moved",
   edit: "edited",
-  undo: "undid a change of",
+  undo: "undid a change to",
 };
 const STATES: Partial<Record<EnvironmentChanged["manager_state"], string>> = {
   creating_environment: "opened the environment",
@@ -29,11 +29,11 @@ const ENDINGS: Record<string, string> = {
   halted: "halted the plan",
 };
 
-/** The description without the user; empty if the event is not an action of a user.
+/** The description of an action, without the user's name; empty if the event is not a user's action.
  *
- * `modeBefore` is the mode of the queue before the event, if it is known.
+ * `modeBefore` is the queue mode before the event, if known.
  */
-export function deed(event: ServiceEvent, modeBefore: Mode | null = null): string {
+export function actionText(event: ServiceEvent, modeBefore: Mode | null = null): string {
   switch (event.type) {
     case "queue_changed":
       return ofQueue(event);
@@ -46,7 +46,7 @@ export function deed(event: ServiceEvent, modeBefore: Mode | null = null): strin
     case "autostart_changed":
       return `switched autostart ${onOff(event.enabled)}`;
     case "queue_stop_pending_changed":
-      return event.enabled ? "asked the queue to stop after the plan" : "canceled the stop of the queue";
+      return event.enabled ? "requested a queue stop after the plan" : "canceled the queue stop";
     case "lock_changed":
       return ofLock(event);
     case "history_cleared":
