@@ -38,7 +38,7 @@ def test_the_page_says_what_is_away_and_is_right_again_without_a_reload(own_site
     alert = page.get_by_role("alert")
 
     with frozen_door(own_site.service):
-        expect(alert).to_contain_text(re.compile(r"Connection lost: what you see is from \d\d:\d\d:\d\d\."))
+        expect(alert).to_contain_text(re.compile(r"Connection lost: this page shows the state at \d\d:\d\d:\d\d\."))
         expect(page).to_have_title(re.compile("not connected"))
         keep_picture(page, "connection-lost-1280-light")
         assert findings(page) == []

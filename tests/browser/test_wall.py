@@ -85,7 +85,7 @@ def test_the_wall_says_that_the_connection_is_lost_and_is_right_again_by_itself(
     expect(page.locator(".lead")).to_have_text(re.compile("Idle, the environment is open"))
     alert = page.get_by_role("alert")
     with frozen_door(own_site.service):
-        expect(alert).to_contain_text(re.compile(r"Connection lost: what you see is from \d\d:\d\d:\d\d\."))
+        expect(alert).to_contain_text(re.compile(r"Connection lost: this page shows the state at \d\d:\d\d:\d\d\."))
         keep_picture(page, "wall-lost-1920")
     expect(alert).to_be_hidden()
     own_site.add("count", ["det1"], num=12)
