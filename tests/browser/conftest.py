@@ -177,6 +177,28 @@ def keep_picture():
     return keep
 
 
+#: All widths and heights in pixels, and color schemes, in which people look at the page.
+SCREENS = [(w, h, scheme) for w, h in ((360, 780), (1280, 900), (3840, 2100)) for scheme in ("light", "dark")]
+#: axe takes seconds for each page. The colors do not depend on the width, and the layout does not on the scheme.
+_AXE_AT = {(360, "light"), (1280, "dark"), (3840, "light")}
+
+
+@pytest.fixture
+def looks_right(findings, keep_picture):
+    """Keeps a picture, and checks that nothing is cut off and that axe finds nothing serious.
+
+    ``looks_right(page, "now", 360, "dark")``, for each of `SCREENS`.
+    """
+
+    def look(page: Page, name: str, width: int, scheme: str) -> None:
+        keep_picture(page, f"{name}-{width}-{scheme}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
+        if (width, scheme) in _AXE_AT:
+            assert findings(page) == [], (name, width, scheme)
+
+    return look
+
+
 @contextlib.contextmanager
 def frozen_door(service: Service) -> Iterator[None]:
     """The door does not answer. The supervisor is frozen too, or it would replace the door after some seconds."""

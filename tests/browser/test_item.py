@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import SCREENS
+
 
 @pytest.fixture
 def failed(site):
@@ -96,17 +98,14 @@ def test_an_unknown_item_says_what_to_do(site, page, findings):
     expect(page.get_by_label("History")).to_be_visible()
 
 
-def test_the_page_of_an_item_looks_right_everywhere(site, failed, new_page, findings, keep_picture):
+def test_the_page_of_an_item_looks_right_everywhere(site, failed, new_page, looks_right):
     uid = site.add("scan", ["det"], "motor", -1, 1, 21, meta={"sample": "S32 PS-b-PMMA 120 nm", "temperature": 180})
     site.run_all()
-    for width, height in ((360, 780), (1280, 900), (3840, 2100)):
-        for scheme in ("light", "dark"):
-            page = new_page(width, height, scheme)
-            page.goto(site.link)
-            for name, shown, part in (("item", uid, ".uplot"), ("item-failed", failed, ".line")):
-                page.goto(f"{site.url}/#/item/{shown}")
-                expect(page.locator(part).first).to_be_visible()
-                expect(page.get_by_label("Events").get_by_role("listitem").first).to_be_visible()
-                keep_picture(page, f"{name}-{width}-{scheme}")
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
-                assert findings(page) == [], (name, width, scheme)
+    for width, height, scheme in SCREENS:
+        page = new_page(width, height, scheme)
+        page.goto(site.link)
+        for name, shown, part in (("item", uid, ".uplot"), ("item-failed", failed, ".line")):
+            page.goto(f"{site.url}/#/item/{shown}")
+            expect(page.locator(part).first).to_be_visible()
+            expect(page.get_by_label("Events").get_by_role("listitem").first).to_be_visible()
+            looks_right(page, name, width, scheme)
