@@ -24,7 +24,7 @@ def busy(site):
     site.add("count", ["det1", "det2"], num=5, delay=0.05, meta={"sample": "S02 PS-b-PMMA 120 nm", "temperature": 180})
     site.add("count", ["det1"], num=2, meta={"a_key_without_a_blank_that_is_longer_than_a_phone_is_wide": "kept"})
     site.run_all()
-    site.add("scan", ["slow_det"], "slow_motor1", -50, 50, 30, meta={"sample": "S03"}, user="grace")
+    site.add("scan", ["slow_det"], "slow_motor1", -2, 2, 200, meta={"sample": "S03"}, user="grace")
     long = {"note": "a note that is so long that it has no room in one line of a phone, nor in one of a laptop"}
     site.add("grid_scan", ["det4", "det1"], "motor1", -1, 1, 21, "motor2", -1, 1, 21, meta=long)
     site.service.do(

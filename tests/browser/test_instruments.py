@@ -72,9 +72,9 @@ def test_all_instruments_are_seen_at_a_glance_and_a_click_opens_the_page_of_one(
     expect(_card(page, "gone")).to_contain_text("The service does not answer")
     here = _card(page, "tomography")
     expect(here).to_contain_text("shown by this page")
-    tomography.add("scan", ["slow_det"], "slow_motor1", -50, 50, 30)
+    tomography.add("scan", ["slow_det"], "slow_motor1", -2, 2, 200)
     tomography.service.do("queue_start")
-    expect(here).to_contain_text("Running scan([slow_det], slow_motor1, -50, 50, 30)")
+    expect(here).to_contain_text("Running scan([slow_det], slow_motor1, -2, 2, 200)")
     expect(here).to_contain_text(re.compile(r"about .+ to go"))
     expect(here.get_by_role("progressbar")).to_be_visible()
     assert findings(page) == []

@@ -41,7 +41,7 @@ def test_the_wall_shows_what_runs_and_what_comes_and_has_nothing_to_press(site, 
     site.add("scan", ["det"], "slow_motor1", -1000, 1000, 3, meta={"sample": "S01"})
     site.run_all()
     site.service.do("queue_clear")
-    site.add("scan", ["slow_det"], "slow_motor1", -50, 50, 30, meta={"sample": "S03"})
+    site.add("scan", ["slow_det"], "slow_motor1", -2, 2, 200, meta={"sample": "S03"})
     for number in range(7):
         site.add("count", ["det1"], num=number + 1)
     site.service.do("queue_start")
@@ -50,7 +50,7 @@ def test_the_wall_shows_what_runs_and_what_comes_and_has_nothing_to_press(site, 
         _open_wall(page, site)
         state = page.get_by_role("region", name="State")
         expect(state).to_contain_text("Running")
-        expect(state).to_contain_text("scan([slow_det], slow_motor1, -50, 50, 30)")
+        expect(state).to_contain_text("scan([slow_det], slow_motor1, -2, 2, 200)")
         expect(state).to_contain_text(re.compile("to go, until"))
         expect(page.get_by_role("region", name="Next")).to_contain_text("count([det1], num=1)")
         expect(page.get_by_role("region", name="Last plans").get_by_role("listitem").first).to_contain_text(
