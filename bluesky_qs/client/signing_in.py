@@ -362,5 +362,5 @@ def _given(name: str, value: str | None, ask: Callable[[], str]) -> str:
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise BadParams(f"{name} must be text that is not empty")
+        raise BadParams(f"{name} must be non-empty text")
     return value

@@ -33,7 +33,7 @@ _SECTIONS = (
     "server_configuration",
     *sign_in.SECTIONS,
 )
-#: Keys of the community's server that are not supported here, with advice.
+#: Settings of bluesky-httpserver that this server does not support, with advice.
 _UNSUPPORTED = {
     "server_configuration.custom_routers": "this server does not load routers. Run them in a separate server",
     "server_configuration.custom_modules": (

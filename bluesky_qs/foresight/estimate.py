@@ -110,7 +110,7 @@ def of_plan(
         return unknown(total.unknown[0], total.seconds)
     factor = learned.bias(plan)
     low, high = _interval(total, learned.errors(plan))
-    # No plan is shorter than its sleeps, although a bias that short plans have taught may say so.
+    # The factor may come from short plans only. It never makes a plan shorter than its own sleeps.
     slept = total.parts["sleep"]
     seconds = (total.seconds - slept) * factor + slept * max(factor, 1.0)
     return Estimate(seconds, max(low * factor, slept), max(high * factor, seconds), "walk", parts=total.parts)

@@ -103,7 +103,7 @@ class Walk:
     carried
         State of the devices after the earlier plans of the queue.
     settings
-        WalkDevice settings of devices, by name.
+        Known settings of devices, by name.
     takes
         Returns the seconds of an action with these settings of its device; 0 if they are unknown.
     """

@@ -64,7 +64,7 @@ class Waiting(msgspec.Struct, frozen=True):
     by_plan
         Whether the plan paused by itself: nobody requested the pause.
     to_begin
-        Whether the plan was waiting to begin. A plan that is resumed waits for the suspenders only in this case.
+        Whether the plan was waiting to begin. If so, it waits for the suspenders again after it is resumed.
     """
 
     kind: Literal["suspender", "pause"]

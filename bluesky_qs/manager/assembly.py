@@ -169,7 +169,7 @@ def _documents(
 
 
 def _known(queue: PlanQueue, history: HistoryBook) -> _Known:
-    """Returns those of the given items that are running or in the history."""
+    """Returns the given items that are running or in the history."""
 
     async def known(uids: Collection[str]) -> Collection[str]:
         rest = {uid for uid in uids if uid != queue.running_uid}

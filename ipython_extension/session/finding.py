@@ -18,7 +18,7 @@ _WORDS = {"first": 0, "last": -1}
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
 
 
-def integer(text: str) -> int | None:
+def _integer(text: str) -> int | None:
     """The text as a position; None if it is not one. ``last`` is -1, and ``first`` is 0."""
     if text in _WORDS:
         return _WORDS[text]
@@ -31,10 +31,10 @@ def integer(text: str) -> int | None:
 def position_of(text: str, seen: Mapping[int, Item]) -> int | None:
     """The text as a position of the table that was shown; None if it is the beginning of a uid.
 
-    A uid may begin with digits only. Seven or fewer are a position, unless the table has no such position and one
-    uid that begins with them.
+    A uid can begin with eight digits, so eight or more are always a uid. Fewer are a uid only if the table has no such
+    position, and shows exactly one item whose uid begins with them.
     """
-    position = integer(text)
+    position = _integer(text)
     if position is None or len(text) < _SHORTEST_UID or not text.isdigit():
         return position
     is_uid_shown = position not in seen and only_one(text, seen.values()) is not None

@@ -2,7 +2,7 @@
 
 from jupyter_client.manager import start_new_kernel
 
-PATIENCE = 60
+from tests.conftest import PATIENCE
 
 
 class Kernel:

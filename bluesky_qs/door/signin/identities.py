@@ -102,7 +102,7 @@ class Identities:
                 check.add_done_callback(self._checks.discard)
 
     async def check(self, known: KnownIdentity) -> None:
-        """Look up a user at a provider, and record the answer. If there is no answer, nothing changes."""
+        """Look up a user at a provider, and record the answer. If the provider does not answer, nothing is recorded."""
         provider = self.providers.get(known.identity.provider)
         if provider is None:
             return

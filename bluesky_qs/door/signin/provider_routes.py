@@ -43,7 +43,7 @@ _POLL_SECONDS = 5
 _LONGEST_WAIT = 20.0
 #: Less than a minute, which is how long existing clients wait.
 _PATIENCE = 50.0
-#: Letters that are not easily confused, and do not form words.
+#: Letters that are hard to confuse and cannot spell words.
 _CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 _CODE_LENGTH = 8
 _STATE_COOKIE, _DEVICE_COOKIE = "bluesky_httpserver_state", "bluesky_httpserver_device"

@@ -31,7 +31,7 @@ export class Again {
   }
 }
 
-/** What another item has in common with this one. */
+/** The parts of an item that a copy has too. */
 export function bare({ item_type, name, args, kwargs, meta }: Item): Item {
   const parts = { item_type, name, args, kwargs, meta };
   return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Item;

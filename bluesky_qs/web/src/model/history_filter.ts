@@ -1,4 +1,4 @@
-/** What the history is searched for, as the address of the page and the service know it. */
+/** Converts filters of the history between the page, its address, and the service. */
 
 import type { Params } from "../source/source";
 import type { Clock } from "../words/status";
@@ -34,10 +34,10 @@ export const NO_FILTER: HistoryFilter = {
 };
 type Plain = Exclude<keyof HistoryFilter, "meta">;
 const PLAIN = Object.keys(NO_FILTER).filter((key) => key !== "meta") as Plain[];
-/** How a key of metadata begins in the address. */
+/** The prefix of metadata keys in the address. */
 const META = "md.";
 
-/** How plans ended: the name in the address, what the service calls it, and what people read. */
+/** Choices for the end of a plan, by name in the address, with the value for the service and a title. */
 export const STATUSES: Record<string, { exit_status: string | string[]; title: string }> = {
   bad: { exit_status: ["failed", "aborted", "halted"], title: "failed, aborted or halted" },
   failed: { exit_status: "failed", title: "failed" },

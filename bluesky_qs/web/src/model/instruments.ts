@@ -1,4 +1,4 @@
-/** The instruments behind one door, each at a glance: its state, its plan, and its last failure. */
+/** The instruments behind one door, with the state, the plan and the last failure of each. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Door, HistoryItem, Link, RunningItem, Source, Status, Stop } from "../source/source";
@@ -11,7 +11,7 @@ export class Instrument {
   readonly running: Followed<RunningItem | null>;
   /** The plan that failed last; null if none is in the history. */
   readonly failure: Followed<HistoryItem | null>;
-  /** Its devices, which are written without quotes. */
+  /** Its devices. Plans show their names without quotes. */
   readonly devices: Followed<ReadonlySet<string>>;
 
   private zone: Zone | null = null;
@@ -65,7 +65,7 @@ export class Instrument {
     this.devices.look(status.devices_allowed_uid);
   }
 
-  /** The heartbeats of the events show whether the service is there. The status has all that is needed of them. */
+  /** Listen to the events only because their heartbeats show whether the service is there. */
   private async listen(): Promise<void> {
     const last = await this.source.ask("events_get", { limit: 0 }).then(
       (reply) => reply.last,
@@ -106,7 +106,7 @@ export class Instruments {
     if (names && names.join() !== this.known.value.join()) this.known.value = names;
   }
 
-  /** Follow all of them as long as somebody looks. */
+  /** Follow all instruments until the returned function is called. */
   begin(): Stop {
     const { door } = this;
     if (door) this.followed.value = this.known.value.map((name) => new Instrument(name, door.source(name)));

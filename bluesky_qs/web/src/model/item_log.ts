@@ -8,7 +8,7 @@ import { type ConsoleLine, Lines } from "./lines";
 const SHOWN = 2000;
 /** Pieces of output in one reply. */
 const PAGE = 2000;
-/** Milliseconds between two readings while the item prints. */
+/** Minimum time between requests, in milliseconds, while the item prints. */
 const PERIOD = 200;
 
 export class ItemLog {
@@ -33,12 +33,12 @@ export class ItemLog {
     private readonly uid: string,
   ) {}
 
-  /** All that is kept of the output. */
+  /** The whole output that the service keeps. */
   get text(): string {
     return this.pieces.join("");
   }
 
-  /** Read what is new. While the item runs, read again whenever something is printed. */
+  /** Read new output now, and while the item runs, whenever something is printed. */
   look(isRunning: boolean): void {
     if (isRunning && !this.stop) {
       this.stop = this.source.listen("console", { message: () => this.due(), connected: () => this.due() });

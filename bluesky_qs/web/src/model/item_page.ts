@@ -1,4 +1,4 @@
-/** One item, wherever it is: in the queue, running, or in the history; what it prints and measures, and its events. */
+/** One item in the queue, running, or in the history, with its output, its data and its events. */
 
 import { batch, signal } from "@preact/signals";
 import type { HistoryItem, Item, Schemas, ServiceEvent, Source } from "../source/source";
@@ -10,7 +10,7 @@ import { Runs } from "./runs";
 
 export type ItemState = Schemas["ItemState"];
 
-/** Latest events that are searched for those of the item. */
+/** Number of the latest events in which to look for events of the item. */
 const EVENTS = 5000;
 
 interface Around {
@@ -23,10 +23,10 @@ interface Around {
 
 export class ItemPage {
   readonly state = signal<ItemState | null>(null);
-  /** The item itself. It stays when the item is removed while somebody looks at it. */
+  /** The item. It stays if the item is removed while the page is open. */
   readonly item = signal<Item | HistoryItem | null>(null);
   readonly estimate = signal<ItemEstimate | null>(null);
-  /** Its events, oldest first, as far as the service still has them. */
+  /** Its events, oldest first. Those that the service no longer keeps are missing. */
   readonly events = signal<readonly ServiceEvent[]>([]);
   /** Why it cannot be read. */
   readonly problem = signal("");
@@ -106,7 +106,7 @@ export class ItemPage {
       return reply?.item ?? find(this.uid);
     }
     if (state.result) {
-      // The history is searched by times, and two plans do not start at the same one.
+      // `history_get` finds no items by uid, but plans run one after the other, so their start is different.
       const began = state.result.time_start;
       const { items } = await source.ask("history_get", { since: began, until: began, limit: 1 });
       return items.find((item) => item.item_uid === this.uid) ?? find(this.uid);

@@ -8,6 +8,7 @@ import { absence, type Control, ENDS, possibleControls } from "../words/controls
 import { useModel } from "./app";
 import { HOME } from "./dialog";
 import { LockControls } from "./lock";
+import { MoreButton } from "./more_button";
 import { StartupRemarks } from "./startup_panel";
 
 export function Controls({ status }: { status: Status }) {
@@ -25,16 +26,7 @@ export function Controls({ status }: { status: Status }) {
         {first.map((control) => (
           <ControlButton key={keyOf(control)} control={control} />
         ))}
-        <button
-          type="button"
-          aria-expanded={isOpen.value}
-          aria-controls={id}
-          onClick={() => {
-            isOpen.value = !isOpen.value;
-          }}
-        >
-          More
-        </button>
+        <MoreButton text="More" of={id} isOpen={isOpen} />
       </div>
       <div id={id} class="more" hidden={!isOpen.value}>
         {isOpen.value && <More controls={others} status={status} />}

@@ -5,6 +5,7 @@ import { deviceKind, limitsText, readingText, readingTime } from "../words/readi
 import { plural } from "../words/times";
 import { useModel } from "./app";
 import { DeviceLines } from "./device_lines";
+import { KeysHelp } from "./keys_help";
 
 export function DevicesView() {
   const { tree } = useModel();
@@ -74,17 +75,7 @@ function TreePanel() {
             </div>
           </div>
           <DeviceLines />
-          <details class="keys">
-            <summary>Keys</summary>
-            <dl>
-              {KEYS.map(([keys, what]) => (
-                <div key={keys}>
-                  <dt>{keys}</dt>
-                  <dd>{what}</dd>
-                </div>
-              ))}
-            </dl>
-          </details>
+          <KeysHelp keys={KEYS} />
         </>
       )}
     </section>

@@ -1,4 +1,4 @@
-/** The search of the history: words, and filters. The address keeps them. */
+/** Searches the history by words and filters, which are kept in the address of the page. */
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
@@ -8,13 +8,14 @@ import { mergedMetadata } from "../words/plan";
 import { shownUser } from "../words/results";
 import { address, linkTo, replace } from "./address";
 import { useModel } from "./app";
+import { MoreButton } from "./more_button";
 
-/** Milliseconds after the last key until the service searches. */
+/** Milliseconds between the last key and the search, so that one does not search for each letter. */
 const PAUSE = 250;
 
-/** Hours back from now that are offered. */
+/** The choices of a period, by hours back from now. */
 const PERIODS: Record<string, string> = { "8": "last 8 hours", "24": "last 24 hours", "168": "last 7 days" };
-/** The choice of a time of one's own. */
+/** The choice of two times that the user enters. */
 const OWN = "own";
 
 export function HistorySearch() {
@@ -34,16 +35,7 @@ export function HistorySearch() {
           value={filter.find}
           onInput={(event) => draft.set({ find: event.currentTarget.value })}
         />
-        <button
-          type="button"
-          aria-expanded={isOpen.value}
-          aria-controls={id}
-          onClick={() => {
-            isOpen.value = !isOpen.value;
-          }}
-        >
-          Filters
-        </button>
+        <MoreButton text="Filters" of={id} isOpen={isOpen} />
         {isAny && (
           <button type="button" onClick={() => draft.set(NO_FILTER)}>
             Clear filters
@@ -62,7 +54,7 @@ interface Draft {
   set: (change: Partial<HistoryFilter>) => void;
 }
 
-/** What is typed. It goes into the address after a pause, and an address that changes otherwise is shown. */
+/** The filter as typed. After a pause it goes into the address. If the address changes in another way, it is read again. */
 function useDraft(): Draft {
   const draft = useSignal(filterOf(address.value.query));
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
@@ -117,7 +109,7 @@ function Filters({ draft }: { draft: Draft }) {
   );
 }
 
-/** The name that finds a user: without the display name, and beside a shared key that of the client. */
+/** The name to search for a user: without the display name. For a shared key, it is the name of the client. */
 function nameOf(user: string | undefined): string {
   return /^(\S+) ["<]/.exec(user ?? "")?.[1] ?? shownUser(user);
 }
@@ -204,7 +196,7 @@ function Period({ draft }: { draft: Draft }) {
   );
 }
 
-/** The periods that are offered, and the one of an address that somebody has typed. */
+/** The choices of a period, with the one in the address if that is another one. */
 function withOther(hours: string): Record<string, string> {
   return Number(hours) > 0 && !(hours in PERIODS) ? { ...PERIODS, [hours]: `last ${hours} hours` } : PERIODS;
 }
@@ -219,7 +211,7 @@ function Moment({ name, value, set }: { name: string; value: string; set: (value
   );
 }
 
-/** A line for each key of metadata, and one more. */
+/** A line for each key of metadata, and an empty one to add a key. */
 function MetadataFilters({ draft }: { draft: Draft }) {
   const { value: filter, set } = draft;
   const items = useModel().past.items.value;

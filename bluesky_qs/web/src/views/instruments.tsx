@@ -1,4 +1,4 @@
-/** All instruments behind the door at a glance. A click opens the page of one. */
+/** Shows all instruments behind the door. A click opens the page of one. */
 
 import { useEffect } from "preact/hooks";
 import type { Instrument } from "../model/instruments";
@@ -25,7 +25,7 @@ export function InstrumentsView() {
   );
 }
 
-/** The address names an instrument that the door does not have. */
+/** The page for an address with an instrument that the door does not have. */
 export function UnknownInstrument() {
   const { instruments } = useModel();
   return (
@@ -53,7 +53,7 @@ function pageOf(name: string): string {
 
 function Card({ instrument }: { instrument: Instrument }) {
   const model = useModel();
-  model.clock.value; // times count on
+  model.clock.value; // so that the times are updated every second
   const isHere = model.instruments.current.value === instrument.name;
   const { state } = instrument.link.value;
   const isAway = state === "lost" || state === "silent";
@@ -86,7 +86,7 @@ function Away({ instrument }: { instrument: Instrument }) {
   );
 }
 
-/** The sentence of the state, which has the plan and the time to go, and a bar. */
+/** The state in words, with the plan and the time to go, and a progress bar. */
 function State({ instrument }: { instrument: Instrument }) {
   const status = instrument.status.value;
   const link = instrument.link.value.state;

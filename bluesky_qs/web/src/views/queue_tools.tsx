@@ -5,6 +5,7 @@ import { actionText } from "../words/event_text";
 import { linkTo } from "./address";
 import { useModel } from "./app";
 import { EditParameter } from "./edit_parameter";
+import { KeysHelp } from "./keys_help";
 import { KEYS } from "./queue_keys";
 import { Uid } from "./uid";
 
@@ -172,7 +173,7 @@ export function QueueFoot() {
   const [only, ...more] = edit.selected();
   return (
     <div class="queue-foot">
-      {edit.isAllowed.value && <KeysHelp />}
+      {edit.isAllowed.value && <KeysHelp keys={KEYS} />}
       {only && more.length === 0 && (
         <span class="only">
           <a href={linkTo("item", only.item_uid)}>Open its page</a>
@@ -180,21 +181,5 @@ export function QueueFoot() {
         </span>
       )}
     </div>
-  );
-}
-
-function KeysHelp() {
-  return (
-    <details class="keys">
-      <summary>Keys</summary>
-      <dl>
-        {KEYS.map(([keys, what]) => (
-          <div key={keys}>
-            <dt>{keys}</dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
-    </details>
   );
 }

@@ -1,4 +1,4 @@
-/** What ran when. It zooms: by dragging, by buttons, and by keys. */
+/** Shows plans along a time axis. Users zoom by dragging, with buttons, or with keys. */
 
 import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
@@ -13,14 +13,14 @@ import { useDragZoom } from "./drag_zoom";
 
 const CLOSER = 0.5;
 const FARTHER = 2;
-/** The part of the period by which a step moves it. */
+/** One step moves the view by this part of its length. */
 const STEP = 0.5;
-/** The part of the width at both ends where a label would be cut. */
+/** Labels closer to an end than this part of the width would be cut off. */
 const EDGE = 0.1;
-/** The part of the width from which a gap has room for its length. */
+/** A gap wider than this part of the width has room for a label. */
 const ROOM = 0.12;
 
-/** `isAll`: nothing is filtered out, so that a gap is a time without any plan. */
+/** `isAll` is true without a filter. Only then, nothing ran during a gap. */
 export function Timeline({ past, isAll }: { past: Past; isAll: boolean }) {
   const items = past.items.value;
   const bars = useMemo(() => barsOf(items), [items]);
@@ -115,7 +115,7 @@ function Track({ bars, view, current, isAll }: TrackProps) {
   const { shown } = view;
   const at = placed(shown);
   const seen = bars.filter((bar) => bar.to >= shown.from && bar.from <= shown.to);
-  // Pauses of other plans are not those of the bars.
+  // A filter may hide the plan that was paused.
   const isSeen = (pause: Period) => seen.some((bar) => pause.from < bar.to && pause.to > bar.from);
   const stop = seen.find((bar) => bar.item.item_uid === current.value) ?? seen.at(-1);
   const drag = useDragZoom(box, (from, to) => {
@@ -203,7 +203,7 @@ function Track({ bars, view, current, isAll }: TrackProps) {
   );
 }
 
-/** The period of the same length, or longer, that has the bar in its middle. */
+/** A period with the bar in its middle, at least as long as the one shown. */
 function around(bar: Period, shown: Period, all: Period): Period {
   const length = Math.max(shown.to - shown.from, (bar.to - bar.from) * 1.2);
   const middle = (bar.from + bar.to) / 2;
@@ -253,7 +253,7 @@ function Ticks({ period }: { period: Period }) {
   );
 }
 
-/** Read again when the number of bars has changed. */
+/** The pauses, which are read again when the number of bars changes. */
 function usePauses(count: number): ReadonlySignal<readonly Period[]> {
   const model = useModel();
   const pauses = useMemo(() => model.newPauses(), [model]);

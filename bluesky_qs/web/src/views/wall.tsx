@@ -40,7 +40,7 @@ export function WallView() {
   );
 }
 
-/** The instrument, and the time of the beamline, which also shows that the display lives. */
+/** The instrument and the time of the beamline. A clock that stands still shows that the display hangs. */
 function Top() {
   const model = useModel();
   const { zone, now } = model.clock.value;

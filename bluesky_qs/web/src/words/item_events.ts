@@ -1,4 +1,4 @@
-/** What has happened to one item, from the events of the service. */
+/** Selects and describes the events of one item. */
 
 import type { ServiceEvent } from "../source/source";
 

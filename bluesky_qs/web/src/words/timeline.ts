@@ -1,4 +1,4 @@
-/** What ran when: bars, gaps, pauses and the ticks of a timeline. */
+/** Computes the bars, gaps, pauses and ticks of the timeline. */
 
 import type { HistoryItem, ServiceEvent } from "../source/source";
 import type { Zone } from "./times";
@@ -11,13 +11,13 @@ export interface Bar extends Period {
   item: HistoryItem;
 }
 
-/** Seconds of the shift that is shown at first. */
+/** Length of the period that is shown first, in seconds: one shift. */
 const SHIFT = 8 * 3600;
-/** Seconds that the shortest period has. */
+/** Length of the shortest period to zoom to, in seconds. */
 const SHORTEST = 0.2;
-/** Seconds of the shortest gap to speak of. */
+/** Shorter gaps are not shown, in seconds. */
 const GAP = 60;
-/** Seconds between two ticks. */
+/** Possible intervals between ticks, in seconds. */
 const STEPS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 const MOST_TICKS = 5;
 
@@ -43,7 +43,7 @@ export function lastShift(all: Period): Period {
   return { from: Math.max(all.from, all.to - SHIFT), to: all.to };
 }
 
-/** Times without a plan between bars that are sorted. */
+/** The gaps between bars, which are sorted by time. */
 export function gapsOf(bars: readonly Period[]): Period[] {
   const gaps: Period[] = [];
   let end = bars[0]?.to ?? 0;
@@ -54,7 +54,7 @@ export function gapsOf(bars: readonly Period[]): Period[] {
   return gaps;
 }
 
-/** When plans were paused, as far as the events go back. */
+/** The periods of pauses. Earlier ones, whose events are no longer kept, are missing. */
 export function pausesOf(events: readonly ServiceEvent[]): Period[] {
   const pauses: Period[] = [];
   let began: number | null = null;
@@ -69,20 +69,20 @@ export function pausesOf(events: readonly ServiceEvent[]): Period[] {
   return pauses;
 }
 
-/** A period that is so many times as long, around a moment, inside of all there is. */
+/** Zoom by a factor around a moment, within `all`. */
 export function zoomed(shown: Period, factor: number, around: number, all: Period): Period {
   const length = Math.min(Math.max((shown.to - shown.from) * factor, SHORTEST), all.to - all.from);
   const part = (around - shown.from) / (shown.to - shown.from);
   return inside({ from: around - length * part, to: around + length * (1 - part) }, all);
 }
 
-/** A period that is later by a part of its length; earlier if the part is negative. */
+/** Move a period by a part of its length; a negative part moves it back. */
 export function moved(shown: Period, part: number, all: Period): Period {
   const by = (shown.to - shown.from) * part;
   return inside({ from: shown.from + by, to: shown.to + by }, all);
 }
 
-/** The period, moved as little as necessary so that it is inside of all there is. */
+/** The period, moved as little as possible to lie within `all`. */
 function inside({ from, to }: Period, all: Period): Period {
   const length = Math.min(to - from, all.to - all.from);
   const start = Math.min(Math.max(from, all.from), all.to - length);

@@ -1,0 +1,25 @@
+/** A button that shows and hides a part of the page. */
+
+import type { Signal } from "@preact/signals";
+
+interface Props {
+  text: string;
+  /** The id of the part. */
+  of: string;
+  isOpen: Signal<boolean>;
+}
+
+export function MoreButton({ text, of, isOpen }: Props) {
+  return (
+    <button
+      type="button"
+      aria-expanded={isOpen.value}
+      aria-controls={of}
+      onClick={() => {
+        isOpen.value = !isOpen.value;
+      }}
+    >
+      {text}
+    </button>
+  );
+}
