@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable
 
-from bluesky_qs.config.logs import FORMAT, OURS, configure_logging
+from bluesky_qs.config.logs import FORMAT, OURS, configure_logging, omit_origins
 
 #: Loggers of uvicorn: warnings and a line for each websocket, and a line for each request.
 _UVICORN, _ERROR, _ACCESS = "uvicorn", "uvicorn.error", "uvicorn.access"
@@ -16,12 +16,15 @@ _QUERY = re.compile(r"\?[^\s\"']*")
 _SECRET = re.compile(
     r"(?i)\b((?:api_?key|access_token|refresh_token|password|secret|client_secret)[\"']?\s*[=:]\s*)[^\s&;,]+"
 )
+#: Each match of the patterns has one of these words. Searching for them takes a tenth of the time.
+_TELLING = ("api_key", "apikey", "_token", "password", "secret", "authorization", "cookie", "csrf")
 _HEADER = re.compile(r"(?i)\b(authorization|cookie|set-cookie|x-csrf)([\"']?\s*[:=]\s*).*")
 
 
 def configure_door_logging(level: int) -> None:
     """Let the door and uvicorn log to standard error. Requests are logged at the level DEBUG."""
     configure_logging(level)
+    omit_origins()
     for handler in logging.getLogger(OURS).handlers:
         handler.addFilter(without_secrets)
     theirs = logging.getLogger(_UVICORN)
@@ -49,8 +52,15 @@ def guard_loggers() -> None:
 
 def without_secrets(record: logging.LogRecord) -> bool:
     """Filter that replaces keys, tokens and passwords in a message by asterisks."""
-    _replace(record, lambda text: _HEADER.sub(r"\1\2***", _SECRET.sub(r"\1***", text)))
+    _replace(record, _masked)
     return True
+
+
+def _masked(text: str) -> str:
+    folded = text.casefold()
+    if not any(word in folded for word in _TELLING):
+        return text
+    return _HEADER.sub(r"\1\2***", _SECRET.sub(r"\1***", text))
 
 
 def _without_query(record: logging.LogRecord) -> bool:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bluesky_qs.config.logs import LEVELS, configure_logging
+from bluesky_qs.config.logs import LEVELS, configure_logging, omit_origins
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.errors import ConfigError, QSError, StoreError
 from bluesky_qs.ipc.item_marks import Marks
@@ -40,6 +40,7 @@ def run(directory: RuntimeDir) -> int:
     """Run the manager of the service with this runtime directory; return the exit code."""
     settings = directory.load_settings()
     configure_logging(LEVELS[settings.operation.console_logging_level], TurnHandler(sys.stderr, Marks.of_process()))
+    omit_origins()
     try:
         asyncio.run(_run(directory, settings))
     except QSError as error:

@@ -22,17 +22,16 @@ class TurnHandler(logging.Handler):
         super().__init__()
         self._stream = stream
         self._marks = marks
-        self._lines: list[str] = []
+        self._records: list[logging.LogRecord] = []
         self._flush_is_due = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line of this record, and write it now or soon."""
+        """Keep this record, and write its line now or soon."""
         try:
-            self._lines.append(self.format(record) + "\n")
-            sent: str | None = getattr(record, SENDS, None)
-            if sent is not None and self._marks is not None:
-                self._lines[-1] += self._marks.sent(sent).decode()
-            if record.levelno >= logging.WARNING or sent is not None or not self._flush_soon():
+            # Now, because the arguments may change. The rest of the line waits until the reply has left.
+            record.msg, record.args = record.getMessage(), None
+            self._records.append(record)
+            if record.levelno >= logging.WARNING or hasattr(record, SENDS) or not self._flush_soon():
                 self.flush()
         except (OSError, ValueError, TypeError):  # a line that cannot be formatted or written must not stop the manager
             self.handleError(record)
@@ -41,12 +40,17 @@ class TurnHandler(logging.Handler):
         """Write all lines that are kept."""
         self.acquire()
         try:
-            lines, self._lines = self._lines, []
-            for text in _pieces(lines):
+            records, self._records = self._records, []
+            for text in _pieces([self._line(record) for record in records]):
                 self._stream.write(text)
                 self._stream.flush()
         finally:
             self.release()
+
+    def _line(self, record: logging.LogRecord) -> str:
+        sent: str | None = getattr(record, SENDS, None)
+        mark = "" if sent is None or self._marks is None else self._marks.sent(sent).decode()
+        return f"{self.format(record)}\n{mark}"
 
     def _flush_soon(self) -> bool:
         """Make sure that the lines are written at the end of this turn; False outside the event loop."""

@@ -15,6 +15,8 @@ def logged(monkeypatch):
     """Configures logging at a level; the text of the log."""
     loggers = [logging.getLogger(name) for name in ("bluesky_qs", "uvicorn", "uvicorn.error", "uvicorn.access")]
     before = [(each, each.level, each.handlers[:], each.propagate) for each in loggers]
+    for switch in ("logThreads", "logProcesses", "logMultiprocessing"):
+        monkeypatch.setattr(logging, switch, getattr(logging, switch))
     stream = io.StringIO()
 
     def configure(level):
@@ -54,6 +56,10 @@ def test_a_request_is_logged_without_its_query(logged):
         f'{{"api_key": "{SECRET}"}}',
         f"http://a/?x=1&api_key={SECRET}",
         f"refresh_token={SECRET}",
+        f"PASSWORD={SECRET}",
+        f"ApiKey: {SECRET}",
+        f"Set-Cookie: session={SECRET}",
+        f"X-CSRF: {SECRET}",
     ],
 )
 def test_secrets_are_replaced_in_our_log_too(logged, message):

@@ -51,6 +51,14 @@ async def test_the_lines_of_one_turn_are_written_together(log, pipe):
     assert pipe.pieces == ["one\ntwo\n", "three\n"]
 
 
+async def test_a_line_shows_its_values_as_they_were_when_it_was_logged(log, pipe):
+    names = ["det1"]
+    log.info("read %s", names)
+    names.append("det2")
+    await asyncio.sleep(0)
+    assert pipe.pieces == ["read ['det1']\n"]
+
+
 async def test_a_warning_is_written_immediately_after_the_lines_before_it(log, pipe):
     log.info("before")
     log.warning("careful")
