@@ -16,13 +16,16 @@ PAGE := bluesky_qs/web
 PAGE_INSTALLED := $(PAGE)/node_modules/.installed
 PAGE_TYPES := $(PAGE)/src/source/api.gen.ts
 PAGE_BUILT := $(PAGE)/dist/index.html
+# The extension of JupyterLab with the same components. A link lets the JupyterLab of .venv find it.
+LAB := $(PAGE)/labextension
+LAB_LINK := .venv/share/jupyter/labextensions/bluesky-qs
 NPM = .ci/npm
 
 .PHONY: help setup demo web test clients stress check format reference notebooks docs coverage bench bench-http clean
 
 help:
 	@echo "make demo        run two scans through a demo queue, with live tables; WEB=1 shows it in a browser"
-	@echo "make web         build the page that the HTTP door serves"
+	@echo "make web         build the page that the HTTP door serves, and the extension of JupyterLab"
 	@echo "make test        run all the tests; ARGS=... runs some of them"
 	@echo "make clients     run other people's clients against our service; CLIENTS=... runs some of them"
 	@echo "make stress      run two tests of kernel mode N times on a busy machine (N=200)"
@@ -59,8 +62,10 @@ $(PAGE_TYPES): docs/reference/openapi.json $(PAGE_INSTALLED)
 	@$(NPM) run --silent types > /dev/null
 	@touch $@
 
-$(PAGE_BUILT): $(PAGE_TYPES) $(PAGE)/index.html $(PAGE)/vite.config.ts $(shell find $(PAGE)/src $(PAGE)/public -type f 2> /dev/null)
-	@$(NPM) run --silent build -- --logLevel warn
+$(PAGE_BUILT): $(PAGE_TYPES) $(PAGE)/index.html $(wildcard $(PAGE)/vite*.config.ts) $(shell find $(PAGE)/src $(PAGE)/public -type f 2> /dev/null)
+	@$(NPM) run --silent build
+	@mkdir -p $(dir $(LAB_LINK))
+	@ln -sfn ../../../../$(LAB) $(LAB_LINK)
 	@touch $@
 
 test: $(INSTALLED) web
@@ -127,4 +132,4 @@ docs: $(INSTALLED)
 	@echo "Built: build/site/docs/index.html"
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build $(PAGE)/node_modules $(PAGE)/dist $(PAGE_TYPES)
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build $(PAGE)/node_modules $(PAGE)/dist $(LAB) $(PAGE_TYPES)

@@ -270,7 +270,7 @@ No request is sent until you type a command. To load it in every session, write
   the end. The bar says times of day (“At 14:22:05: …”): if a kernel is lost during a wait, the saved notebook shows
   the last bar for a few seconds when you open it. Save the notebook and open it anywhere: the table is in it as HTML
   and as text. The table has up to 100 columns, errors have 80, and the colors of plans are those of a terminal.
-  `jupyter console` prints the table line by line.
+  `jupyter console` prints the table line by line. `%qs widget` shows [the page](web-page.md#in-a-notebook), live.
 - **A single value**, in `%qs read`, `%qs where` and on the page: whole numbers have all their digits, other numbers
   six. Below 0.0001 and from a million, a number has four digits and an exponent. On the page, the live readings of a
   scan have the decimals that their device asks for.

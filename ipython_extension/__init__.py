@@ -24,6 +24,7 @@ def load_ipython_extension(ipython: Any) -> None:
         ipython.input_transformers_cleanup.append(help_lines)
         ipython.Completer.custom_matchers.append(magics.matches)
     magics.put_client()
+    magics.put_method()
 
 
 def unload_ipython_extension(ipython: Any) -> None:
@@ -37,6 +38,7 @@ def unload_ipython_extension(ipython: Any) -> None:
         ipython.input_transformers_cleanup.remove(help_lines)
     if magics.matches in ipython.Completer.custom_matchers:
         ipython.Completer.custom_matchers.remove(magics.matches)
+    magics.take_back_method()
     magics.take_back_client()
     for kind in ("line", "cell"):
         ipython.magics_manager.magics[kind].pop("qs", None)

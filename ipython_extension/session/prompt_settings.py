@@ -31,6 +31,10 @@ class PromptSettings(Protocol):
         """The output for figures: a notebook or windows."""
         ...
 
+    def new_view(self, client: REManagerAPI) -> Any:
+        """A live view of a service, for a notebook."""
+        ...
+
     def variables(self) -> dict[str, Any]:
         """The user's namespace."""
         ...

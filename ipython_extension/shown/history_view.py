@@ -122,9 +122,12 @@ class HistoryView(Items):
     def html(self) -> str:
         if not self:
             return f"<p>{html.escape(self.title)}</p>"
+        return f"<p>{html.escape(self.title)}</p>{self.rows_html()}"
+
+    def rows_html(self) -> str:
+        """The table without its title."""
         table, omitted = self._table(None, has_users=others(self.rows_by_number().values(), self.me))
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self._notes(omitted))
-        return f"<p>{html.escape(self.title)}</p>{table.html()}{notes}"
+        return table.html() + "".join(f"<p>{html.escape(note)}</p>" for note in self._notes(omitted))
 
     def _notes(self, omitted: str) -> list[str]:
         """The notes below the table: common metadata, omitted columns, an incomplete index."""

@@ -154,6 +154,19 @@ def _about_unknown_keys(session: Session, keys: Iterable[str]) -> str:
     return "".join(f". {none} the metadata key {key!r}{hint(key, known)}" for key in keys if key not in known)
 
 
+@word("widget")
+def widget(session: Session, line: Line) -> Any:
+    """Show the state, the queue and the history in the notebook, live.
+
+    JupyterLab and Notebook 7 show the page of the service, with its buttons, if bluesky-qs is installed in their
+    environment. Elsewhere, tables are shown and kept up to date. The notebook keeps the last state.
+
+    RM.widget() as the last line of a cell does the same. If you run the cell again, the new view replaces the old one.
+    """
+    line.nothing_more()
+    return session.settings.new_view(session.rm)
+
+
 @word("item", "ID")
 def item(session: Session, line: Line) -> ItemView:
     """Show all details of one item; for a queued plan also how long it will take, or why that is not known."""

@@ -33,6 +33,7 @@ class OnlyCompletions(list[SimpleCompletion]):
         return max(1, super().__len__())
 
 
+_METHOD = "widget"
 _CONNECTION = (
     "control_addr",
     "info_addr",
@@ -83,6 +84,7 @@ class QSMagics(Magics):
         self._is_silent = False
         #: The credentials of this session, by the address of the server.
         self._keys: dict[str, Keys] = {}
+        self._views: Any = None
 
     # -------------------------------------------------------------------------------------------------- the magics
     # This does the work of `output_can_be_silenced`: IPython's own tokenizes the line as Python *after* running it,
@@ -255,6 +257,13 @@ class QSMagics(Magics):
 
         return canvas(self.shell)
 
+    def new_view(self, client: REManagerAPI) -> Any:
+        """A live view of a service, for a notebook."""
+        from ipython_extension.widget.views import Views  # noqa: PLC0415 - see `qs`
+
+        self._views = self._views or Views(self.shell)
+        return self._views.new(client)
+
     def rows(self) -> int:
         """The number of table rows to show."""
         return self.table_rows
@@ -329,6 +338,22 @@ class QSMagics(Magics):
                 print(f"The client {self.name} was not created: {error}")
                 return
             self.shell.push({self.name: self._rm})
+
+    def put_method(self) -> None:
+        """Add the method ``widget`` to clients, which know nothing of notebooks."""
+
+        def widget(client: REManagerAPI) -> Any:
+            """Show the state, the queue and the history in the notebook, live: as the last line of a cell."""
+            return self.new_view(client.raising())
+
+        setattr(REManagerAPI, _METHOD, widget)
+
+    def take_back_method(self) -> None:
+        """Remove the method, and end all views."""
+        if hasattr(REManagerAPI, _METHOD):
+            delattr(REManagerAPI, _METHOD)
+        if self._views is not None:
+            self._views.close()
 
     def take_back_client(self) -> None:
         """Remove our client from the namespace and close it."""

@@ -154,12 +154,14 @@ def page(site, new_page) -> Page:
 
 @pytest.fixture
 def findings():
-    """What axe finds on a page that is serious: ``findings(page)``."""
+    """What axe finds on a page that is serious: ``findings(page)``, or ``findings(page, ".part")``."""
     source = _AXE.read_text()
 
-    def run(page):
+    def run(page, part=None):
         page.evaluate(source)
-        found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
+        found = page.evaluate("(part) => axe.run(part ?? document, { resultTypes: ['violations'] })", part)[
+            "violations"
+        ]
         serious = [each for each in found if each["impact"] in ("serious", "critical")]
         return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in serious]
 

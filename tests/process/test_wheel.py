@@ -1,5 +1,6 @@
 """What a wheel brings: the package, the extension and the shipped profiles, found where they are installed."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -44,6 +45,16 @@ def found_profiles(cwd):
     code = "from bluesky_qs.startup.find import find; print(find().directory)"
     shown = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)
     return Path(shown.stdout.strip())
+
+
+def test_a_wheel_has_the_extension_of_jupyterlab_if_it_is_built(unpacked):
+    built = REPOSITORY / "bluesky_qs" / "web" / "labextension"
+    (data,) = unpacked.glob("*.data") if (built / "package.json").is_file() else [None]
+    if data is not None:
+        installed = data / "data" / "share" / "jupyter" / "labextensions" / "bluesky-qs"
+        entry = json.loads((installed / "package.json").read_text())["jupyterlab"]["_build"]["load"]
+        assert (installed / entry).is_file()
+    assert not (unpacked / "bluesky_qs" / "web" / "labextension").exists()
 
 
 def test_an_installed_wheel_finds_its_own_profile(unpacked):

@@ -222,7 +222,8 @@ def test_a_line_that_waits_sends_few_requests_besides(qs, shell, known, bring, w
 
 
 def test_every_word_is_counted():
-    assert set(_LINES) | set(_WAITING) == set(WORDS)
+    needs_a_notebook = {"widget"}
+    assert set(_LINES) | set(_WAITING) | needs_a_notebook == set(WORDS)
     assert set(CELLS) == {"add", "script"}
 
 

@@ -96,7 +96,9 @@ export type Link =
   /** No data for 2 s. */
   | { state: "lost"; since: number | null }
   /** The door answers, but has had no data from the service for 2 s. */
-  | { state: "silent"; since: number | null };
+  | { state: "silent"; since: number | null }
+  /** The source has ended for good, like the kernel of a notebook. */
+  | { state: "ended"; since: number | null };
 
 export type Stop = () => void;
 

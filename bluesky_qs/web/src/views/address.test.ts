@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { address, followAddress, linkTo, replace } from "./address";
+import { followAddress, linkTo, OwnPlace, PAGE } from "./address";
+
+const { address, replace } = PAGE;
 
 let stop: () => void;
 
@@ -31,4 +33,13 @@ test("an address that nobody can read is an unknown view, and not an error", () 
   expect(address.value.view).toBe("%E0%A4%A");
   replace("#");
   expect(address.value.view).toBe("");
+});
+
+test("a place of its own leaves the address of the browser alone", () => {
+  const place = new OwnPlace();
+  place.go(linkTo("history", { find: "foil" }));
+  expect(place.address.value.view).toBe("history");
+  place.replace(linkTo("item", "a"));
+  expect(place.address.value.rest).toEqual(["a"]);
+  expect(location.hash).toBe("");
 });

@@ -1,6 +1,8 @@
 /** The address of a view: `#/history?status=failed`, `#/item/UID`. It is behind the `#`, so it works at any prefix. */
 
 import { type ReadonlySignal, signal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
 
 export interface Address {
   /** The first part of the path, such as `item`. */
@@ -12,8 +14,53 @@ export interface Address {
 
 const shown = signal<Address>(parsed(location.hash));
 
-/** Where the page is now. It follows links, the button “Back” and addresses that are typed. */
-export const address: ReadonlySignal<Address> = shown;
+/** Where a page is now, and how to go elsewhere. */
+export interface Place {
+  /** The name of what has this place. */
+  readonly of: "page" | "view";
+  readonly address: ReadonlySignal<Address>;
+  /** Go to a view. */
+  go(link: string): void;
+  /** Change the address of the view that is shown, without a step for “Back”. */
+  replace(link: string): void;
+}
+
+/** The place in the address of the browser. It follows links, the button “Back” and addresses that are typed. */
+export const PAGE: Place = {
+  of: "page",
+  address: shown,
+  go: (link) => {
+    location.hash = link;
+  },
+  replace: (link) => {
+    history.replaceState(history.state, "", link);
+    shown.value = parsed(location.hash);
+  },
+};
+
+/** A place of its own, for a view that shares its window with others. */
+export class OwnPlace implements Place {
+  readonly of = "view";
+  readonly address = signal<Address>(parsed(""));
+
+  readonly go = (link: string): void => {
+    this.address.value = parsed(link);
+  };
+
+  readonly replace = this.go;
+}
+
+const PlaceContext = createContext<Place>(PAGE);
+export const WithPlace = PlaceContext.Provider;
+
+export function usePlace(): Place {
+  return useContext(PlaceContext);
+}
+
+/** How the page calls itself in sentences. */
+export function useOwnName(): string {
+  return usePlace().of;
+}
 
 /** The link to a view: `linkTo("item", uid)`, `linkTo("history", { status: "failed" })`. */
 export function linkTo(view: string, ...parts: (string | Record<string, string>)[]): string {
@@ -21,17 +68,6 @@ export function linkTo(view: string, ...parts: (string | Record<string, string>)
   const pairs = parts.filter((part) => typeof part !== "string").flatMap(Object.entries);
   const query = new URLSearchParams(pairs.filter(([, value]) => value !== ""));
   return `#/${[view, ...path].join("/")}${query.size > 0 ? `?${query}` : ""}`;
-}
-
-/** Go to a view. */
-export function go(link: string): void {
-  location.hash = link;
-}
-
-/** Change the address of the view that is shown, without a step for “Back”. */
-export function replace(link: string): void {
-  history.replaceState(history.state, "", link);
-  shown.value = parsed(location.hash);
 }
 
 /** Follow the address until the returned function is called. */

@@ -8,7 +8,7 @@ import type { SignIn } from "../source/sign_in";
 import type { Door, Source } from "../source/source";
 import { refusal } from "../words/permitted";
 import { titleOf } from "../words/title";
-import { address, followAddress } from "./address";
+import { followAddress, PAGE } from "./address";
 import { useBrowserNotices } from "./browser_notices";
 import { ConsoleView } from "./console";
 import { DevicesView } from "./devices";
@@ -17,6 +17,7 @@ import { HistoryView } from "./history";
 import { InstrumentsView, UnknownInstrument } from "./instruments";
 import { ItemView } from "./item";
 import { Connection } from "./link";
+import { LiveDot } from "./live_dot";
 import { MeView } from "./me";
 import { NoticeArea } from "./notices";
 import { NowView } from "./now";
@@ -48,7 +49,7 @@ const VIEWS: Record<string, { title?: string; View: ComponentType }> = {
 };
 
 function shownView(): string {
-  const { view } = address.value;
+  const { view } = PAGE.address.value;
   return Object.hasOwn(VIEWS, view) ? view : "now";
 }
 
@@ -185,17 +186,6 @@ function SignedIn({ signIn, href, children }: SignedInProps) {
       <button type="button" class="quiet" onClick={() => void signIn.signOut()}>
         Sign out
       </button>
-    </span>
-  );
-}
-
-function LiveDot() {
-  const state = useModel().link.value.state;
-  const words = { connecting: "connecting", live: "live", lost: "not connected", silent: "no answer" }[state];
-  return (
-    <span class={`live ${state}`}>
-      <span class="dot" aria-hidden="true" />
-      {words}
     </span>
   );
 }

@@ -102,11 +102,12 @@ export function Combobox(props: Props) {
 
 function OfferList({ id, label, state }: { id: string; label: string; state: ReturnType<typeof useOffers> }) {
   const { offers, at } = state;
+  const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: "nearest" });
+    box.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
   }, [id, at]);
   return (
-    <div class="offers" role="listbox" id={`${id}-list`} aria-label={label} tabIndex={-1}>
+    <div ref={box} class="offers" role="listbox" id={`${id}-list`} aria-label={label} tabIndex={-1}>
       {offers.map((offer, place) => (
         // biome-ignore lint/a11y/useKeyWithClickEvents: the field handles the keys
         <div

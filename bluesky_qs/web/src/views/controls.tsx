@@ -9,6 +9,7 @@ import { useModel } from "./app";
 import { HOME } from "./dialog";
 import { LockControls } from "./lock";
 import { MoreButton } from "./more_button";
+import { isFocusFree, rootOf } from "./root";
 import { StartupRemarks } from "./startup_panel";
 
 export function Controls({ status }: { status: Status }) {
@@ -161,17 +162,21 @@ function Switch({ label, text, isOn, set }: SwitchProps) {
 function useFocusKept(box: { readonly current: HTMLElement | null }): void {
   const held = useRef<HTMLElement | null>(null);
   useEffect(() => {
-    const note = (event: FocusEvent) => {
-      const element = event.target as HTMLElement;
+    const note = (event: Event) => {
+      const element = event.composedPath()[0] as HTMLElement;
       held.current = box.current?.contains(element) ? element : null;
     };
-    document.addEventListener("focusin", note);
-    return () => document.removeEventListener("focusin", note);
+    // The document is not told when the focus moves within a shadow tree.
+    const roots = new Set([document, rootOf(box.current)]);
+    for (const root of roots) root.addEventListener("focusin", note);
+    return () => {
+      for (const root of roots) root.removeEventListener("focusin", note);
+    };
   }, []);
   useLayoutEffect(() => {
     if (!held.current || held.current.isConnected) return;
     held.current = null;
-    const active = document.activeElement;
-    if (active === null || active === document.body) document.getElementById(HOME)?.focus();
+    const root = rootOf(box.current);
+    if (isFocusFree(root)) root.getElementById(HOME)?.focus();
   });
 }

@@ -3,6 +3,7 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { Point, Run } from "../model/runs";
+import { onSchemeChange } from "./root";
 
 const HEIGHT = 0.56;
 /** Variables of the style sheet. Curves differ in color and dashes. */
@@ -35,11 +36,10 @@ export function Curves({ run, fields, isLog, onPoint }: Props) {
     draw();
     const observer = new ResizeObserver(() => plot.current?.setSize(size(element)));
     observer.observe(element);
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", draw);
+    const stop = onSchemeChange(element, draw);
     return () => {
       observer.disconnect();
-      scheme.removeEventListener("change", draw);
+      stop();
       plot.current?.destroy();
       plot.current = null;
     };

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { useModel } from "./app";
+import { focused, isFocusFree, rootOf } from "./root";
 
 /** Gets the focus if the previously focused element has disappeared because of a change of state. */
 export const HOME = "home";
@@ -19,12 +20,13 @@ export function Dialog({ title, onClose, isAlert = false, children }: Props) {
   const box = useRef<HTMLDialogElement>(null);
   const id = useId();
   useLayoutEffect(() => {
-    const before = document.activeElement;
     const dialog = box.current;
+    const root = rootOf(dialog);
+    const before = focused(root);
     dialog?.showModal();
     return () => {
       dialog?.close();
-      focusAgain(before);
+      focusAgain(before, root);
     };
   }, []);
   const cancel = (event: Event) => {
@@ -40,13 +42,11 @@ export function Dialog({ title, onClose, isAlert = false, children }: Props) {
 }
 
 /** Focus an element, or the state of the service if the element has disappeared. */
-export function focusAgain(element: Element | null): void {
+export function focusAgain(element: Element | null, root: Document | ShadowRoot): void {
   // Changes made by the dialog are visible after the next frame.
   requestAnimationFrame(() => {
-    if (element instanceof HTMLElement && element.isConnected && element !== document.body) element.focus();
-    if (document.activeElement === null || document.activeElement === document.body) {
-      document.getElementById(HOME)?.focus();
-    }
+    if (element instanceof HTMLElement && element.isConnected) element.focus();
+    if (isFocusFree(root)) root.getElementById(HOME)?.focus();
   });
 }
 

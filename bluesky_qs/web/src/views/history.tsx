@@ -7,7 +7,7 @@ import type { Past } from "../model/past";
 import type { HistoryItem } from "../source/source";
 import { metadataPairs, planText } from "../words/plan";
 import { countSentence, hasFailed, ranges, reason, shownUser, took } from "../words/results";
-import { address, go, linkTo } from "./address";
+import { linkTo, usePlace } from "./address";
 import { useModel } from "./app";
 import { ExportButtons } from "./history_export";
 import { HistorySearch } from "./history_search";
@@ -20,6 +20,7 @@ type Chosen = Signal<ReadonlySet<string>>;
 
 export function HistoryView() {
   const model = useModel();
+  const { address } = usePlace();
   const key = address.value.query.toString();
   const filter = useMemo(() => filterOf(address.peek().query), [key]);
   const found = useMemo(() => model.search(filter), [model, filter]);
@@ -167,13 +168,14 @@ function Choose({ item, chosen }: { item: HistoryItem; chosen: Chosen }) {
 
 function HistoryRow({ item, chosen }: { item: HistoryItem; chosen: Chosen | null }) {
   const model = useModel();
+  const place = usePlace();
   const { zone, now } = model.clock.value;
   const { result } = item;
   const isBad = hasFailed(item);
   const why = isBad ? reason(result) : "";
   const again = () => {
     model.composer.again(item);
-    go(linkTo("now"));
+    place.go(linkTo("now"));
   };
   const mayAdd = model.actions.may("write:queue:edit");
   const button = (

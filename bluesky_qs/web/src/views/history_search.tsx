@@ -6,7 +6,7 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { filterOf, type HistoryFilter, NO_FILTER, queryOf, STATUSES } from "../model/history_filter";
 import { mergedMetadata } from "../words/plan";
 import { shownUser } from "../words/results";
-import { address, linkTo, replace } from "./address";
+import { linkTo, usePlace } from "./address";
 import { useModel } from "./app";
 import { MoreButton } from "./more_button";
 
@@ -56,6 +56,7 @@ interface Draft {
 
 /** The filter as typed. After a pause it goes into the address. If the address changes in another way, it is read again. */
 function useDraft(): Draft {
+  const { address, replace } = usePlace();
   const draft = useSignal(filterOf(address.value.query));
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const key = address.value.query.toString();

@@ -2,7 +2,7 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import type { HistoryItem } from "../source/source";
-import { go, linkTo } from "./address";
+import { linkTo, usePlace } from "./address";
 import { useModel } from "./app";
 
 interface Props {
@@ -12,6 +12,7 @@ interface Props {
 
 export function ChosenTools({ items, chosen }: Props) {
   const model = useModel();
+  const place = usePlace();
   const isBusy = useSignal(false);
   // They run again in the order in which they ran; the list has the newest first.
   const selected = items.filter((item) => chosen.value.has(item.item_uid)).reverse();
@@ -30,13 +31,13 @@ export function ChosenTools({ items, chosen }: Props) {
   const change = async () => {
     if (more.length === 0) {
       model.composer.again(only);
-      go(linkTo("now"));
+      place.go(linkTo("now"));
       return;
     }
     const uids = await add();
     if (!uids) return;
     model.edit.selection.chooseWhenThere(uids);
-    go(linkTo("now"));
+    place.go(linkTo("now"));
   };
   return (
     <fieldset class="chosen">

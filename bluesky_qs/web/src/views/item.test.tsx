@@ -2,7 +2,7 @@ import { render } from "preact";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { FakeSource, plan } from "../model/fake_source";
 import { Model } from "../model/model";
-import { followAddress, replace } from "./address";
+import { followAddress, PAGE } from "./address";
 import { WithModel } from "./app";
 import { ItemView } from "./item";
 
@@ -26,7 +26,7 @@ afterEach(() => {
 
 function show(uid: string): void {
   model = new Model(source);
-  replace(`#/item/${uid}`);
+  PAGE.replace(`#/item/${uid}`);
   render(
     <WithModel model={model}>
       <ItemView />

@@ -11,7 +11,7 @@ import { metadataPairs, planText, valueText } from "../words/plan";
 import { hasFailed, ranges, reason, shownUser } from "../words/results";
 import { lengthOfTime } from "../words/times";
 import { folded } from "../words/traceback";
-import { address, go, linkTo } from "./address";
+import { linkTo, usePlace } from "./address";
 import { useModel } from "./app";
 import { LogPanel } from "./console";
 import { Ending } from "./item_link";
@@ -21,7 +21,7 @@ import { SaveButton } from "./save";
 import { Uid } from "./uid";
 
 export function ItemView() {
-  const uid = address.value.rest[0] ?? "";
+  const uid = usePlace().address.value.rest[0] ?? "";
   return <OneItem key={uid} uid={uid} />;
 }
 
@@ -148,6 +148,7 @@ function StateWords({ state }: { state: ItemState }) {
 
 function Again({ item }: { item: Item | HistoryItem }) {
   const model = useModel();
+  const place = usePlace();
   if (!model.actions.may("write:queue:edit") || item.item_type !== "plan") return null;
   return (
     <>
@@ -158,7 +159,7 @@ function Again({ item }: { item: Item | HistoryItem }) {
         type="button"
         onClick={() => {
           model.composer.again(item as HistoryItem);
-          go(linkTo("now"));
+          place.go(linkTo("now"));
         }}
       >
         Run again with changes…

@@ -1,15 +1,19 @@
 /** Notices: refusals stay until the user closes them; messages about successful actions disappear. */
 
 import type { Notice } from "../model/notices";
+import { usePlace } from "./address";
 import { useModel } from "./app";
 import { focusAgain } from "./dialog";
+import { putInFront, rootOf } from "./root";
 
 export function NoticeArea() {
   const { notices } = useModel();
   const problems = notices.all.value.filter((notice) => notice.kind === "problem");
   const done = notices.all.value.filter((notice) => notice.kind === "done");
+  // A view in a notebook may be scrolled away.
+  const front = usePlace().of === "view" ? ({ popover: "manual", ref: putInFront } as const) : {};
   return (
-    <aside class="notices" aria-label="Notices">
+    <aside class="notices" aria-label="Notices" {...front}>
       {problems.map((notice) => (
         <OneNotice key={notice.id} notice={notice} />
       ))}
@@ -26,12 +30,13 @@ export function NoticeArea() {
 function OneNotice({ notice }: { notice: Notice }) {
   const { notices } = useModel();
   const isProblem = notice.kind === "problem";
-  const dismiss = () => {
+  const dismiss = (event: MouseEvent) => {
+    const root = rootOf(event.currentTarget as Element);
     notices.dismiss(notice.id);
-    focusAgain(null);
+    focusAgain(null, root);
   };
-  const press = () => {
-    dismiss();
+  const press = (event: MouseEvent) => {
+    dismiss(event);
     notice.button?.press();
   };
   return (

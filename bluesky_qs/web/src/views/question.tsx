@@ -4,6 +4,7 @@ import { useId } from "preact/hooks";
 import type { Schemas } from "../source/source";
 import { useModel } from "./app";
 import { focusAgain } from "./dialog";
+import { rootOf } from "./root";
 
 type InputPending = Schemas["InputPending"];
 
@@ -14,10 +15,11 @@ export function Question({ question }: { question: InputPending }) {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
+    const root = rootOf(form);
     const text = String(new FormData(form).get("answer") ?? "");
     if (model.actions.isBusy("input_reply")) return;
     const reply = await model.actions.run("input_reply", { input_uid: question.input_uid, text });
-    if (reply) focusAgain(null);
+    if (reply) focusAgain(null, root);
   };
   const prompt = question.prompt.trim();
   const field = { id: `${id}-answer`, name: "answer", autocomplete: "off", spellcheck: false } as const;

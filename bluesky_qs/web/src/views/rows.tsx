@@ -6,6 +6,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Selection } from "../model/selection";
 import { type Drag, useDragging } from "./dragging";
 import type { Command } from "./queue_keys";
+import { putInFront } from "./root";
 import { clicked, pressed } from "./selecting";
 
 /** Number of extra rows above and below the visible ones. */
@@ -88,7 +89,13 @@ export function Rows<T>(props: Props<T>) {
         </div>
       </div>
       {drag && (
-        <div class="dragged" aria-hidden="true" style={{ left: `${drag.x}px`, top: `${drag.y}px` }}>
+        <div
+          ref={putInFront}
+          class="dragged"
+          popover="manual"
+          aria-hidden="true"
+          style={{ left: `${drag.x}px`, top: `${drag.y}px` }}
+        >
           {props.dragged(drag)}
         </div>
       )}

@@ -2,7 +2,7 @@ import { render } from "preact";
 import { afterEach, expect, test, vi } from "vitest";
 import { FakeSource, plan } from "../model/fake_source";
 import { Model } from "../model/model";
-import { followAddress, replace } from "./address";
+import { followAddress, PAGE } from "./address";
 import { WithModel } from "./app";
 import { HistoryView } from "./history";
 
@@ -21,7 +21,7 @@ test("the address says what is searched for, and a gap of what matches is not a 
     items: search === "foil" ? [ended("a", 1000), ended("b", 3000, "failed")] : [],
     positions: [0, 1],
   });
-  replace("#/history?find=foil");
+  PAGE.replace("#/history?find=foil");
   const model = new Model(source);
   render(
     <WithModel model={model}>
