@@ -16,6 +16,7 @@ import nbformat
 import psutil
 import pytest
 from nbconvert import HTMLExporter
+from nbformat.reader import NotJSONError
 from playwright.sync_api import Locator, Page, expect
 
 from bluesky_qs.door import web_page
@@ -136,10 +137,12 @@ class Notebook:
 
     def saved(self, is_right: Callable[[str], bool]) -> str:
         """The notebook as HTML, once it has been saved with what is wanted."""
+        page = ""
         for _ in range(int(PATIENCE)):
             self.page.keyboard.press("Control+s")
             expect(self.page.locator(".jp-mod-dirty")).to_have_count(0)
-            page, _resources = HTMLExporter().from_notebook_node(self.lab.read(self.name))
+            with contextlib.suppress(NotJSONError):  # it is being written
+                page, _resources = HTMLExporter().from_notebook_node(self.lab.read(self.name))
             if is_right(page):
                 return page
             self.page.wait_for_timeout(1000)  # the next still

@@ -12,6 +12,7 @@ import { Connection } from "../views/link";
 import { LiveDot } from "../views/live_dot";
 import { NoticeArea } from "../views/notices";
 import { NowView } from "../views/now";
+import { shownUser } from "../words/results";
 
 const VIEWS = { now: NowView, history: HistoryView, item: ItemView };
 const TITLES: Partial<Record<keyof typeof VIEWS, string>> = { now: "Now", history: "History" };
@@ -76,7 +77,7 @@ function View() {
         </nav>
         <span class="signed-in">
           <LiveDot />
-          <span class="who">{model.actions.person.value.user}</span>
+          <span class="who">{shownUser(model.actions.person.value.user)}</span>
         </span>
       </header>
       <Connection />
