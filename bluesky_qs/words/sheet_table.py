@@ -16,6 +16,7 @@ COMMENT = "#"
 MOST_SHOWN = 1000
 _METADATA = "md."
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_SEVERAL_WORDS = re.compile(r"\w[\w.-]*( +\w[\w.-]*)+")
 _HAS_SYNTAX = re.compile(r"[\[\](){}'\"$]")
 
 
@@ -212,6 +213,8 @@ def _parsed(value: Any, quote: str) -> Any:
     try:
         found = value_at(value, 0, len(value), objection=_no_objection, computes=False)
     except ExpressionError as error:
+        if _SEVERAL_WORDS.fullmatch(value):
+            raise ValueError(f"{value!r}: text with spaces needs quotes: {quote}{value}{quote}") from None
         hint = "" if _HAS_SYNTAX.search(value) else f" (if it is text, put it in quotes: {quote}{value}{quote})"
         raise ValueError(f"{value!r}: {error.message}{hint}") from None
     if isinstance(found, list) and value[0] not in "[(":

@@ -27,7 +27,7 @@ def test_a_typed_plan_is_added_with_enter_and_its_place_is_said(site, page, line
     site.add("count", ["det1"])
     line.fill("count([det1], num=3)")
     line.press("Enter")
-    expect(result(page)).to_contain_text("Added 3rd: count([det1], num=3)")
+    expect(result(page)).to_contain_text("Added at position 2: count([det1], num=3)")
     expect(line).to_have_value("")
     assert queued(site)[-1] == ("count", [["det1"]], {"num": 3})
     line.press("ArrowUp")
@@ -96,7 +96,7 @@ def test_metadata_and_the_place_go_with_the_plan(site, page, line):
     page.keyboard.type("Si 111")
     page.get_by_role("radio", name="before #1").check()
     line.press("Enter")
-    expect(result(page)).to_contain_text("Added 2nd: count([det2])")
+    expect(result(page)).to_contain_text("Added at position 1: count([det2])")
     items = site.service.queue()
     assert items[2]["item_uid"] == first
     assert items[1]["meta"] == {"operator": "ada", "sample": "Si 111"}
@@ -120,7 +120,7 @@ def test_the_form_and_the_line_are_views_of_the_same_plan(site, page, line, keep
     page.get_by_role("button", name="Type it").click()
     expect(line).to_have_value("count([det1, det2], num=5)")
     line.press("Enter")
-    expect(result(page)).to_contain_text("Added 1st: count([det1, det2], num=5)")
+    expect(result(page)).to_contain_text("Added at position 0: count([det1, det2], num=5)")
     assert queued(site) == [("count", [["det1", "det2"]], {"num": 5})]
 
 
@@ -179,7 +179,7 @@ def test_a_form_has_an_input_for_every_kind_of_parameter_by_keyboard_only(site, 
     fill("{'more': 1}")
     keep_picture(page, "add-everything-1280-light")
     page.keyboard.press("Enter")
-    expect(result(page)).to_contain_text("Added 1st: everything(")
+    expect(result(page)).to_contain_text("Added at position 0: everything(")
     expect(line).to_be_focused()
     (item,) = site.service.queue()
     detector = item["kwargs"].pop("detector")
@@ -223,7 +223,7 @@ def test_a_table_is_added_as_a_whole_once_every_cell_is_right(site, page, findin
     expect(dialog.get_by_text("a.xlsx, sheet Sheet, 2 rows: all cells are valid.")).to_be_visible()
     assert queued(site) == []
     dialog.get_by_role("button", name="Add 2 items").click()
-    expect(result(page)).to_contain_text("Added 2 items: the 1st to the 2nd")
+    expect(result(page)).to_contain_text("Added 2 items at positions 0 to 1")
     assert [kwargs["num"] for _, _, kwargs in queued(site)] == [3, 2]
 
 
@@ -252,7 +252,7 @@ def test_two_people_edit_one_item_and_both_versions_are_shown(site, page, new_pa
     site.service.do("queue_item_remove", uid=uid)
     expect(page.get_by_text("this item is no longer in the queue")).to_be_visible()
     page.get_by_role("button", name="Add mine as a new item").click()
-    expect(result(page)).to_contain_text("Added 1st: count([det1], num=5)")
+    expect(result(page)).to_contain_text("Added at position 0: count([det1], num=5)")
 
 
 def _edit(page):
@@ -271,7 +271,7 @@ def test_a_plan_of_the_history_is_run_again_with_changes(site, page):
     expect(line).to_have_value("count([det1], num=2)")
     line.fill("count([det1], num=7)")
     line.press("Enter")
-    expect(result(page)).to_contain_text("Added 1st: count([det1], num=7)")
+    expect(result(page)).to_contain_text("Added at position 0: count([det1], num=7)")
     (item,) = site.service.queue()
     assert item["meta"] == {"sample": "S01"}
 

@@ -200,7 +200,7 @@ def test_the_view_is_live_and_its_buttons_work_while_a_cell_runs(notebook, site,
     line.click()
     opened.page.keyboard.type("count([det1], num=2)")  # none of which is a command of the notebook
     opened.page.keyboard.press("Enter")
-    expect(view.get_by_text("Added 1st: count([det1], num=2)")).to_be_visible()
+    expect(view.get_by_text("Added at position 0: count([det1], num=2)")).to_be_visible()
     view.get_by_role("button", name="Abort…").click()
     view.get_by_role("button", name="Abort", exact=True).click()
     expect(view.get_by_text("Idle, the environment is open")).to_be_visible()

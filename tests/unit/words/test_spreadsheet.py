@@ -159,7 +159,7 @@ def test_all_wrong_cells_are_named_at_once_by_row_and_column(wrong):
     ]
     assert lines[1].endswith("the name of the plan is missing")
     assert lines[4].endswith("'det1, det2': a list needs brackets: [det1, det2]")
-    assert "if it is text, put it in quotes: " in lines[7]
+    assert ": text with spaces needs quotes: " in lines[7]
     assert lines[8].endswith("the column has no heading")
 
 

@@ -70,7 +70,7 @@ test("a typed plan is added, its place is shown, and it can be recalled", async 
   composer.setMeta([{ key: "sample", text: "S03" }]);
   await typed("count([det1], num=3)");
   expect(await composer.submit()).toBe(true);
-  expect(composer.outcome.value?.text).toBe("Added 3rd: count([det1], num=3)");
+  expect(composer.outcome.value?.text).toBe("Added at position 2: count([det1], num=3)");
   expect(source.sent[0]?.params).toEqual({ item: { ...COUNT, meta: { sample: "S03" } } });
   expect(composer.text.value).toBe("");
   expect(composer.recall()).toBe(true);

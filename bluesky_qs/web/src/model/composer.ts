@@ -2,7 +2,6 @@
 
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { HistoryItem, Item, Refused, Schemas, Source, Status } from "../source/source";
-import { ordinal } from "../words/findings";
 import type { Value } from "../words/literal";
 import { type MetaRow, metaOf, metaProblem, metaRows } from "../words/metadata";
 import { type Call, planText } from "../words/plan";
@@ -357,13 +356,13 @@ export class Composer {
     return place === "before" ? { before_uid: beside.item_uid } : { after_uid: beside.item_uid };
   }
 
-  /** `Added 3rd: count([det1])`. The position is current, because others may have added items in the meantime. */
+  /** `Added at position 2: count([det1])`. The position is current, because others may have added items in the meantime. */
   private async addedText(item: Item): Promise<string> {
     const call = planText(item, this.around.lists.names.value);
     const reply = await this.around.source.ask("item_status", { item_uid: item.item_uid }).catch(() => null);
     const state = reply?.status as Schemas["ItemState"] | undefined;
     if (state?.state === "running") return `Added, and running now: ${call}`;
-    return state?.position === undefined ? `Added: ${call}` : `Added ${ordinal(state.position + 1)}: ${call}`;
+    return state?.position === undefined ? `Added: ${call}` : `Added at position ${state.position}: ${call}`;
   }
 
   private async readEstimate(uid: string): Promise<void> {

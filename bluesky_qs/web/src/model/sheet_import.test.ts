@@ -53,7 +53,7 @@ test("a table that is right is added as a whole", async () => {
   ];
   await read(sheet({ items, item_rows: [2, 3] }));
   expect(table.isRight).toBe(true);
-  expect(await table.add()).toBe("Added 2 items: the 1st to the 2nd");
+  expect(await table.add()).toBe("Added 2 items at positions 0 to 1");
   expect(source.sent[0]?.params).toEqual({ items, pos: "front" });
 });
 

@@ -3,7 +3,7 @@
 
 import { batch, signal } from "@preact/signals";
 import type { Refused, Schemas, Source } from "../source/source";
-import { ordinal, withoutLead } from "../words/findings";
+import { withoutLead } from "../words/findings";
 import { plural } from "../words/times";
 import type { Actions } from "./actions";
 import { Latest } from "./latest";
@@ -126,9 +126,8 @@ export class SheetImport {
     const reply = await this.around.source.ask("item_status", { item_uid: first }).catch(() => null);
     const position = (reply?.status as Schemas["ItemState"] | undefined)?.position;
     if (position === undefined) return what;
-    const from = ordinal(position + 1);
     return uids.length === 1
-      ? `${what}: the ${from}`
-      : `${what}: the ${from} to the ${ordinal(position + uids.length)}`;
+      ? `${what} at position ${position}`
+      : `${what} at positions ${position} to ${position + uids.length - 1}`;
   }
 }

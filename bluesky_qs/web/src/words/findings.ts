@@ -81,13 +81,6 @@ function stepsBetween(one: string, other: string): number {
   return row.at(-1) as number;
 }
 
-/** `3rd`: a place in the queue, in words. */
-export function ordinal(place: number): string {
-  const tens = place % 100;
-  if (tens >= 11 && tens <= 13) return `${place}th`;
-  return `${place}${{ 1: "st", 2: "nd", 3: "rd" }[place % 10] ?? "th"}`;
-}
-
 function shortened(text: string): string {
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
