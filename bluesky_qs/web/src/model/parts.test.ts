@@ -3,7 +3,7 @@ import type { Document, HistoryItem, Status } from "../source/source";
 import { cellsOf } from "../views/grid_image";
 import { lowerBound } from "../views/rows";
 import { plain, spans } from "../words/ansi";
-import { countSentence, ranges, reason, shownUser } from "../words/results";
+import { countSentence, ranges, reason, shownUser, withShownUsers } from "../words/results";
 import { Console } from "./console";
 import { FakeSource, plan } from "./fake_source";
 import { Faults } from "./faults";
@@ -196,6 +196,14 @@ test.each([
   ['jdoe "John Doe <jdoe@example.org>"', "John Doe"],
 ])("the user %s is shown as %s", (user, text) => {
   expect(shownUser(user)).toBe(text);
+});
+
+test.each([
+  ["paused at 12:03 by UNAUTHENTICATED_SINGLE_USER (ada)", "paused at 12:03 by ada"],
+  ["paused at 12:03 by UNAUTHENTICATED_SINGLE_USER", "paused at 12:03 by the shared key"],
+  ["paused at 12:03 by grace, while suspended: shutter", "paused at 12:03 by grace, while suspended: shutter"],
+])("the service's text %s is shown as %s", (text, shown) => {
+  expect(withShownUsers(text)).toBe(shown);
 });
 
 test("colors are classes, and everything else that terminals obey is left out", () => {

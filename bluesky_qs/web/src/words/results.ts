@@ -54,3 +54,8 @@ export function shownUser(user: string | undefined): string {
   if (user.startsWith(`${SHARED} (`)) return user.slice(SHARED.length + 2).replace(/\)$/, "");
   return /^\S+ "([^"<]+?)\s*(?:<[^>]*>)?"$/.exec(user)?.[1] ?? user;
 }
+
+/** A text of the service with the users of a shared key as people name them: `paused at 12:03 by ada`. */
+export function withShownUsers(text: string): string {
+  return text.replace(/\bUNAUTHENTICATED_SINGLE_USER(?: \([^()]*\))?/g, shownUser);
+}

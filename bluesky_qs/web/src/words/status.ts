@@ -5,6 +5,7 @@
 
 import type { Status } from "../source/source";
 import { doneAt } from "./estimates";
+import { withShownUsers } from "./results";
 import { lengthOfTime, plural, type Zone } from "./times";
 
 /** The kind of state, which determines the color. */
@@ -105,7 +106,7 @@ export function waitingSentence(status: Status, now: number): string {
   const waiting = status.waiting_for;
   if (!waiting || waiting.kind === "input" || (waiting.kind === "pause" && status.pause_pending)) return "";
   if (OWN_WAITS.includes(waiting.kind) && now - waiting.since < LASTS) return "";
-  const text = waiting.text ?? "";
+  const text = withShownUsers(waiting.text ?? "");
   return text && `${text[0]?.toUpperCase()}${text.slice(1)}.`;
 }
 
