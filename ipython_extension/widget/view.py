@@ -237,6 +237,7 @@ class Widget:
     def _final_still(self) -> StillView:
         if not self._is_silent:
             with suppress(QSError):
+                self._status = self._client.status()  # the last one that was published may be a moment older
                 return self._snapshot.still(self._status)
         return self._still
 

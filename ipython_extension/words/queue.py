@@ -128,7 +128,10 @@ def _add_file(session: Session, line: Line) -> Changed:
 
 @cell("add", "[--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…] [--dry-run]")
 def add_cell(session: Session, line: Line) -> Changed:
-    """Queue the plans in a cell, all or none. A line may have several plans, and comments are ignored."""
+    """Queue the plans in a cell, all or none. A line may have several plans, and comments are ignored.
+
+    --md on the first line is for all plans; after a plan, it is for the plans on that line.
+    """
     return add(session, line)
 
 

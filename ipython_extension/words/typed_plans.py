@@ -28,26 +28,50 @@ class TypedPlan(NamedTuple):
 def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[list[TypedPlan], dict[str, Any]]:
     """The plans on the rest of the line, with the metadata of ``--md`` in them, and the options.
 
-    ``only_one`` is the message about a second plan, if only one is allowed.
+    In a cell, ``--md`` on the first line is for all plans, and elsewhere for the plans on its line. ``only_one`` is the
+    message about a second plan, if only one is allowed.
     """
     plans: list[TypedPlan] = []
     given: dict[str, Any] = {}
+    own: list[tuple[TypedPlan, Mapping[str, Any]]] = []
     while line.more():
-        if line.option({**options, "--md": None}, given):
+        option, found = line.at, dict[str, Any]()
+        if line.option({**options, "--md": None}, found):
+            if "md" in found and "\n" in line.text[:option]:
+                metadata = found.pop("md")
+                own += [(plan, metadata) for plan in _on_its_line(line, plans, option)]
+            if more := found.pop("md", None):
+                given.setdefault("md", {}).update(more)
+            given.update(found)
             continue
         if plans and only_one:
             raise line.fault(only_one)
         start = line.at
-        _begins_plan(line, options, given)
+        _begins_plan(line, options, after_metadata=bool(own) or "md" in given)
         item = line.plan()
         plans.append(TypedPlan(item, start, line.at))
     if not plans:
         raise line.fault("Expected a plan, such as count([det1], num=5)")
-    if metadata := given.pop("md", None):
-        for plan in plans:
-            if plan.item["item_type"] == "plan":
-                plan.item["meta"] = with_metadata(plan.item.get("meta") or {}, metadata)
+    for_all = given.pop("md", None)
+    for plan, metadata in [*((plan, for_all) for plan in plans if for_all), *own]:
+        if plan.item["item_type"] == "plan":
+            plan.item["meta"] = with_metadata(plan.item.get("meta") or {}, metadata)
     return plans, given
+
+
+def _on_its_line(line: Line, plans: Sequence[TypedPlan], option: int) -> list[TypedPlan]:
+    """The plans before an option that begins at ``option``, on the same line of a cell."""
+    found: list[TypedPlan] = []
+    end = option
+    for plan in reversed(plans):
+        if "\n" in line.text[plan.end : end]:
+            break
+        found.append(plan)
+        end = plan.start
+    if not found:
+        message = "--md belongs after a plan, for this plan, or on the first line of the cell, for all plans"
+        raise line.fault(message, option, len("--md"))
+    return found
 
 
 def notes_on_text(items: Sequence[Item], variables: Mapping[str, Any]) -> list[str]:
@@ -77,13 +101,13 @@ def _texts(value: Any) -> Iterator[str]:
             return
 
 
-def _begins_plan(line: Line, options: Options, given: Mapping[str, Any]) -> None:
+def _begins_plan(line: Line, options: Options, *, after_metadata: bool) -> None:
     """Raise an error about text that cannot be a plan: an unknown option, or a value without quotes."""
     word = line.text[line.at :].split()[0]
     if word.startswith("-"):
         near = hint(f"--{word.lstrip('-')}", ["--md", *options])
         raise line.fault(f"Unknown option {word}{near}", length=len(word))
-    if "md" in given and not line.begins_plan() and not word.startswith("queue"):
+    if after_metadata and not line.begins_plan() and not word.startswith("queue"):
         message = 'Unexpected text after --md. Put text with blanks in quotes: KEY="two words"'
         raise line.fault(message, length=len(word))
 

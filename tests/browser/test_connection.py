@@ -21,9 +21,10 @@ def own_site(new_site):
 @contextlib.contextmanager
 def frozen_manager(service):
     """The manager does not answer; it is replaced after this."""
-    supervisor = psutil.Process(service.process.pid)
+    supervisor, manager = psutil.Process(service.process.pid), service.find("bluesky_qs.manager")
+    # The manager first: messages that it sends to a frozen supervisor would be published later, as if it answered.
+    manager.suspend()
     supervisor.suspend()
-    service.find("bluesky_qs.manager").suspend()
     try:
         yield
     finally:

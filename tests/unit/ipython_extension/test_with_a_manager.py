@@ -94,6 +94,28 @@ def test_a_cell_of_plans_is_added_in_its_order(shell, qs, qs_manager):
     assert queued(qs_manager) == ["count", "scan"]
 
 
+def test_metadata_in_a_cell_is_for_the_plans_on_its_line(shell, qs_manager):
+    cell = """%%qs add --md sample=S00 user=ada
+count([det1]) --md sample=S01
+count([det1], num=2); count([det1], num=3) --md sample=S02
+scan([det1],
+     motor, -1, 1, 3) --md sample=S03
+    element=Fe
+count([det2])
+"""
+    shell.run_cell(cell).raise_error()
+    metadata = [item["meta"] for item in qs_manager.do("queue_get")["items"]]
+    assert [each["sample"] for each in metadata] == ["S01", "S02", "S02", "S03", "S00"]
+    assert [each["user"] for each in metadata] == ["ada"] * 5
+    assert [each.get("element") for each in metadata] == [None, None, None, "Fe", None]
+
+
+def test_metadata_in_a_cell_that_belongs_to_no_plan_is_refused(shell, qs_manager):
+    error = shell.run_cell("%%qs add\ncount([det1])\n--md sample=S01\ncount([det2])\n").error_in_exec
+    assert "--md belongs after a plan, for this plan, or on the first line of the cell, for all plans" in str(error)
+    assert queued(qs_manager) == []
+
+
 def test_a_cell_with_a_wrong_plan_adds_nothing(shell, qs, qs_manager):
     error = shell.run_cell("%%qs add\ncount([det1])\ncount([det1], num='many')\n").error_in_exec
     assert "'num'" in str(error)
