@@ -1,6 +1,7 @@
 """Estimates at the prompt: how long plans take, when they start, and when the queue ends."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from IPython.core.error import UsageError
@@ -25,7 +26,8 @@ def estimate(seconds, *, low=None, start=None, at_least=False, later=False):
 @pytest.fixture
 def view(plan, monkeypatch):
     """Makes the view of a queue with these estimates of its items and of the whole."""
-    monkeypatch.setattr(times_text.time, "localtime", lambda epoch=NOON, local=time.localtime: local(epoch))
+    at_noon = SimpleNamespace(time=lambda: NOON, localtime=time.localtime, strftime=time.strftime)
+    monkeypatch.setattr(times_text, "time", at_noon)
 
     def make(estimates, queue, *, running=False, **status):
         items = [plan("count", f"i{number}", ["det1"]) for number in range(len(estimates))]
