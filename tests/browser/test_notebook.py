@@ -96,7 +96,11 @@ class Lab:
     def close(self) -> None:
         children = psutil.Process(self._process.pid).children(recursive=True)
         self._process.terminate()
-        self._process.wait()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:  # once it waited for itself, in the check of its own build
+            self._process.kill()
+            self._process.wait()
         for child in children:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
