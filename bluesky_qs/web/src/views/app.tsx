@@ -2,7 +2,7 @@
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { type ComponentType, createContext } from "preact";
-import { useContext, useEffect } from "preact/hooks";
+import { useContext, useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Model } from "../model/model";
 import type { SignIn } from "../source/sign_in";
 import type { Door, Source } from "../source/source";
@@ -119,6 +119,7 @@ function Page({ signIn }: { signIn: SignIn }) {
   useBrowserNotices(model.alarms.latest);
   const view = shownView();
   const View = VIEWS[view]?.View;
+  const main = useFocusedView();
   const isStale = useComputed(() => !["live", "connecting"].includes(model.link.value.state));
   return (
     <>
@@ -128,13 +129,28 @@ function Page({ signIn }: { signIn: SignIn }) {
       ) : (
         <>
           <Connection />
-          <main class={`${view}${isStale.value ? " stale" : ""}`}>{View && <View />}</main>
+          <main ref={main} tabIndex={-1} class={`${view}${isStale.value ? " stale" : ""}`}>
+            {View && <View />}
+          </main>
         </>
       )}
       <NoticeArea />
       <Dialogs />
     </>
   );
+}
+
+/** Focus a new view if the link to it has disappeared with the old one. Otherwise nothing would show where Tab starts. */
+function useFocusedView() {
+  const main = useRef<HTMLElement>(null);
+  const where = [shownView(), ...PAGE.address.value.rest].join("/");
+  const before = useRef(where);
+  useLayoutEffect(() => {
+    if (before.current === where) return;
+    before.current = where;
+    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+  }, [where]);
+  return main;
 }
 
 function Header({ signIn }: { signIn: SignIn }) {

@@ -13,7 +13,8 @@ import { PlanForm } from "./plan_form";
 import { TableImport } from "./table_import";
 import { TypedLine } from "./typed_line";
 
-export function Compose() {
+/** `toList` focuses the list of the queue, where the edit of an item began. Without a list, it does nothing. */
+export function Compose({ toList }: { toList: () => void }) {
   const { composer, actions } = useModel();
   const isTable = useSignal(false);
   const show = (isShown: boolean) => {
@@ -22,13 +23,19 @@ export function Compose() {
   if (!actions.may("write:queue:edit")) return null;
   return (
     <div class="compose">
-      <ComposeForm composer={composer} openTable={() => show(true)} />
+      <ComposeForm composer={composer} openTable={() => show(true)} toList={toList} />
       {isTable.value && <TableImport close={() => show(false)} />}
     </div>
   );
 }
 
-function ComposeForm({ composer, openTable }: { composer: Composer; openTable: () => void }) {
+interface FormProps {
+  composer: Composer;
+  openTable: () => void;
+  toList: () => void;
+}
+
+function ComposeForm({ composer, openTable, toList }: FormProps) {
   const id = useId();
   const isInsisting = useSignal(false);
   const subject = composer.subject.value;
@@ -48,17 +55,31 @@ function ComposeForm({ composer, openTable }: { composer: Composer; openTable: (
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const element = event.currentTarget as HTMLFormElement;
-    if (await composer.submit()) return;
+    const isEdit = composer.subject.value.kind === "edit";
+    if (await composer.submit()) {
+      if (isEdit) toList();
+      return;
+    }
     isInsisting.value = true;
     selectFault(element.querySelector<HTMLInputElement>("input.plan-line"), composer);
   };
-  const buttons = <Buttons composer={composer} openTable={openTable} />;
+  const cancel = () => {
+    box.current?.querySelector<HTMLInputElement>("input")?.focus();
+    if (composer.subject.value.kind === "edit") toList();
+    composer.cancel();
+  };
+  const keys = (event: KeyboardEvent) => {
+    // The first Escape closes a list of suggestions.
+    if (event.key === "Escape" && !event.defaultPrevented && composer.subject.value.kind !== "new") cancel();
+  };
+  const buttons = <Buttons composer={composer} openTable={openTable} cancel={cancel} />;
   return (
     <form
       ref={box}
       class="add"
       aria-labelledby={subject.kind === "new" ? undefined : id}
       onSubmit={(event) => void submit(event)}
+      onKeyDown={keys}
     >
       <SubjectLine id={id} composer={composer} />
       {form ? (
@@ -86,7 +107,7 @@ function ComposeForm({ composer, openTable }: { composer: Composer; openTable: (
   );
 }
 
-function Buttons({ composer, openTable }: { composer: Composer; openTable: () => void }) {
+function Buttons({ composer, openTable, cancel }: Omit<FormProps, "toList"> & { cancel: () => void }) {
   const { kind } = composer.subject.value;
   const form = composer.form.value;
   const isEdit = kind === "edit";
@@ -103,7 +124,7 @@ function Buttons({ composer, openTable }: { composer: Composer; openTable: () =>
           From a table…
         </button>
       ) : (
-        <button type="button" onClick={() => composer.cancel()}>
+        <button type="button" onClick={cancel}>
           Cancel
         </button>
       )}

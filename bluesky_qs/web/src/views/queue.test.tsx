@@ -98,3 +98,21 @@ test("one selected plan is edited as a whole, several get the form for one param
   button()?.click();
   await vi.waitFor(() => expect(root.querySelector("form.edit-parameter")?.textContent).toContain("In 2 plans, set"));
 });
+
+test("Escape and Cancel end an edit and return to the list, so that the next row is one key away", async () => {
+  await show();
+  for (const way of ["Escape", "Cancel"]) {
+    model.edit.selection.choose("b");
+    const edited = model.edit.selected()[0];
+    if (edited) model.composer.edit(edited);
+    await vi.waitFor(() => expect(root.querySelector("form.add h3")?.textContent).toContain("Edit #1"));
+    const line = root.querySelector<HTMLInputElement>("input.plan-line");
+    line?.focus();
+    const pressed = new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true });
+    if (way === "Escape") line?.dispatchEvent(pressed);
+    else [...root.querySelectorAll("button")].find((each) => each.textContent === "Cancel")?.click();
+    expect(model.composer.subject.value.kind).toBe("new");
+    await vi.waitFor(() => expect(root.querySelector("form.add h3")).toBeNull());
+    expect(document.activeElement?.classList).toContain("rows");
+  }
+});

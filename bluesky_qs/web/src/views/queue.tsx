@@ -43,7 +43,7 @@ export function QueuePanel() {
         <Heading />
         {isRead && <UndoAndClear />}
       </div>
-      <Compose />
+      <Compose toList={toList} />
       {queue.problem.value && <p class="bad">✕ The queue cannot be read: {queue.problem.value}</p>}
       {items.length > 0 && <QueueTools isEditing={isEditing} beginEdit={beginEdit} toList={toList} />}
       {isRead && items.length === 0 && <p class="meta none">The queue is empty.</p>}

@@ -55,8 +55,8 @@ export function UndoAndClear() {
   );
 }
 
-function close(isEditing: Signal<boolean>, toList: () => void): void {
-  isEditing.value = false;
+function close(isOpen: Signal<boolean>, toList: () => void): void {
+  isOpen.value = false;
   toList();
 }
 
@@ -64,9 +64,8 @@ function SelectionTools({ count, isEditing, beginEdit, toList }: Props & { count
   const { edit, beside } = useModel();
   const isPlacing = useSignal(false);
   const moved = (place: number) => {
-    isPlacing.value = false;
     edit.toPosition(place);
-    toList();
+    close(isPlacing, toList);
   };
   return (
     <fieldset class="chosen">
@@ -104,7 +103,9 @@ function SelectionTools({ count, isEditing, beginEdit, toList }: Props & { count
       >
         Move to…
       </button>
-      {isPlacing.value && <PlaceForm last={edit.items.value.length - count} move={moved} />}
+      {isPlacing.value && (
+        <PlaceForm last={edit.items.value.length - count} move={moved} close={() => close(isPlacing, toList)} />
+      )}
       {(count > 1 || beside.value?.item_type === "plan") && (
         <button type="button" aria-expanded={count > 1 ? isEditing.value : undefined} onClick={beginEdit}>
           Edit…
@@ -127,7 +128,7 @@ function SelectionTools({ count, isEditing, beginEdit, toList }: Props & { count
 }
 
 /** Asks for a new position for the selected items. */
-function PlaceForm({ last, move }: { last: number; move: (place: number) => void }) {
+function PlaceForm({ last, move, close }: { last: number; move: (place: number) => void; close: () => void }) {
   const text = useSignal("");
   return (
     <form
@@ -136,6 +137,7 @@ function PlaceForm({ last, move }: { last: number; move: (place: number) => void
         event.preventDefault();
         move(Number(text.value));
       }}
+      onKeyDown={(event) => event.key === "Escape" && close()}
     >
       <label>
         Position{" "}

@@ -2,16 +2,18 @@
 
 import type { Status } from "../source/source";
 import { planText } from "../words/plan";
-import { lockSentence } from "../words/refusals";
-import { shownUser } from "../words/results";
+import { fullSentence, lockSentence } from "../words/refusals";
+import { reason, shownUser } from "../words/results";
 import { stateMark, stateSentence } from "../words/status";
+import { isFailure } from "../words/title";
 import { useModel } from "./app";
 import { Controls } from "./controls";
 import { HOME } from "./dialog";
+import { ItemLink } from "./item_link";
 import { Question } from "./question";
 import { StartupFailure } from "./startup_panel";
 
-export const SIGNS = { running: "▶", paused: "⏸", failed: "✕", "": "■" };
+export const SIGNS = { running: "▶", paused: "‖", failed: "✕", "": "■" };
 
 export function StatePanel() {
   const model = useModel();
@@ -24,6 +26,7 @@ export function StatePanel() {
           <Controls status={status} />
           {status.input_pending && <Question key={status.input_pending.input_uid} question={status.input_pending} />}
           <LockLine />
+          <LastFailure status={status} />
           <AutostartOff reason={status.queue_autostart_off_reason} />
           <StartupFailure status={status} />
           <Latest />
@@ -45,6 +48,21 @@ function Sentence({ status }: { status: Status }) {
         {lead}
       </strong>
       <span>{rest}</span>
+    </p>
+  );
+}
+
+/** That the last plan failed, and why, until something runs again: otherwise nothing here says why the queue stopped. */
+function LastFailure({ status }: { status: Status }) {
+  const model = useModel();
+  const [last] = model.past.items.value;
+  if (!last || status.manager_state !== "idle" || !isFailure(status, last)) return null;
+  const why = fullSentence(reason(last.result));
+  return (
+    <p class="bad last-failure">
+      <span aria-hidden="true">✕ </span>
+      The last plan failed: <ItemLink item={last} />
+      {why && ` ${why}`}
     </p>
   );
 }

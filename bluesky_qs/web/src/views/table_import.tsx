@@ -121,6 +121,8 @@ function summary(sheet: Sheet, fileName: string): string {
   const what = `${fileName ? `${fileName}, ${sheet.sheet === fileName ? "" : `sheet ${sheet.sheet}, `}` : ""}${plural(sheet.row_count, "row")}`;
   if (sheet.error_count > 0)
     return `${what}: ${plural(sheet.error_count, "error")}. Nothing can be added until all cells are valid.`;
+  if (sheet.warnings.length > 0)
+    return `${what}: ${plural(sheet.warnings.length, "warning")}. Check the marked cells before you add the plans.`;
   return `${what}: all cells are valid.`;
 }
 

@@ -13,10 +13,10 @@ export function titleOf(link: Link["state"], status: Status, now: number, last: 
   if (mark === "failed") return "✕ panicked · ";
   if (mark === "paused") return `${question}⏸${part} paused · `;
   if (mark === "running") return `${question}▶${part} · `;
-  return `${question}${hasFailed(status, last) ? "✕ failed · " : ""}`;
+  return `${question}${isFailure(status, last) ? "✕ failed · " : ""}`;
 }
 
 /** Whether the last plan failed and nothing has run since. */
-function hasFailed(status: Status, last: HistoryItem | undefined): boolean {
+export function isFailure(status: Status, last: HistoryItem | undefined): boolean {
   return status.running_item_uid === null && last?.result?.exit_status === "failed";
 }
