@@ -62,7 +62,7 @@ function LastFailure({ status }: { status: Status }) {
     <p class="bad last-failure">
       <span aria-hidden="true">✕ </span>
       The last plan failed: <ItemLink item={last} />
-      {why && ` ${why}`}
+      {why && `: ${why}`}
     </p>
   );
 }
