@@ -58,6 +58,17 @@ _RUNNING = {**_OPEN, "manager_state": "executing_queue", "running_item_uid": "a"
 _PAUSED = {**_RUNNING, "manager_state": "paused", "re_state": "paused"}
 
 
+#: Results of the last plan; the user is ada.
+_ENDINGS: list[dict[str, Any]] = [
+    {"exit_status": "completed"},
+    {"exit_status": "failed"},
+    {"exit_status": "unknown"},
+    {"exit_status": "aborted", "ended_by": "grace"},
+    {"exit_status": "halted", "ended_by": "ada"},
+    {"exit_status": "aborted", "ended_by": ""},
+]
+
+
 def _progress(events: int, total: int | None, *, began: float = 30.0, **more: Any) -> dict[str, Any]:
     fields = {"events": events, "num_points": total, "time_start": NOW - began, "time_paused": 0.0}
     return {"running_item_progress": {**fields, "paused_since": None, **more}}
@@ -309,9 +320,16 @@ def text() -> str:
             "clocks": [[epoch, times_text.clock(epoch)] for epoch in (NOW + 9000, NOW + 50000)],
             "estimates": [{"estimate": each, "text": times_text.item_text(each)} for each in _ESTIMATES],
             "queues": [_queue(each, **how) for each in _QUEUES for how in _HOW],
+            "stopped": [_stopped(*each) for each in itertools.product(_ENDINGS, ("idle", "executing_queue"), (0, 2))],
             "edits": [_edit(*each) for each in _EDITS],
         }
     return json.dumps(examples, indent=1, ensure_ascii=False) + "\n"
+
+
+def _stopped(result: dict[str, Any], state: str, queued: int) -> dict[str, Any]:
+    status, last = {"manager_state": state, "stopping": False, "items_in_queue": queued}, {"result": result}
+    sentence = status_text.queue_stopped(status, last, "ada")
+    return {"status": status, "last": last, "sentence": re.sub(r" %qs .*", "", sentence)}
 
 
 def _state(changes: dict[str, Any]) -> dict[str, Any]:

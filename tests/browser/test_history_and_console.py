@@ -20,6 +20,12 @@ def test_the_history_is_newest_first_and_a_failure_has_its_reason(site, page):
     expect(rows.nth(1)).to_contain_text("completed count([det1], num=2)")
     expect(rows.nth(1)).to_contain_text("sample S11")
     expect(rows.nth(1)).to_contain_text("ada")
+    page.get_by_role("link", name="Now").click()
+    state = page.get_by_label("State")
+    expect(state).to_contain_text("The queue has stopped, because the last plan failed.")
+    expect(state).to_contain_text("-1000.0 is outside the limits (-100, 100)")
+    state.get_by_role("link", name="scan([det], slow_motor1, -1000, 1000, 3)").click()
+    expect(page.get_by_text("✕ failed")).to_be_visible()
 
 
 def test_a_long_history_comes_in_pages(site, new_page):

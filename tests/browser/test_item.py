@@ -80,6 +80,7 @@ def test_the_page_of_a_queued_plan_follows_it_until_it_has_ended(site, page):
     page.get_by_role("link", name="Open its page").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("In the queue, at position 0")).to_be_visible()
+    expect(page.get_by_role("main")).to_be_focused()
     site.add("count", ["det2"])
     site.service.do("queue_item_move", uid=uid, pos_dest="back", user="eve")
     expect(page.get_by_text("In the queue, at position 1")).to_be_visible()

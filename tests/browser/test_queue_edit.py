@@ -142,6 +142,23 @@ def test_all_of_it_with_the_keyboard_only(site, page, five):
     assert numbers(site) == [1, 4, 5, 2, 3, 2, 3]
 
 
+def test_after_an_edit_by_keyboard_the_queue_has_the_focus_again(site, page, five):
+    queue_list(page).focus()
+    for number, end in ((8, "Enter"), (9, "Cancel")):
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("F2")
+        expect(page.get_by_role("combobox", name="Edit the plan")).to_be_focused()
+        page.keyboard.press("Control+a")
+        page.keyboard.type(f"count([det1], num={number})")
+        if end == "Enter":
+            page.keyboard.press("Enter")
+        else:
+            page.get_by_role("button", name="Cancel").press("Enter")
+        shows(page, 8, 2, 3, 4, 5)
+        expect(queue_list(page)).to_be_focused()
+    assert numbers(site) == [8, 2, 3, 4, 5]
+
+
 def test_held_keys_move_a_row_as_far_as_they_are_held(site, page, five):
     queue_list(page).focus()
     page.keyboard.press("ArrowDown")

@@ -30,7 +30,7 @@ test("the last plan's failure is beside the state until something runs again", a
   const idle = prompt.states[1]?.status as unknown as Status;
   source.published("status", { time: 1, msg: { status: idle } });
   const line = () => root.querySelector(".last-failure");
-  await vi.waitFor(() => expect(line()?.textContent).toMatch(/The last plan failed: .*\): no beam\.$/));
+  await vi.waitFor(() => expect(line()?.textContent).toMatch(/The last plan failed\. .*\): no beam\.$/));
   expect(line()?.querySelector("a")?.getAttribute("href")).toBe("#/item/a");
   const running: Status = { ...idle, manager_state: "executing_queue", running_item_uid: "b" };
   source.published("status", { time: 2, msg: { status: running } });

@@ -3,7 +3,7 @@
 import type { Status } from "../source/source";
 import { planText } from "../words/plan";
 import { fullSentence, lockSentence } from "../words/refusals";
-import { reason, shownUser } from "../words/results";
+import { queueStopped, reason, shownUser } from "../words/results";
 import { stateMark, stateSentence } from "../words/status";
 import { isFailure } from "../words/title";
 import { useModel } from "./app";
@@ -52,16 +52,21 @@ function Sentence({ status }: { status: Status }) {
   );
 }
 
-/** That the last plan failed, and why, until something runs again: otherwise nothing here says why the queue stopped. */
+/** The last plan, if it failed or has stopped the queue, and why, until something runs again. */
 function LastFailure({ status }: { status: Status }) {
   const model = useModel();
   const [last] = model.past.items.value;
-  if (!last || status.manager_state !== "idle" || !isFailure(status, last)) return null;
+  if (!last || status.manager_state !== "idle") return null;
+  const stopped = queueStopped(status, last, model.actions.person.value.user);
+  if (!stopped && !isFailure(status, last)) return null;
   const why = fullSentence(reason(last.result));
   return (
-    <p class="bad last-failure">
-      <span aria-hidden="true">✕ </span>
-      The last plan failed: <ItemLink item={last} />
+    <p class="last-failure">
+      <span class="bad">
+        <span aria-hidden="true">✕ </span>
+        {stopped || "The last plan failed."}
+      </span>{" "}
+      <ItemLink item={last} />
       {why && `: ${why}`}
     </p>
   );

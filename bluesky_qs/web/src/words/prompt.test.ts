@@ -1,12 +1,13 @@
 /** The page says what the prompt says: `make reference` has written its sentences into `prompt.json`. */
 
 import { expect, test } from "vitest";
-import type { Status } from "../source/source";
+import type { HistoryItem, Status } from "../source/source";
 import { type Known, offersFor } from "./completion";
 import { type ItemEstimate, type QueueEstimate, queueTakes, starts, takes } from "./estimates";
 import { numberText } from "./numbers";
 import { type Call, planText } from "./plan";
 import examples from "./prompt.json";
+import { queueStopped } from "./results";
 import { stateSentence, waitingSentence } from "./status";
 import { lengthOfTime, Zone } from "./times";
 
@@ -17,6 +18,10 @@ test.each(examples.states)("$sentence", ({ status, sentence, waiting }) => {
   const { lead, rest } = stateSentence(known, known.running_item_uid ? "count([det1])" : "", clock);
   expect(lead + rest).toBe(sentence);
   expect(waitingSentence(known, examples.now)).toBe(waiting);
+});
+
+test.each(examples.stopped)("after the last plan: $sentence", ({ status, last, sentence }) => {
+  expect(queueStopped(status as unknown as Status, last as unknown as HistoryItem, "ada")).toBe(sentence);
 });
 
 test.each(examples.plans)("$text", ({ item, text }) => {

@@ -1,6 +1,6 @@
 /** Results of items in the history, in the words of the prompt. */
 
-import type { HistoryItem, Result } from "../source/source";
+import type { HistoryItem, Result, Status } from "../source/source";
 import { lengthOfTime, plural } from "./times";
 
 const ENDINGS = ["completed", "stopped", "failed", "aborted", "halted"];
@@ -16,6 +16,19 @@ export function reason(result: Result): string {
   const message = lines.filter(Boolean);
   if (message.length === 0) return (result.traceback ?? "").trim().split("\n").at(-1) ?? "";
   return message.slice(0, message[0]?.endsWith(":") ? 2 : 1).join(" ");
+}
+
+const ALL_ENDINGS: Record<string, string> = { failed: "failed", aborted: "was aborted", halted: "was halted" };
+
+/** `The queue has stopped, because grace aborted the last plan.` Empty if the last plan is not the reason. */
+export function queueStopped(status: Status, last: HistoryItem | undefined, me: string): string {
+  if (!last || !hasFailed(last) || !status.items_in_queue) return "";
+  if (status.manager_state !== "idle" || status.stopping) return "";
+  const ending = ALL_ENDINGS[last.result.exit_status] ?? "did not complete";
+  const who = ending.startsWith("was ") ? last.result.ended_by : "";
+  const by = who === me ? "you" : shownUser(who ?? "");
+  const why = who ? `${by} ${ending.replace("was ", "")} the last plan` : `the last plan ${ending}`;
+  return `The queue has stopped, because ${why}.`;
 }
 
 /** `7`, `3, 5`, `12-20`: consecutive scan ids as ranges. */
