@@ -18,6 +18,7 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat.reader import NotJSONError
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as NoClickError
 
 from bluesky_qs.door import web_page
 from tests.conftest import PATIENCE, Service
@@ -48,6 +49,9 @@ class Lab:
             path = self.home / "settings" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(settings))
+        config = self.home / "config" / "labconfig" / "page_config.json"  # no check of JupyterLab's own build
+        config.parent.mkdir(parents=True)
+        config.write_text(json.dumps({"buildAvailable": False, "buildCheck": False}))
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = (self.home / "log").open("wb")
@@ -126,17 +130,20 @@ class Notebook:
         page.locator(".jp-Notebook").wait_for()
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
 
-    def run(self, *cells: int) -> None:
+    def run(self, *cells: int, patience: float = PATIENCE) -> None:
         for at in cells:
-            self.page.locator(".jp-CodeCell").nth(at).locator(".cm-content").click()
+            self.page.locator(".jp-CodeCell").nth(at).locator(".cm-content").click(timeout=patience * 1000)
             self.page.keyboard.press("Control+Enter")
 
     def load(self) -> None:
         """Run the first cell, again until the notebook is connected to its kernel."""
         prompt = self.page.locator(".jp-CodeCell").first.locator(".jp-InputPrompt")
+        question = self.page.locator(".jp-Dialog .jp-mod-accept")
         for _ in range(10):
-            self.run(0)
-            with contextlib.suppress(AssertionError):
+            if question.count():  # which kernel, if a cell is run before the kernel has started
+                question.first.click()
+            with contextlib.suppress(AssertionError, NoClickError):
+                self.run(0, patience=PATIENCE / 10)
                 expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=PATIENCE * 100)
                 return
         raise AssertionError("the first cell does not run")
