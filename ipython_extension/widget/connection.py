@@ -71,8 +71,8 @@ class Connection:
         self._listens = listens
         self._guard = threading.Lock()
         self._is_closed = False
-        # ipykernel sends requests of the browser to the subshell of the message that is handled where the last message
-        # was sent. In other threads, that would be the running cell, so that they would wait for its end.
+        # ipykernel handles a request of the browser in the subshell from whose context the comm sent its last message.
+        # The context of another thread stands for the running cell: the request would wait until the cell ends.
         self._context = copy_context()
         #: Topics beside events and status, which all browsers get.
         self._topics: set[str] = set()

@@ -7,7 +7,7 @@ from bluesky_qs.errors import QSError
 from bluesky_qs.manager.results import unreported
 from bluesky_qs.testing import Ask
 from ipython_extension.session import waiting
-from ipython_extension.words.vocabulary import CELLS, WORDS
+from ipython_extension.words import dispatch  # imports all words
 
 #: The most that an accepted line sends that changes one thing.
 _CHANGE = 2
@@ -223,8 +223,8 @@ def test_a_line_that_waits_sends_few_requests_besides(qs, shell, known, bring, w
 
 def test_every_word_is_counted():
     needs_a_notebook = {"widget"}
-    assert set(_LINES) | set(_WAITING) | needs_a_notebook == set(WORDS)
-    assert set(CELLS) == {"add", "script"}
+    assert set(_LINES) | set(_WAITING) | needs_a_notebook == set(dispatch.WORDS)
+    assert set(dispatch.CELLS) == {"add", "script"}
 
 
 @pytest.mark.parametrize("options", ["", " --front"])

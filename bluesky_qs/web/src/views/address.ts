@@ -16,8 +16,8 @@ const shown = signal<Address>(parsed(location.hash));
 
 /** Where a page is now, and how to go elsewhere. */
 export interface Place {
-  /** The name of what has this place. */
-  readonly of: "page" | "view";
+  /** A page has its window to itself; a view in a notebook does not. */
+  readonly kind: "page" | "view";
   readonly address: ReadonlySignal<Address>;
   /** Go to a view. */
   go(link: string): void;
@@ -27,7 +27,7 @@ export interface Place {
 
 /** The place in the address of the browser. It follows links, the button “Back” and addresses that are typed. */
 export const PAGE: Place = {
-  of: "page",
+  kind: "page",
   address: shown,
   go: (link) => {
     location.hash = link;
@@ -40,7 +40,7 @@ export const PAGE: Place = {
 
 /** A place of its own, for a view that shares its window with others. */
 export class OwnPlace implements Place {
-  readonly of = "view";
+  readonly kind = "view";
   readonly address = signal<Address>(parsed(""));
 
   readonly go = (link: string): void => {
@@ -55,11 +55,6 @@ export const WithPlace = PlaceContext.Provider;
 
 export function usePlace(): Place {
   return useContext(PlaceContext);
-}
-
-/** How the page calls itself in sentences. */
-export function useOwnName(): string {
-  return usePlace().of;
 }
 
 /** The link to a view: `linkTo("item", uid)`, `linkTo("history", { status: "failed" })`. */

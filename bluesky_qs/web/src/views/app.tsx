@@ -2,7 +2,7 @@
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { type ComponentType, createContext } from "preact";
-import { useContext, useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useContext, useEffect } from "preact/hooks";
 import { Model } from "../model/model";
 import type { SignIn } from "../source/sign_in";
 import type { Door, Source } from "../source/source";
@@ -13,6 +13,7 @@ import { useBrowserNotices } from "./browser_notices";
 import { ConsoleView } from "./console";
 import { DevicesView } from "./devices";
 import { Dialogs } from "./dialog";
+import { useFocusedView } from "./focused_view";
 import { HistoryView } from "./history";
 import { InstrumentsView, UnknownInstrument } from "./instruments";
 import { ItemView } from "./item";
@@ -119,7 +120,7 @@ function Page({ signIn }: { signIn: SignIn }) {
   useBrowserNotices(model.alarms.latest);
   const view = shownView();
   const View = VIEWS[view]?.View;
-  const main = useFocusedView();
+  const main = useFocusedView(view);
   const isStale = useComputed(() => !["live", "connecting"].includes(model.link.value.state));
   return (
     <>
@@ -138,19 +139,6 @@ function Page({ signIn }: { signIn: SignIn }) {
       <Dialogs />
     </>
   );
-}
-
-/** Focus a new view if the link to it has disappeared with the old one. Otherwise nothing would show where Tab starts. */
-function useFocusedView() {
-  const main = useRef<HTMLElement>(null);
-  const where = [shownView(), ...PAGE.address.value.rest].join("/");
-  const before = useRef(where);
-  useLayoutEffect(() => {
-    if (before.current === where) return;
-    before.current = where;
-    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
-  }, [where]);
-  return main;
 }
 
 function Header({ signIn }: { signIn: SignIn }) {

@@ -1,6 +1,6 @@
 /** A warning that the page shows old data. */
 
-import { useOwnName } from "./address";
+import { usePlace } from "./address";
 import { useModel } from "./app";
 
 export function Connection() {
@@ -9,16 +9,16 @@ export function Connection() {
   const { zone, now } = model.clock.value;
   const isBad = link.state === "lost" || link.state === "silent";
   const since = isBad && link.since !== null ? zone.moment(link.since, now) : "";
-  const it = useOwnName();
+  const { kind } = usePlace();
   const what = link.state === "lost" ? "Connection lost" : "The service does not answer";
-  const until = since ? `: this ${it} shows the state at ${since}` : "";
+  const until = since ? `: this ${kind} shows the state at ${since}` : "";
   return (
     <div role="alert" class="connection" hidden={!isBad}>
       {isBad && (
         <p>
           <span aria-hidden="true">⚠ </span>
           <b>{what}</b>
-          {until}. The {it} updates again by itself.
+          {until}. The {kind} updates again by itself.
         </p>
       )}
     </div>

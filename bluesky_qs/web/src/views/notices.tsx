@@ -11,7 +11,7 @@ export function NoticeArea() {
   const problems = notices.all.value.filter((notice) => notice.kind === "problem");
   const done = notices.all.value.filter((notice) => notice.kind === "done");
   // A view in a notebook may be scrolled away.
-  const front = usePlace().of === "view" ? ({ popover: "manual", ref: putInFront } as const) : {};
+  const front = usePlace().kind === "view" ? ({ popover: "manual", ref: putInFront } as const) : {};
   return (
     <aside class="notices" aria-label="Notices" {...front}>
       {problems.map((notice) => (

@@ -3,9 +3,8 @@
 import type { Status } from "../source/source";
 import { planText } from "../words/plan";
 import { fullSentence, lockSentence } from "../words/refusals";
-import { queueStopped, reason, shownUser } from "../words/results";
+import { lastPlanFailed, queueStopped, reason, shownUser } from "../words/results";
 import { stateMark, stateSentence } from "../words/status";
-import { isFailure } from "../words/title";
 import { useModel } from "./app";
 import { Controls } from "./controls";
 import { HOME } from "./dialog";
@@ -58,7 +57,7 @@ function LastFailure({ status }: { status: Status }) {
   const [last] = model.past.items.value;
   if (!last || status.manager_state !== "idle") return null;
   const stopped = queueStopped(status, last, model.actions.person.value.user);
-  if (!stopped && !isFailure(status, last)) return null;
+  if (!stopped && !lastPlanFailed(status, last)) return null;
   const why = fullSentence(reason(last.result));
   return (
     <p class="last-failure">

@@ -158,15 +158,24 @@ function rendererOf(Base: new () => Widget, registry: RenderMime, trackers: read
       const kernel = this.context?.session?.kernel;
       if (!kernel || !view || protocol !== PROTOCOL || this.isConnecting || this.isDisposed) return;
       this.isConnecting = true;
+      let comm: Comm;
+      try {
+        comm = await this.commOf(kernel);
+      } finally {
+        this.isConnecting = false; // a kernel that ends meanwhile throws; the next one is asked again
+      }
+      if (this.isDisposed || comm.isDisposed) return;
+      this.output.connect(channelOf(comm), this.again);
+      comm.open({ view });
+    }
+
+    private async commOf(kernel: Kernel): Promise<Comm> {
       await kernel.info;
       const comm = kernel.createComm(TARGET);
       if (kernel.supportsSubshells) {
         await Promise.race([comm.subshellStarted, new Promise((resolve) => setTimeout(resolve, SUBSHELL))]);
       }
-      this.isConnecting = false;
-      if (this.isDisposed || comm.isDisposed) return;
-      this.output.connect(channelOf(comm), this.again);
-      comm.open({ view });
+      return comm;
     }
   };
 }

@@ -6,6 +6,7 @@ import type { WidgetSource } from "../source/widget";
 import { linkTo, OwnPlace, usePlace, WithPlace } from "../views/address";
 import { useModel, WithModel } from "../views/app";
 import { Dialogs } from "../views/dialog";
+import { useFocusedView } from "../views/focused_view";
 import { HistoryView } from "../views/history";
 import { ItemView } from "../views/item";
 import { Connection } from "../views/link";
@@ -64,6 +65,7 @@ function View() {
   const asked = usePlace().address.value.view;
   const name = Object.hasOwn(VIEWS, asked) ? (asked as keyof typeof VIEWS) : "now";
   const Shown = VIEWS[name];
+  const main = useFocusedView(name);
   const isStale = !["live", "connecting"].includes(model.link.value.state);
   return (
     <div class="page">
@@ -81,7 +83,7 @@ function View() {
         </span>
       </header>
       <Connection />
-      <main class={`${name}${isStale ? " stale" : ""}`}>
+      <main ref={main} tabIndex={-1} class={`${name}${isStale ? " stale" : ""}`}>
         <Shown />
       </main>
       <NoticeArea />

@@ -10,6 +10,11 @@ export function hasFailed(item: Pick<HistoryItem, "result">): boolean {
   return !["completed", "stopped"].includes(item.result?.exit_status);
 }
 
+/** Whether the last plan failed and nothing has run since. */
+export function lastPlanFailed(status: Status, last: HistoryItem | undefined): boolean {
+  return status.running_item_uid === null && last?.result?.exit_status === "failed";
+}
+
 /** Why a plan failed, in one line. */
 export function reason(result: Result): string {
   const lines = (result.msg ?? "").split("\n").map((line) => line.trim());

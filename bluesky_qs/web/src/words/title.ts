@@ -1,6 +1,7 @@
 /** The title of the browser tab: the state in a few characters, visible from other tabs. */
 
 import type { HistoryItem, Link, Status } from "../source/source";
+import { lastPlanFailed } from "./results";
 import { planProgress, stateMark } from "./status";
 
 /** The title without the name of the page. `last` is the item that ended last, if known. */
@@ -13,10 +14,5 @@ export function titleOf(link: Link["state"], status: Status, now: number, last: 
   if (mark === "failed") return "✕ panicked · ";
   if (mark === "paused") return `${question}⏸${part} paused · `;
   if (mark === "running") return `${question}▶${part} · `;
-  return `${question}${isFailure(status, last) ? "✕ failed · " : ""}`;
-}
-
-/** Whether the last plan failed and nothing has run since. */
-export function isFailure(status: Status, last: HistoryItem | undefined): boolean {
-  return status.running_item_uid === null && last?.result?.exit_status === "failed";
+  return `${question}${lastPlanFailed(status, last) ? "✕ failed · " : ""}`;
 }
