@@ -17,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import bluesky_qs
+from bluesky_qs.manager.decide import StopReason
 from bluesky_qs.plans.model import KINDS
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session.known_names import KnownNames
@@ -52,6 +53,8 @@ _IDLE: dict[str, Any] = {
     "plan_queue_mode": {"loop": False, "ignore_failures": False},
     "queue_end": None,
     "queue_at_least": False,
+    "queue_stopped_reason": None,
+    "queue_autostart_off_reason": None,
 }
 _OPEN = {"worker_environment_exists": True, "worker_environment_state": "idle", "re_state": "idle"}
 _RUNNING = {**_OPEN, "manager_state": "executing_queue", "running_item_uid": "a", "re_state": "running"}
@@ -66,6 +69,15 @@ _ENDINGS: list[dict[str, Any]] = [
     {"exit_status": "aborted", "ended_by": "grace"},
     {"exit_status": "halted", "ended_by": "ada"},
     {"exit_status": "aborted", "ended_by": ""},
+]
+
+
+#: Reasons of the service, states and numbers of items, of a queue that has stopped although its plan has completed.
+_STOPS = [
+    (StopReason.PAUSE_MISSED.value, "idle", 2),
+    (StopReason.PAUSE_MISSED.value, "executing_queue", 2),
+    (StopReason.STOP_REQUESTED.value, "idle", 1),
+    (None, "idle", 1),
 ]
 
 
@@ -321,6 +333,7 @@ def text() -> str:
             "estimates": [{"estimate": each, "text": times_text.item_text(each)} for each in _ESTIMATES],
             "queues": [_queue(each, **how) for each in _QUEUES for how in _HOW],
             "stopped": [_stopped(*each) for each in itertools.product(_ENDINGS, ("idle", "executing_queue"), (0, 2))],
+            "stoppedByItself": [_stopped_by_itself(*each) for each in _STOPS],
             "edits": [_edit(*each) for each in _EDITS],
         }
     return json.dumps(examples, indent=1, ensure_ascii=False) + "\n"
@@ -330,6 +343,11 @@ def _stopped(result: dict[str, Any], state: str, queued: int) -> dict[str, Any]:
     status, last = {"manager_state": state, "stopping": False, "items_in_queue": queued}, {"result": result}
     sentence = status_text.queue_stopped(status, last, "ada")
     return {"status": status, "last": last, "sentence": re.sub(r" %qs .*", "", sentence)}
+
+
+def _stopped_by_itself(why: str | None, state: str, queued: int) -> dict[str, Any]:
+    status = {"manager_state": state, "stopping": False, "items_in_queue": queued, "queue_stopped_reason": why}
+    return {"status": status, "sentence": re.sub(r" %qs .*", "", status_text.stopped_by_itself(status))}
 
 
 def _state(changes: dict[str, Any]) -> dict[str, Any]:

@@ -301,6 +301,7 @@ def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     reports.in_turn(WorkerGone, ctx.readings.lost)
     reports.in_turn(WorkerGone, ctx.dry_runs.lost)
     reports.in_turn(WorkerGone, lambda _: ctx.pulse.end())
+    reports.in_turn(WorkerGone, lambda _: ctx.runner.switches.forget_stop())
     reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))
     reports.in_turn(WorkerGone, lambda gone: ctx.runner.worker_lost(gone.reason))
     return ctx

@@ -66,7 +66,7 @@ class StopReason(Enum):
     SERVICE_STOPS = "the service is stopping"
     WAS_NOT_RUNNING = "the item did not come from the queue"
     EXIT_STATUS = "the last plan's exit status is {exit_status!r}"
-    PAUSE_MISSED = "the plan ended before the requested pause"
+    PAUSE_MISSED = "a pause was requested after the plan's last checkpoint, so the plan ran to its end"
     RESUMED_BY_HAND = "the last plan was resumed from a console or by startup code"
     STOP_REQUESTED = "a stop was requested"
     IS_EMPTY = "the queue is empty"

@@ -460,9 +460,8 @@ class Runner:
     async def _switch_off(self) -> None:
         """Switch off autostart and cancel a pending stop, so that nothing starts by itself after an unexpected end."""
         autostart, why = self.switches.autostart, "the worker was lost while a plan was running"
-        edits = self.switches.off(why)
         try:
-            await self._ledger.commit(*edits)
+            await self._ledger.commit(*self.switches.off(why))
             self._log_autostart(why, before=autostart)
         except StoreError as error:
             logger.error("Could not store that autostart is off: %s", error.message)  # noqa: TRY400
@@ -472,6 +471,7 @@ class Runner:
             logger.info("Queue is empty.")
         elif decision.reason is not StopReason.WAS_NOT_RUNNING:
             logger.info("The queue has stopped: %s", decision.why)
+        self.switches.queue_stopped(decision)
         self._leave()
 
     def _leave(self) -> None:

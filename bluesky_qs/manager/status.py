@@ -141,6 +141,7 @@ def derive(ctx: Context) -> Status:
         "queue_stop_pending": runner.switches.stop_pending,
         "queue_autostart_enabled": runner.switches.autostart,
         "queue_autostart_off_reason": runner.switches.autostart_off_reason,
+        "queue_stopped_reason": _stopped_reason(ctx),
         "worker_environment_exists": environment.is_open,
         "worker_environment_state": _environment_state(ctx),
         "worker_background_tasks": ctx.tasks.background,
@@ -172,6 +173,12 @@ def derive(ctx: Context) -> Status:
         "time": "",
         "status_uid": "",
     }
+
+
+def _stopped_reason(ctx: Context) -> str | None:
+    """Why the queue has stopped, while it is not empty and nothing runs."""
+    has_stopped = ctx.lifecycle.state is ManagerState.IDLE and len(ctx.queue)
+    return ctx.runner.switches.stopped_reason if has_stopped else None
 
 
 def _pause_pending(ctx: Context) -> bool:

@@ -1,9 +1,10 @@
-"""Autostart and the pending stop of the queue."""
+"""Autostart, the pending stop of the queue, and why the queue has stopped."""
 
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bluesky_qs.manager.decide import Decision, StopReason
 from bluesky_qs.manager.events import AutostartChanged, StopPendingChanged
 from bluesky_qs.manager.ledger import FactEdit
 
@@ -26,6 +27,8 @@ class Switches:
     ----------
     autostart_off_reason
         The reason if autostart switched itself off, otherwise None.
+    stopped_reason
+        Why the queue stopped the last time in this environment, unless it became empty. It is not stored.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Switches:
         if autostart.get("enabled") and not restarted:
             self.autostart_off_reason = "the service was restarted"
         self.stop_pending = bool(stop.get("enabled")) and restarted
+        self.stopped_reason: str | None = None
 
     def to_store(self, facts: Mapping[str, bytes]) -> list[FactEdit]:
         """The edits for the switches that the start of the service has turned off.
@@ -74,6 +78,15 @@ class Switches:
         self._changed()
         reason = {} if off_reason is None else {"off_reason": off_reason}
         return FactEdit(_AUTOSTART, _fact(enabled=enabled, **reason), undo, AutostartChanged(enabled))
+
+    def queue_stopped(self, decision: Decision) -> None:
+        """Keep the reason of this decision to stop the queue."""
+        if decision.reason is not StopReason.WAS_NOT_RUNNING:
+            self.stopped_reason = None if decision.reason is StopReason.IS_EMPTY else decision.why
+
+    def forget_stop(self) -> None:
+        """Forget why the queue stopped, because the environment is closed anyway."""
+        self.stopped_reason = None
 
     def off(self, why: str) -> list[FactEdit]:
         """Switch off autostart and cancel a pending stop."""

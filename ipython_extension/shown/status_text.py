@@ -214,10 +214,7 @@ def queue_stopped(status: Mapping[str, Any], last: Mapping[str, Any], me: str) -
 
     ``me`` is the name of the user.
     """
-    queued = status.get("items_in_queue", 0)
-    if not queued or not last or not has_failed(last):
-        return ""
-    if status.get("manager_state") != "idle" or status.get("stopping"):
+    if not last or not has_failed(last) or not _has_stopped(status):
         return ""
     result = last.get("result") or {}
     ending = _ALL_ENDINGS.get(str(result.get("exit_status")), "did not complete")
@@ -225,6 +222,17 @@ def queue_stopped(status: Mapping[str, Any], last: Mapping[str, Any], me: str) -
     by = "you" if who == me else who
     why = f"{by} {ending.removeprefix('was ')} the last plan" if by else f"the last plan {ending}"
     return f"The queue has stopped, because {why}. {starts_again(status)}"
+
+
+def stopped_by_itself(status: Mapping[str, Any]) -> str:
+    """Report why the queue has stopped, with the reason of the service; empty if there is none."""
+    why = status.get("queue_stopped_reason")
+    return f"The queue has stopped: {why}. {starts_again(status)}" if why and _has_stopped(status) else ""
+
+
+def _has_stopped(status: Mapping[str, Any]) -> bool:
+    """Whether nothing runs, although the queue is not empty."""
+    return bool(status.get("items_in_queue")) and status.get("manager_state") == "idle" and not status.get("stopping")
 
 
 def starts_again(status: Mapping[str, Any]) -> str:

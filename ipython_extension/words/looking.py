@@ -15,7 +15,7 @@ from ipython_extension.shown.catalogue import CatalogueView, PlanView
 from ipython_extension.shown.display import Overview, QueueView, StatusView, View
 from ipython_extension.shown.history_view import HistoryView, metadata_of
 from ipython_extension.shown.item_views import ItemView
-from ipython_extension.shown.status_text import has_failed, outcomes, queue_stopped, starts_again
+from ipython_extension.shown.status_text import has_failed, outcomes, queue_stopped, starts_again, stopped_by_itself
 from ipython_extension.shown.stop_text import stopped_sentence
 from ipython_extension.shown.tables import plural
 from ipython_extension.typed import history_query
@@ -62,7 +62,7 @@ def _why_stopped(session: Session, status: Mapping[str, Any], last: Item, queue:
     if has_failed(last) and find_requeued([last], {"items": queue, "running_item": {}}):
         return switched_off(status) or [queue_stopped(status, last, session.rm.user)]
     sentence = stopped_sentence(waits.events(session), session.rm.user, starts_again(status))
-    return [sentence] if sentence else []
+    return [sentence] if sentence else switched_off(status) or [stopped_by_itself(status)]
 
 
 def _failed_lately(before: list[Item], last: Item) -> list[str]:

@@ -25,6 +25,7 @@ from ipython_extension.shown.status_text import (
     queue_stopped,
     reason,
     starts_again,
+    stopped_by_itself,
 )
 from ipython_extension.shown.stop_text import Event, has_request, pending_sentence, stopped_sentence
 from ipython_extension.shown.tables import length_of_time, moment, ranges
@@ -63,6 +64,7 @@ def queue_ended(session: Session, timeout: float | None) -> Waited:
                 if status["items_in_queue"]:
                     latest = wait.patiently(lambda: events(session)) or ()
                     stopped = stopped_sentence(latest, session.rm.user, starts_again(status))
+                    stopped = stopped or stopped_by_itself(status)
                 break
             wait.say(progress.of(status))
     ran = session.ran_since(before, status["items_in_history"])

@@ -225,8 +225,14 @@ def test_ctrl_c_ends_the_waiting_for_a_pause_and_not_the_pause(qs, running, at_l
 
 
 def test_a_plan_that_ends_before_its_pause_has_stopped_the_queue_and_is_no_error(qs, running, at_looks):
+    running.add("count", ["det1"])
     at_looks(None, lambda _: running.worker.proceed())
     assert pretty(qs("pause")) == "The plan ended before it could be paused; the queue has been stopped."
+    running.wait_idle()
+    assert (
+        "The queue has stopped: a pause was requested after the plan's last checkpoint, so the plan ran to its end. "
+        "%qs start starts it again."
+    ) in pretty(qs("")).replace("\n", " ")
 
 
 def test_a_wait_reports_why_a_plan_is_suspended_and_that_it_runs_again(qs, opened, printed, at_looks):

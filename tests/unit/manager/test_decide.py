@@ -134,7 +134,7 @@ def test_autostart_outlives_an_empty_queue_a_closed_environment_and_an_item_exec
             Ended("completed", True),
             run_of(immediate=False, pause_waits=True),
             Modes("plan", stop_pending=True),
-            "the plan ended before the requested pause",
+            StopReason.PAUSE_MISSED.value,
         ),
         (
             Ended("completed", True, resumed_by_hand=True),

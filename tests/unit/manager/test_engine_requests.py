@@ -33,7 +33,14 @@ async def test_a_plan_that_ends_before_its_pause_stops_the_queue(opened, running
     await running(plans=2)
     await opened.do("re_pause", option="deferred")
     opened.worker.proceed()
-    assert (await opened.until_idle())["items_in_queue"] == 1
+    status = await opened.until_idle()
+    why = "a pause was requested after the plan's last checkpoint, so the plan ran to its end"
+    assert (status["items_in_queue"], status["queue_stopped_reason"]) == (1, why)
+    await opened.do("queue_start")
+    running_again = await opened.until(lambda status: status["running_item_uid"])
+    assert running_again["queue_stopped_reason"] is None
+    opened.worker.proceed()
+    assert (await opened.until_idle())["queue_stopped_reason"] is None
 
 
 async def test_a_paused_plan_is_resumed_and_completes(opened, running, results):

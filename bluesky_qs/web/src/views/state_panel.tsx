@@ -3,7 +3,7 @@
 import type { Status } from "../source/source";
 import { planText } from "../words/plan";
 import { fullSentence, lockSentence } from "../words/refusals";
-import { lastPlanFailed, queueStopped, reason, shownUser } from "../words/results";
+import { lastPlanFailed, queueStopped, reason, shownUser, stoppedByItself } from "../words/results";
 import { stateMark, stateSentence } from "../words/status";
 import { useModel } from "./app";
 import { Controls } from "./controls";
@@ -51,13 +51,13 @@ function Sentence({ status }: { status: Status }) {
   );
 }
 
-/** The last plan, if it failed or has stopped the queue, and why, until something runs again. */
+/** Why the queue has stopped, or the last plan if it failed, until something runs again. */
 function LastFailure({ status }: { status: Status }) {
   const model = useModel();
   const [last] = model.past.items.value;
-  if (!last || status.manager_state !== "idle") return null;
+  if (status.manager_state !== "idle") return null;
   const stopped = queueStopped(status, last, model.actions.person.value.user);
-  if (!stopped && !lastPlanFailed(status, last)) return null;
+  if (!last || (!stopped && !lastPlanFailed(status, last))) return <Stopped status={status} />;
   const why = fullSentence(reason(last.result));
   return (
     <p class="last-failure">
@@ -69,6 +69,12 @@ function LastFailure({ status }: { status: Status }) {
       {why && `: ${why}`}
     </p>
   );
+}
+
+/** Why the queue has stopped after a plan that completed, unless the line about autostart has the same reason. */
+function Stopped({ status }: { status: Status }) {
+  const sentence = status.queue_autostart_off_reason ? "" : stoppedByItself(status);
+  return sentence && <p class="last-failure">{sentence}</p>;
 }
 
 /** The latest actions of users. A click shows earlier ones. */

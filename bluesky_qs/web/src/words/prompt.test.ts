@@ -7,7 +7,7 @@ import { type ItemEstimate, type QueueEstimate, queueTakes, starts, takes } from
 import { numberText } from "./numbers";
 import { type Call, planText } from "./plan";
 import examples from "./prompt.json";
-import { queueStopped } from "./results";
+import { queueStopped, stoppedByItself } from "./results";
 import { stateSentence, waitingSentence } from "./status";
 import { lengthOfTime, Zone } from "./times";
 
@@ -22,6 +22,10 @@ test.each(examples.states)("$sentence", ({ status, sentence, waiting }) => {
 
 test.each(examples.stopped)("after the last plan: $sentence", ({ status, last, sentence }) => {
   expect(queueStopped(status as unknown as Status, last as unknown as HistoryItem, "ada")).toBe(sentence);
+});
+
+test.each(examples.stoppedByItself)("after a plan that completed: $sentence", ({ status, sentence }) => {
+  expect(stoppedByItself(status as unknown as Status)).toBe(sentence);
 });
 
 test.each(examples.plans)("$text", ({ item, text }) => {

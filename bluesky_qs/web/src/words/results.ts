@@ -27,13 +27,22 @@ const ALL_ENDINGS: Record<string, string> = { failed: "failed", aborted: "was ab
 
 /** `The queue has stopped, because grace aborted the last plan.` Empty if the last plan is not the reason. */
 export function queueStopped(status: Status, last: HistoryItem | undefined, me: string): string {
-  if (!last || !hasFailed(last) || !status.items_in_queue) return "";
-  if (status.manager_state !== "idle" || status.stopping) return "";
+  if (!last || !hasFailed(last) || !hasStopped(status)) return "";
   const ending = ALL_ENDINGS[last.result.exit_status] ?? "did not complete";
   const who = ending.startsWith("was ") ? last.result.ended_by : "";
   const by = who === me ? "you" : shownUser(who ?? "");
   const why = who ? `${by} ${ending.replace("was ", "")} the last plan` : `the last plan ${ending}`;
   return `The queue has stopped, because ${why}.`;
+}
+
+/** Why the queue has stopped, with the reason of the service; empty if there is none. */
+export function stoppedByItself(status: Status): string {
+  const why = status.queue_stopped_reason;
+  return why && hasStopped(status) ? `The queue has stopped: ${why}.` : "";
+}
+
+function hasStopped(status: Status): boolean {
+  return status.items_in_queue > 0 && status.manager_state === "idle" && !status.stopping;
 }
 
 /** `7`, `3, 5`, `12-20`: consecutive scan ids as ranges. */
