@@ -10,5 +10,6 @@ export default defineConfig({
     assetsInlineLimit: 0, // the policy of the page allows no data: addresses
     reportCompressedSize: false,
   },
-  test: { environment: "happy-dom", include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
+  // vmThreads makes the environment once per thread, with modules of its own for each file.
+  test: { environment: "happy-dom", pool: "vmThreads", include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
 });
