@@ -21,7 +21,7 @@ LAB := $(PAGE)/labextension
 LAB_LINK := .venv/share/jupyter/labextensions/bluesky-qs
 NPM = .ci/npm
 
-.PHONY: help setup demo web test clients stress check format reference notebooks docs coverage bench bench-http clean
+.PHONY: help setup demo web test clients stress check format reference notebooks docs coverage bench bench-http bench-page clean
 
 help:
 	@echo "make demo        run two scans through a demo queue, with live tables; WEB=1 shows it in a browser"
@@ -36,6 +36,7 @@ help:
 	@echo "make coverage    run all the tests and list the lines that no process ran"
 	@echo "make bench       measure the speed of the service; QUICK=1 for a short run, PEER=1 to compare with bluesky-queueserver"
 	@echo "make bench-http  measure the HTTP door: kills, crowds, events, readers; QUICK=1 for a short run"
+	@echo "make bench-page  measure the page in Chromium: first content, scrolling, heap; QUICK=1 for a short run"
 	@echo "make format      format the source code"
 	@echo "make clean       remove .venv and everything that was built"
 
@@ -119,6 +120,9 @@ bench: $(INSTALLED) $(if $(PEER),$(PEER_INSTALLED))
 
 bench-http: $(INSTALLED)
 	$(BIN)/python bench/http_perf.py --bin $(BIN) $(if $(QUICK),--quick) $(ARGS)
+
+bench-page: $(INSTALLED) web
+	$(BIN)/python bench/page_perf.py --bin $(BIN) $(if $(QUICK),--quick) $(ARGS)
 
 $(PEER_INSTALLED):
 	$(PYTHON) -m venv build/peer

@@ -297,21 +297,21 @@ def gaps(s, n):
 
 # --------------------------------------------------------------------------- main
 def main():
-    o, impls, names = options()
+    o, impls, names = options(__doc__, OURS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES if most == resource.RLIM_INFINITY else min(_FILES, most), most))
     return measure(o, impls, names, LIMITS)
 
 
-def options():
+def options(description, groups):
     """The options, the services and the names of the groups to measure."""
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--bin", required=True)
     ap.add_argument("--bin2")
     ap.add_argument("--args", default="")
     ap.add_argument("--args2", default="")
-    ap.add_argument("--only", default=",".join(OURS), help="comma-separated groups: " + ",".join(OURS))
+    ap.add_argument("--only", default=",".join(groups), help="comma-separated groups: " + ",".join(groups))
     ap.add_argument("--out")
     ap.add_argument("--repeats", type=int, help="override the repeats of every group")
     ap.add_argument("--quick", action="store_true", help="one repeat, smaller sizes")
@@ -324,8 +324,8 @@ def options():
         impls.append(Impl("B", o.bin2, o.args2, redis=False))
     names = o.only.split(",")
     for name in names:
-        if name not in OURS:
-            ap.error(f"unknown group {name}: {','.join(OURS)}")
+        if name not in groups:
+            ap.error(f"unknown group {name}: {','.join(groups)}")
     return o, impls, names
 
 

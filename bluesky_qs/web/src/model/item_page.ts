@@ -3,7 +3,7 @@
 import { batch, signal } from "@preact/signals";
 import type { HistoryItem, Item, Schemas, ServiceEvent, Source } from "../source/source";
 import type { ItemEstimate } from "../words/estimates";
-import { eventsOf } from "../words/item_events";
+import { eventsOf, mayConcern } from "../words/item_events";
 import { ItemLog } from "./item_log";
 import { Latest } from "./latest";
 import { Runs } from "./runs";
@@ -53,8 +53,10 @@ export class ItemPage {
 
   take(event: ServiceEvent): void {
     if (event.type === "waiting_changed") return; // these are frequent
-    this.seen.push(event);
-    this.events.value = eventsOf(this.seen, this.uid);
+    if (mayConcern(event, this.uid)) {
+      this.seen.push(event);
+      this.events.value = eventsOf(this.seen, this.uid);
+    }
     const isPast = this.state.value?.result !== undefined;
     const isQueue = event.type === "history_cleared" || (event.type === "queue_changed" && !isPast);
     const isMine = "item_uid" in event && event.item_uid === this.uid;
@@ -120,9 +122,9 @@ export class ItemPage {
   private async readEvents(): Promise<void> {
     const reply = await this.around.source.ask("events_get", { limit: EVENTS }).catch(() => null); // or only newer ones
     const first = this.seen[0]?.seq ?? Number.POSITIVE_INFINITY;
-    this.seen = [...(reply?.events ?? []).filter((event) => event.seq < first), ...this.seen];
+    const earlier = (reply?.events ?? []).filter((event) => event.seq < first && mayConcern(event, this.uid));
+    this.seen = [...earlier, ...this.seen];
     this.events.value = eventsOf(this.seen, this.uid);
-    this.seen = this.seen.slice(-EVENTS);
   }
 }
 

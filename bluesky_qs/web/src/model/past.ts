@@ -8,6 +8,8 @@ import type { HistoryQuery } from "./history_filter";
 const PAGE = 50;
 /** Items in one reply if all are read. */
 const LARGE_PAGE = 1000;
+/** Items to keep if nobody asks for older ones, because a page stays open for weeks. */
+const KEPT = 300;
 
 /** A page of the history: the newest items in place of the shown ones, the items that just ended, or older items. */
 type Page = "newest" | "ended" | "older";
@@ -24,6 +26,8 @@ export class Past {
   private readonly reads = signal(0);
   readonly isReading = computed(() => this.reads.value > 0);
   private hasBegun = false;
+  /** Number of items to keep: more than usual if the user has asked for older ones. */
+  private most = KEPT;
   /** Pages are read one after the other, so that a late reply cannot bring back an old state. */
   private last: Promise<void> = Promise.resolve();
   /** Pages that have not been requested yet. */
@@ -72,8 +76,13 @@ export class Past {
       const uids = new Set(shown.map((item) => item.item_uid));
       // If more items have ended than fit on a page, the shown items do not follow it directly, and are dropped.
       const joins = page === "older" || (page === "ended" && reply.items.some((item) => uids.has(item.item_uid)));
-      this.items.value = merged(joins ? shown : [], reply.items);
-      if (page === "older" || !joins) this.hasOlder.value = this.isOlder(reply);
+      const items = merged(joins ? shown : [], reply.items);
+      if (page === "older" || !joins) {
+        this.most = Math.max(KEPT, items.length);
+        this.hasOlder.value = this.isOlder(reply);
+      }
+      if (items.length > this.most) this.hasOlder.value = true;
+      this.items.value = items.slice(0, this.most);
       this.isIncomplete.value = this.query.search !== undefined && reply.index_complete === false;
       this.isRead.value = true;
       this.problem.value = "";

@@ -35,6 +35,25 @@ test("a selection has older items only if its page is full", async () => {
   expect(past.hasOlder.value).toBe(false);
 });
 
+test("plans that end push out the oldest ones, which can be shown again", async () => {
+  const source = new FakeSource();
+  const past = new Past(source);
+  const end = async (count: number) => {
+    answer(source, everything.slice(0, count));
+    past.take({ type: "item_ended", seq: count, time: 1000 } as Parameters<Past["take"]>[0]);
+    await vi.waitFor(() => expect(past.items.value[0]).toEqual(everything[count - 1]));
+  };
+  answer(source, everything.slice(0, 40));
+  past.begin();
+  for (let count = 40; count <= 400; count += 40) await end(count);
+  expect(past.items.value).toHaveLength(300);
+  expect(past.hasOlder.value).toBe(true);
+  past.older();
+  await vi.waitFor(() => expect(past.items.value).toHaveLength(350));
+  await end(410);
+  expect(past.items.value).toEqual(everything.slice(60, 410).reverse()); // nothing that the user has asked for is missing
+});
+
 test("a search says that the index is not complete yet", async () => {
   const source = new FakeSource();
   source.answers.history_get = () => ({ items: [], positions: [], index_complete: false });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ServiceEvent } from "../source/source";
-import { eventsOf, eventText } from "./item_events";
+import { eventsOf, eventText, mayConcern } from "./item_events";
 
 const at = (seq: number, event: object) => ({ seq, time: seq, ...event }) as ServiceEvent;
 const paused = { type: "environment_changed", manager_state: "paused", worker_environment_exists: true, user: "eve" };
@@ -21,6 +21,9 @@ test("an item has the events that name it, and the pauses while it ran", () => {
     at(11, { type: "item_started", item_uid: "b" }),
   ];
   const found = eventsOf(events, "a");
+  const kept = events.filter((event) => mayConcern(event, "a"));
+  expect(kept.length).toBeLessThan(events.length - 1);
+  expect(eventsOf(kept, "a")).toEqual(found);
   expect(found.map(({ seq }) => seq)).toEqual([1, 3, 6, 7, 8, 9]);
   expect(found.map((event) => eventText(event, "a"))).toEqual([
     "Added to the queue",

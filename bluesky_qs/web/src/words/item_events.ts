@@ -23,6 +23,13 @@ export function eventsOf(events: readonly ServiceEvent[], uid: string): ServiceE
   });
 }
 
+/** Whether `eventsOf` needs an event. The others need not be kept. */
+export function mayConcern(event: ServiceEvent, uid: string): boolean {
+  if ("item_uid" in event) return event.item_uid === uid;
+  if (event.type === "queue_changed") return isPut(event, uid) || isRemoval(event, uid);
+  return event.type === "environment_changed";
+}
+
 const WHILE_RUNNING: Record<string, string> = { paused: "Paused", executing_queue: "Resumed" };
 const CHANGES: Record<string, string> = { move: "Moved", edit: "Edited", undo: "Put back by an undo" };
 

@@ -1,0 +1,157 @@
+"""A Chromium with the page of a service: when something is shown, the work of the main thread, the heap."""
+
+import bisect
+import collections
+import contextlib
+import json
+import os
+import shutil
+import time
+
+from harness import Timeout, now
+from playwright.sync_api import sync_playwright
+
+_SCREEN = {"width": 1280, "height": 900}
+#: What the tracing of Chromium must record to add up the work of the main thread. More would cost time itself.
+_TRACED = ["-*", "disabled-by-default-devtools.timeline", "disabled-by-default-devtools.timeline.frame"]
+# Runs before the scripts of the page. `shown` becomes the time at which a frame with the state, the queue and the last
+# plans has been drawn, in milliseconds since the navigation.
+_CONTENT = """
+window.shown = new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("the page shows no state, queue and history")), 30000);
+    const parts = ["[aria-label=State] strong", "[role=option]", ".history tbody tr"];
+    const observer = new MutationObserver(() => {
+        if (!parts.every((part) => document.querySelector(part)?.textContent)) return;
+        observer.disconnect();
+        requestAnimationFrame(() => setTimeout(() => resolve(performance.now())));
+    });
+    observer.observe(document, { childList: true, subtree: true, characterData: true });
+});
+"""
+# Notes the number of the last event that has reached the page, and how often events were missing.
+_EVENTS = """
+window.lastEvent = 0;
+window.gaps = 0;
+window.WebSocket = class extends WebSocket {
+    constructor(address) {
+        super(address);
+        if (!address.includes("/events/ws")) return;
+        this.addEventListener("message", ({ data }) => {
+            const { seq, type } = JSON.parse(data);
+            if (seq) window.lastEvent = seq;
+            if (type === "gap") window.gaps += 1;
+        });
+    }
+};
+"""
+
+
+def chromium():
+    """The path of the browser; None if there is none."""
+    return os.environ.get("QS_CHROMIUM") or shutil.which("chromium")
+
+
+@contextlib.contextmanager
+def opened_page(s):
+    """The page of a service in a browser of its own, with an empty cache, before it is loaded."""
+    for name in [each for each in os.environ if each.lower().endswith("_proxy")]:
+        del os.environ[name]  # Chromium would ask a proxy for addresses of this computer
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page(viewport=_SCREEN)
+        page.set_default_timeout(60_000)
+        yield OpenPage(browser, page, f"http://127.0.0.1:{s.http_port}/#api_key={s.key}")
+        browser.close()
+
+
+class OpenPage:
+    """One page, and what it costs."""
+
+    def __init__(self, browser, page, link):
+        self.browser, self.page, self.link = browser, page, link
+        self._cdp = page.context.new_cdp_session(page)
+        self._scripts = []
+        page.on("requestfinished", self._note)
+        page.add_init_script(_CONTENT)
+        page.add_init_script(_EVENTS)
+
+    def load(self):
+        """Load it; return the milliseconds until anything was drawn, and until the state, queue and history were."""
+        self.page.goto(self.link)
+        shown = self.page.evaluate("window.shown")
+        return self.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"), shown
+
+    def script_bytes(self):
+        """The size of all scripts as they were sent."""
+        return sum(request.sizes()["responseBodySize"] for request in self._scripts)
+
+    def rows(self):
+        return self.page.locator("[role=option]").count()
+
+    def scrolled(self, pixels, speed):
+        """Turn the mouse wheel over the queue; return the work for each frame, as `frame_work` does."""
+        box = self.page.get_by_role("listbox", name="Queue").bounding_box()
+        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 100}
+        gesture = {**at, "yDistance": -pixels, "speed": speed, "gestureSourceType": "mouse"}
+        return self._traced(lambda: self._cdp.send("Input.synthesizeScrollGesture", gesture))
+
+    def leafed(self, frames):
+        """Scroll by a whole page of rows in each frame, as somebody does who drags the scroll bar; see `scrolled`."""
+        leaf = """frames => new Promise((resolve) => {
+            const box = document.querySelector("[role=listbox][aria-label=Queue]");
+            const step = () => {
+                box.scrollTop += box.clientHeight;
+                frames -= 1;
+                requestAnimationFrame(frames > 0 ? step : resolve);
+            };
+            requestAnimationFrame(step);
+        })"""
+        return self._traced(lambda: self.page.evaluate(leaf, frames))
+
+    def await_event(self, number, timeout=120.0):
+        """Wait until the page has got all events up to this one."""
+        begin = now()
+        while self.page.evaluate("window.lastEvent") < number:
+            if now() - begin > timeout:
+                raise Timeout(f"the page has not got event {number} in {timeout} s")
+            time.sleep(0.05)
+        if gaps := self.page.evaluate("window.gaps"):
+            raise RuntimeError(f"events did not reach the page ({gaps} gaps)")
+
+    def heap(self):
+        """Bytes of the objects that are in use, after a collection of garbage."""
+        for _ in range(2):  # the first one may only free objects for the second
+            self._cdp.send("HeapProfiler.collectGarbage")
+        return self._cdp.send("Runtime.getHeapUsage")["usedSize"]
+
+    def _note(self, request):
+        if request.resource_type == "script":
+            self._scripts.append(request)
+
+    def _traced(self, act):
+        self.browser.start_tracing(page=self.page, categories=_TRACED)
+        act()
+        return frame_work(json.loads(self.browser.stop_tracing())["traceEvents"])
+
+
+def frame_work(events):
+    """The milliseconds of work of the main thread for each frame of a trace: by the wall clock, and of the processor.
+
+    A frame ends with the task that draws it; the work since the frame before it belongs to it.
+    """
+    frames = collections.defaultdict(list)
+    for event in events:
+        if event["name"] == "BeginMainThreadFrame":
+            frames[event["pid"], event["tid"]].append(event["ts"])
+    thread = max(frames, key=lambda each: len(frames[each]))
+    begins = sorted(frames[thread])
+    wall, processor = [0.0] * (len(begins) + 1), [0.0] * (len(begins) + 1)
+    for event in events:
+        if event["name"] == "RunTask" and event["ph"] == "X" and (event["pid"], event["tid"]) == thread:
+            # the task that draws begins before it notes the frame
+            frame = bisect.bisect(begins, event["ts"])
+            wall[frame] += event["dur"] / 1000
+            processor[frame] += event.get("tdur", 0) / 1000
+    if len(begins) < 10:
+        raise Timeout(f"only {len(begins)} frames were drawn")
+    return wall[1:-1], processor[1:-1]  # the first and the last are not complete
