@@ -9,7 +9,7 @@ import statistics
 import sys
 import time
 
-from bluesky_qs.manager.foresight import Foresight
+from bluesky_qs.manager.estimates.foresight import Foresight
 from bluesky_qs.testing import AsyncManager
 
 ITEMS, LIMIT = 1000, 1.1

@@ -152,7 +152,7 @@ def stiff_sentences(code: Checkout) -> int:
 
 def flags_in_the_runner(code: Checkout) -> str:
     """Boolean attributes of the runner's classes, and the number of their assignments."""
-    tree = code.trees[Path("bluesky_qs/manager/runner.py")]
+    tree = code.trees[Path("bluesky_qs/manager/execution/runner.py")]
     assigned: dict[str, list[ast.expr | None]] = {}
     for node in ast.walk(tree):
         targets = (
@@ -196,7 +196,7 @@ COUNTS: tuple[tuple[str, Count, str], ...] = (
     ("files that write “did you mean”", places_of_did_you_mean, "1"),
     ("names told, said", variables_named_for_speech, "0"),
     ("strings with a stiff turn", stiff_sentences, "0"),
-    ("flags of manager/runner.py", flags_in_the_runner, "one value"),
+    ("flags of manager/execution/runner.py", flags_in_the_runner, "one value"),
 )
 
 

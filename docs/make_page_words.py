@@ -17,7 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import bluesky_qs
-from bluesky_qs.manager.decide import StopReason
+from bluesky_qs.manager.execution.decide import StopReason
 from bluesky_qs.plans.model import KINDS
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session.known_names import KnownNames

@@ -23,8 +23,8 @@ from bluesky_qs.door.door import Door
 from bluesky_qs.door.settings import DoorSettings
 from bluesky_qs.door.signin.accounts import Accounts
 from bluesky_qs.door.streams import asyncapi
-from bluesky_qs.manager.state import TRANSITIONS, ManagerState
-from bluesky_qs.manager.worker_link import LINK_TRANSITIONS, LinkState
+from bluesky_qs.manager.worker.state import TRANSITIONS, ManagerState
+from bluesky_qs.manager.worker.worker_link import LINK_TRANSITIONS, LinkState
 from bluesky_qs.words.forms import QSERVER, SECTIONS
 from bluesky_qs.words.helptext import LEGEND, summary
 from ipython_extension.words.dispatch import VOCABULARIES

@@ -1,6 +1,6 @@
 """The data that the service has learned from plans that ran: times of actions, times of messages, and completed runs.
 
-The amount of data is limited. `bluesky_qs.manager.learned_times` keeps them in a file.
+The amount of data is limited. `bluesky_qs.manager.estimates.learned_times` keeps them in a file.
 """
 
 import hashlib

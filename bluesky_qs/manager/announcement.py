@@ -1,6 +1,6 @@
 """The log line that describes the queue and the lock when the service starts."""
 
-from bluesky_qs.manager.locking import LockBook
+from bluesky_qs.manager.edits.locking import LockBook
 from bluesky_qs.plan_queue.queue import PlanQueue
 
 

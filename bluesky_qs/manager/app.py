@@ -15,16 +15,16 @@ from bluesky_qs.ipc.supervision import BEAT_PERIOD, ERROR_LOGGED, Beat, Hello, I
 from bluesky_qs.manager.announcement import summary
 from bluesky_qs.manager.assembly import assemble
 from bluesky_qs.manager.context import Context
-from bluesky_qs.manager.dispatch import Dispatcher
+from bluesky_qs.manager.edits.events import EventEdit
 from bluesky_qs.manager.ending import Stopping, end
-from bluesky_qs.manager.events import EventEdit
-from bluesky_qs.manager.log_lines import TurnHandler
-from bluesky_qs.manager.opening import location_of
+from bluesky_qs.manager.loop.log_lines import TurnHandler
 from bluesky_qs.manager.outside import Outside, outside_of_service
-from bluesky_qs.manager.publisher import Publisher
-from bluesky_qs.manager.server import ControlServer
-from bluesky_qs.manager.status import StatusBoard
+from bluesky_qs.manager.published.publisher import Publisher
+from bluesky_qs.manager.published.status import StatusBoard
+from bluesky_qs.manager.requests.dispatch import Dispatcher
+from bluesky_qs.manager.requests.server import ControlServer
 from bluesky_qs.manager.take_up import take_up
+from bluesky_qs.manager.worker.opening import location_of
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.startup.find import StartupLocation
 from bluesky_qs.wire.info import INFO_PERIOD

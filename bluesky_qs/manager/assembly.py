@@ -21,40 +21,40 @@ from bluesky_qs.ipc.reports import (
     TaskEnded,
 )
 from bluesky_qs.ipc.supervision import Inventory
-from bluesky_qs.manager import handlers
-from bluesky_qs.manager.answers import AnswerBook
-from bluesky_qs.manager.changes import Changes
-from bluesky_qs.manager.clock import Clock
 from bluesky_qs.manager.context import Context
-from bluesky_qs.manager.document_keeper import DocumentKeeper
-from bluesky_qs.manager.document_receipts import DocumentReceipts
-from bluesky_qs.manager.documents import DocumentBook
-from bluesky_qs.manager.dry_run_requests import DryRunRequests
-from bluesky_qs.manager.end_of_queue import EndOfQueue
-from bluesky_qs.manager.environment import Environment
-from bluesky_qs.manager.events import EventBook, EventEdit
-from bluesky_qs.manager.foresight import Foresight
-from bluesky_qs.manager.history_book import HistoryBook
-from bluesky_qs.manager.history_search import HistorySearch
-from bluesky_qs.manager.item_logs import ItemLogs
-from bluesky_qs.manager.learned_times import LearnedTimes
-from bluesky_qs.manager.ledger import Ledger
-from bluesky_qs.manager.lists import ListBook
-from bluesky_qs.manager.locking import LockBook
-from bluesky_qs.manager.opening import opening
+from bluesky_qs.manager.edits.answers import AnswerBook
+from bluesky_qs.manager.edits.events import EventBook, EventEdit
+from bluesky_qs.manager.edits.ledger import Ledger
+from bluesky_qs.manager.edits.locking import LockBook
+from bluesky_qs.manager.edits.undo import UndoBook
+from bluesky_qs.manager.estimates.dry_run_requests import DryRunRequests
+from bluesky_qs.manager.estimates.end_of_queue import EndOfQueue
+from bluesky_qs.manager.estimates.foresight import Foresight
+from bluesky_qs.manager.estimates.learned_times import LearnedTimes
+from bluesky_qs.manager.estimates.queue_findings import QueueFindings
+from bluesky_qs.manager.estimates.stored_times import StoredTimes
+from bluesky_qs.manager.estimates.times import Times
+from bluesky_qs.manager.execution.runner import Runner
+from bluesky_qs.manager.execution.switches import Switches
+from bluesky_qs.manager.history.document_keeper import DocumentKeeper
+from bluesky_qs.manager.history.document_receipts import DocumentReceipts
+from bluesky_qs.manager.history.documents import DocumentBook
+from bluesky_qs.manager.history.history_book import HistoryBook
+from bluesky_qs.manager.history.history_search import HistorySearch
+from bluesky_qs.manager.history.item_logs import ItemLogs
+from bluesky_qs.manager.loop.changes import Changes
+from bluesky_qs.manager.loop.clock import Clock
 from bluesky_qs.manager.outside import Outside
-from bluesky_qs.manager.publisher import Publisher
-from bluesky_qs.manager.pulse import PulseBook
-from bluesky_qs.manager.queue_findings import QueueFindings
-from bluesky_qs.manager.reading_requests import ReadingRequests
-from bluesky_qs.manager.runner import Runner
-from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
-from bluesky_qs.manager.stored_times import StoredTimes
-from bluesky_qs.manager.subscriptions import WorkerGone
-from bluesky_qs.manager.switches import Switches
-from bluesky_qs.manager.tasks import TaskRecords
-from bluesky_qs.manager.times import Times
-from bluesky_qs.manager.undo import UndoBook
+from bluesky_qs.manager.published.publisher import Publisher
+from bluesky_qs.manager.requests import handlers
+from bluesky_qs.manager.worker.environment import Environment
+from bluesky_qs.manager.worker.lists import ListBook
+from bluesky_qs.manager.worker.opening import opening
+from bluesky_qs.manager.worker.pulse import PulseBook
+from bluesky_qs.manager.worker.reading_requests import ReadingRequests
+from bluesky_qs.manager.worker.state import Lifecycle, ManagerEvent, ManagerState
+from bluesky_qs.manager.worker.subscriptions import WorkerGone
+from bluesky_qs.manager.worker.tasks import TaskRecords
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.startup.find import StartupLocation

@@ -6,7 +6,7 @@ import logging
 
 from bluesky_qs.errors import QSError
 from bluesky_qs.manager.context import Context
-from bluesky_qs.manager.state import ManagerState
+from bluesky_qs.manager.worker.state import ManagerState
 
 logger = logging.getLogger(__name__)
 

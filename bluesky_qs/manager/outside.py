@@ -14,7 +14,7 @@ from bluesky_qs.ipc.link import ClientEnd, Link
 from bluesky_qs.ipc.reports import WorkerReport
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.supervision import SupervisorReport
-from bluesky_qs.manager.clock import Clock, SystemClock
+from bluesky_qs.manager.loop.clock import Clock, SystemClock
 from bluesky_qs.manager.other_queue import mention_other_queue
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store

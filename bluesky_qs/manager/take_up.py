@@ -8,7 +8,7 @@ from bluesky_qs.ipc.reports import TaskEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
 from bluesky_qs.ipc.supervision import Inventory
 from bluesky_qs.manager.context import Context
-from bluesky_qs.manager.state import ManagerEvent
+from bluesky_qs.manager.worker.state import ManagerEvent
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ import zmq.asyncio
 
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.manager.app import RunningManager as App
+from bluesky_qs.manager.execution.results import unreported
 from bluesky_qs.manager.outside import Outside
-from bluesky_qs.manager.results import unreported
 from bluesky_qs.plan_queue.changes import AddHistory, Change, ClearQueue, PutItem, TrimHistory
 from bluesky_qs.plan_queue.position import spread
 from bluesky_qs.store.base import Store

@@ -9,8 +9,8 @@ from bluesky_qs.api import events, schema, values
 from bluesky_qs.api.method import METHODS, Lock, Scope
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.ipc.states import EnvironmentState
-from bluesky_qs.manager import events as manager_events
-from bluesky_qs.manager.state import ManagerState
+from bluesky_qs.manager.edits import events as manager_events
+from bluesky_qs.manager.worker.state import ManagerState
 from bluesky_qs.plan_queue import events as changes
 
 METHOD_LIST = sorted(METHODS.values(), key=lambda method: method.name)

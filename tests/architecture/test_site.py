@@ -10,8 +10,8 @@ from docutils import nodes
 from docutils.utils import new_document
 
 import bluesky_qs
-from bluesky_qs.manager.state import TRANSITIONS
-from bluesky_qs.manager.worker_link import LINK_TRANSITIONS
+from bluesky_qs.manager.worker.state import TRANSITIONS
+from bluesky_qs.manager.worker.worker_link import LINK_TRANSITIONS
 
 DOCS = Path(bluesky_qs.__file__).parents[1] / "docs"
 

@@ -14,10 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-from bluesky_qs.manager.answers import OpenRequest, open_request
-from bluesky_qs.manager.events import EventBook
-from bluesky_qs.manager.ledger import Ledger
-from bluesky_qs.manager.undo import UndoBook
+from bluesky_qs.manager.edits.answers import OpenRequest, open_request
+from bluesky_qs.manager.edits.events import EventBook
+from bluesky_qs.manager.edits.ledger import Ledger
+from bluesky_qs.manager.edits.undo import UndoBook
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.sqlite import SQLiteStore
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bluesky_qs.errors import StoreError
-from bluesky_qs.manager.events import EventBook
-from bluesky_qs.manager.history_book import HistoryBook
-from bluesky_qs.manager.ledger import Ledger
+from bluesky_qs.manager.edits.events import EventBook
+from bluesky_qs.manager.edits.ledger import Ledger
+from bluesky_qs.manager.history.history_book import HistoryBook
 from bluesky_qs.plan_queue.changes import (
     FACTS,
     AddAnswer,

@@ -7,7 +7,7 @@ from ipython_extension.live.console import ConsoleTail, TaskOutput
 
 _BEGIN = "[I 2026-11-22 11:07:34,328 bluesky_qs.worker.tasks] Starting the task u-1: script\n"
 _END = "[I 2026-11-22 11:07:34,639 bluesky_qs.worker.tasks] The task u-1 is completed\n"
-_OTHER = "[I 2026-11-22 11:07:30,250 bluesky_qs.manager.environment] Starting the RE Worker environment ...\n"
+_OTHER = "[I 2026-11-22 11:07:30,250 bluesky_qs.manager.worker.environment] Starting the RE Worker environment ...\n"
 
 
 def test_only_the_lines_of_the_task_are_taken():

@@ -4,7 +4,7 @@ import pytest
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import QSError
-from bluesky_qs.manager.results import unreported
+from bluesky_qs.manager.execution.results import unreported
 from bluesky_qs.testing import Ask
 from ipython_extension.session import waiting
 from ipython_extension.words import dispatch  # imports all words

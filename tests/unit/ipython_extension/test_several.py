@@ -5,7 +5,7 @@ from IPython.core.error import UsageError
 from IPython.lib.pretty import pretty
 
 from bluesky_qs.errors import QSError
-from bluesky_qs.manager.results import unreported
+from bluesky_qs.manager.execution.results import unreported
 
 
 @pytest.fixture

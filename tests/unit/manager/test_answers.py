@@ -7,9 +7,9 @@ import pytest
 
 from bluesky_qs.api.method import METHODS
 from bluesky_qs.config.schema import Network, Settings
-from bluesky_qs.manager import answers
-from bluesky_qs.manager.answers import AnswerBook, digest_of, with_uids_only
-from bluesky_qs.manager.dispatch import STORES_REPLY
+from bluesky_qs.manager.edits import answers
+from bluesky_qs.manager.edits.answers import AnswerBook, digest_of, with_uids_only
+from bluesky_qs.manager.requests.dispatch import STORES_REPLY
 from bluesky_qs.plan_queue.changes import AddAnswer, TrimAnswers
 from bluesky_qs.store.memory import MemoryStore
 from bluesky_qs.testing import AsyncManager, Wait

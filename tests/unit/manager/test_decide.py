@@ -4,9 +4,9 @@ from itertools import product
 
 import pytest
 
-from bluesky_qs.manager.clock import SystemClock
-from bluesky_qs.manager.decide import Decision, Ended, Modes, Next, StopReason, decide
-from bluesky_qs.manager.running import CurrentItem
+from bluesky_qs.manager.execution.decide import Decision, Ended, Modes, Next, StopReason, decide
+from bluesky_qs.manager.execution.running import CurrentItem
+from bluesky_qs.manager.loop.clock import SystemClock
 
 BOTH = (False, True)
 

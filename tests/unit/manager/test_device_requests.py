@@ -6,7 +6,7 @@ import pytest
 
 from bluesky_qs.config.schema import Settings, Worker
 from bluesky_qs.ipc.commands import ReadDevices
-from bluesky_qs.manager.reading_requests import moving
+from bluesky_qs.manager.worker.reading_requests import moving
 from bluesky_qs.testing import AsyncManager, Wait
 
 GROUP = {"user_group": "primary"}

@@ -8,9 +8,9 @@ import pytest
 
 from bluesky_qs.api.method import METHODS, Lock, expanded_signature
 from bluesky_qs.errors import WrongState
-from bluesky_qs.manager import handlers
-from bluesky_qs.manager.dispatch import HANDLERS, Dispatcher
-from bluesky_qs.manager.locking import LockBook
+from bluesky_qs.manager.edits.locking import LockBook
+from bluesky_qs.manager.requests import handlers
+from bluesky_qs.manager.requests.dispatch import HANDLERS, Dispatcher
 from bluesky_qs.wire.codec import Encoded
 
 #: Answered by the dispatcher itself.

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bluesky_qs.errors import Refused
-from bluesky_qs.manager.document_keeper import NAME, DocumentKeeper
+from bluesky_qs.manager.history.document_keeper import NAME, DocumentKeeper
 from bluesky_qs.store.documents_file import MOST_OTHERS, DocumentsFile, KeptDocument
 
 MANY = 10**6
@@ -262,7 +262,7 @@ async def test_a_full_disk_costs_the_documents_of_that_time(tmp_path, caplog):
 
 
 async def test_a_disk_that_does_not_answer_holds_nobody_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("bluesky_qs.manager.document_keeper._MOST_WAITING", 5000)
+    monkeypatch.setattr("bluesky_qs.manager.history.document_keeper._MOST_WAITING", 5000)
     async with keeping(tmp_path) as keeper:
         item = Item(keeper)
         answers = asyncio.Event()

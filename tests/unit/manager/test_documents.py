@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bluesky_qs.ipc.reports import DocumentReport
-from bluesky_qs.manager.document_keeper import DocumentKeeper
-from bluesky_qs.manager.document_receipts import DocumentReceipts
-from bluesky_qs.manager.documents import EVENTS_KEPT, DocumentBook
+from bluesky_qs.manager.history.document_keeper import DocumentKeeper
+from bluesky_qs.manager.history.document_receipts import DocumentReceipts
+from bluesky_qs.manager.history.documents import EVENTS_KEPT, DocumentBook
 
 
 def report(name, number=0, item="one", omitted=(), place=0):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bluesky_qs.manager.events import EventBook
+from bluesky_qs.manager.edits.events import EventBook
 
 
 def event(seq):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.errors import NotFound, StoreError
-from bluesky_qs.manager.history_book import HistoryBook
+from bluesky_qs.manager.history.history_book import HistoryBook
 from bluesky_qs.plan_queue.changes import AddHistory
 from bluesky_qs.plan_queue.history import ItemHistory
 from bluesky_qs.store.memory import MemoryStore

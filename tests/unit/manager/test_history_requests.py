@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bluesky_qs.manager.handlers import history as handlers
+from bluesky_qs.manager.requests.handlers import history as handlers
 
 SAMPLES = ["S01", "S02", "S03", "s03", "S04"]
 

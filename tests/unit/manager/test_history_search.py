@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bluesky_qs.errors import Refused
-from bluesky_qs.manager import history_search
-from bluesky_qs.manager.history_book import HistoryBook
-from bluesky_qs.manager.history_search import HistorySearch
+from bluesky_qs.manager.history import history_search
+from bluesky_qs.manager.history.history_book import HistoryBook
+from bluesky_qs.manager.history.history_search import HistorySearch
 from bluesky_qs.plan_queue.changes import AddHistory, TrimHistory
 from bluesky_qs.plan_queue.history import ItemHistory
 from bluesky_qs.plan_queue.search_text import SearchWords

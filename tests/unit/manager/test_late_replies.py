@@ -7,8 +7,8 @@ import pytest
 
 from bluesky_qs.errors import WorkerError, WorkerLost
 from bluesky_qs.ipc.commands import ReadDevices
-from bluesky_qs.manager.late_replies import LateReplies
-from bluesky_qs.manager.subscriptions import WorkerGone
+from bluesky_qs.manager.worker.late_replies import LateReplies
+from bluesky_qs.manager.worker.subscriptions import WorkerGone
 
 COMMAND = ReadDevices("uid", [], [], "primary", 0)
 PATIENCE = 60

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bluesky_qs.errors import ItemError, StoreError
-from bluesky_qs.manager.events import EventBook, EventEdit, TasksChanged
-from bluesky_qs.manager.ledger import Ledger
+from bluesky_qs.manager.edits.events import EventBook, EventEdit, TasksChanged
+from bluesky_qs.manager.edits.ledger import Ledger
 from bluesky_qs.plan_queue.changes import AddHistory, SetFact, Snapshot, TrimHistory
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.memory import MemoryStore

@@ -3,7 +3,7 @@
 import pytest
 
 from bluesky_qs.errors import BadParams
-from bluesky_qs.manager.line_filter import LineFilter
+from bluesky_qs.manager.requests.line_filter import LineFilter
 from bluesky_qs.wire.info import ConsoleMessage
 
 

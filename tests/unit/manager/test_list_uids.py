@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bluesky_qs.ipc.states import EncodedLists
-from bluesky_qs.manager.lists import ListBook
+from bluesky_qs.manager.worker.lists import ListBook
 from bluesky_qs.plans import lists as lists_file
 from bluesky_qs.plans.permissions import PermissionRules
 from bluesky_qs.startup.find import find

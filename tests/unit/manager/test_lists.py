@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from bluesky_qs.manager.lists import ListBook
+from bluesky_qs.manager.worker.lists import ListBook
 from bluesky_qs.plans import lists as lists_file
 from bluesky_qs.plans.lists import ListsFile
 from bluesky_qs.startup.find import find

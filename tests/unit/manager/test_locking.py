@@ -5,7 +5,7 @@ import pytest
 
 from bluesky_qs.api.method import Lock
 from bluesky_qs.errors import BadParams, Locked
-from bluesky_qs.manager.locking import LockBook
+from bluesky_qs.manager.edits.locking import LockBook
 
 NOW = 1658765020.0
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from bluesky_qs.ipc.item_marks import Marks
-from bluesky_qs.manager.log_lines import SENDS, TurnHandler
+from bluesky_qs.manager.loop.log_lines import SENDS, TurnHandler
 
 MARKS = Marks("secret")
 

@@ -8,10 +8,10 @@ import pytest
 from bluesky_qs.errors import Refused
 from bluesky_qs.foresight.report import Findings
 from bluesky_qs.foresight.runs import Runs
-from bluesky_qs.manager.dry_run_requests import WalkReports
-from bluesky_qs.manager.queue_walks import QueueWalks
-from bluesky_qs.manager.slices import Slices
-from bluesky_qs.manager.walk_cache import Planned
+from bluesky_qs.manager.estimates.dry_run_requests import WalkReports
+from bluesky_qs.manager.estimates.queue_walks import QueueWalks
+from bluesky_qs.manager.estimates.walk_cache import Planned
+from bluesky_qs.manager.loop.slices import Slices
 from bluesky_qs.testing import Clock
 
 

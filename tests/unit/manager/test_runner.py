@@ -9,12 +9,12 @@ from bluesky_qs.errors import WrongState
 from bluesky_qs.ipc.commands import PausePlan, RunPlan
 from bluesky_qs.ipc.reports import PlanEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
-from bluesky_qs.manager.clock import SystemClock
-from bluesky_qs.manager.events import EventBook
-from bluesky_qs.manager.ledger import Ledger
-from bluesky_qs.manager.runner import Runner
-from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
-from bluesky_qs.manager.switches import Switches
+from bluesky_qs.manager.edits.events import EventBook
+from bluesky_qs.manager.edits.ledger import Ledger
+from bluesky_qs.manager.execution.runner import Runner
+from bluesky_qs.manager.execution.switches import Switches
+from bluesky_qs.manager.loop.clock import SystemClock
+from bluesky_qs.manager.worker.state import Lifecycle, ManagerEvent, ManagerState
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.memory import MemoryStore

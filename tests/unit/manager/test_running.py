@@ -2,7 +2,7 @@
 
 import pytest
 
-from bluesky_qs.manager.running import CurrentItem
+from bluesky_qs.manager.execution.running import CurrentItem
 
 
 class Clock:

@@ -10,7 +10,7 @@ import zmq.asyncio
 from bluesky_qs.api import METHODS
 from bluesky_qs.config.schema import Network, Settings
 from bluesky_qs.errors import AddressInUse
-from bluesky_qs.manager.dispatch import HANDLERS
+from bluesky_qs.manager.requests.dispatch import HANDLERS
 from bluesky_qs.testing import AsyncManager, Print, Wait
 from bluesky_qs.wire.control import generate_keys
 from bluesky_qs.wire.info import EVENT

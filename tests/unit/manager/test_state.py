@@ -1,7 +1,7 @@
 import pytest
 
-from bluesky_qs.manager.state import TRANSITIONS, Lifecycle, ManagerEvent, ManagerState
-from bluesky_qs.manager.transitions import ImpossibleTransition
+from bluesky_qs.manager.worker.state import TRANSITIONS, Lifecycle, ManagerEvent, ManagerState
+from bluesky_qs.manager.worker.transitions import ImpossibleTransition
 
 
 def lifecycle(*events):

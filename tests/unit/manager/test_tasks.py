@@ -2,7 +2,7 @@ import pytest
 
 from bluesky_qs.ipc.reports import TaskEnded
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
-from bluesky_qs.manager.tasks import TaskRecords
+from bluesky_qs.manager.worker.tasks import TaskRecords
 
 
 class Clock:

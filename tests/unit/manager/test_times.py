@@ -10,10 +10,10 @@ from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Member, Work
 from bluesky_qs.ipc.reports import PlanEnded, PlanTimes
 from bluesky_qs.ipc.states import EnvironmentState, WorkerState
-from bluesky_qs.manager.changes import Changes
-from bluesky_qs.manager.learned_times import NAME, LearnedTimes
-from bluesky_qs.manager.stored_times import StoredTimes
-from bluesky_qs.manager.times import Times
+from bluesky_qs.manager.estimates.learned_times import NAME, LearnedTimes
+from bluesky_qs.manager.estimates.stored_times import StoredTimes
+from bluesky_qs.manager.estimates.times import Times
+from bluesky_qs.manager.loop.changes import Changes
 from bluesky_qs.plan_queue.queue import PlanQueue
 from bluesky_qs.store.memory import MemoryStore
 from bluesky_qs.testing import AsyncManager

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bluesky_qs.manager.undo import KEPT, LARGEST, UndoBook
+from bluesky_qs.manager.edits.undo import KEPT, LARGEST, UndoBook
 from bluesky_qs.plan_queue.changes import AddUndo, TrimUndo
 from bluesky_qs.plan_queue.queue import PlanQueue
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bluesky_qs.ipc.states import PlanWait, Waiting
-from bluesky_qs.manager.wait_text import code_text, held_text, input_text, length, plan_text
+from bluesky_qs.manager.published.wait_text import code_text, held_text, input_text, length, plan_text
 
 MINUS = "\N{MINUS SIGN}"
 

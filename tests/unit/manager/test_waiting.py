@@ -7,7 +7,7 @@ import pytest
 from bluesky_qs.config.schema import Network, Settings
 from bluesky_qs.ipc.commands import OpenEnvironment
 from bluesky_qs.ipc.reports import Pulse
-from bluesky_qs.manager.pulse import SILENCE
+from bluesky_qs.manager.worker.pulse import SILENCE
 from bluesky_qs.testing import Ask, AsyncManager, Clock, Fail, Wait, WaitFor
 from bluesky_qs.wire.codec import json_text
 from bluesky_qs.wire.info import PROGRESS

@@ -10,11 +10,11 @@ from bluesky_qs.ipc.commands import Attach, OpenEnvironment, StartupSpec, Worker
 from bluesky_qs.ipc.reports import EnvironmentOpened
 from bluesky_qs.ipc.states import EncodedLists, EnvironmentState, WorkerState
 from bluesky_qs.ipc.supervision import WorkerEnded, WorkerProcess
-from bluesky_qs.manager.clock import SystemClock
-from bluesky_qs.manager.environment import Environment
-from bluesky_qs.manager.state import Lifecycle, ManagerEvent, ManagerState
-from bluesky_qs.manager.transitions import ImpossibleTransition
-from bluesky_qs.manager.worker_link import LINK_TRANSITIONS, LinkEvent, LinkLifecycle, LinkState
+from bluesky_qs.manager.loop.clock import SystemClock
+from bluesky_qs.manager.worker.environment import Environment
+from bluesky_qs.manager.worker.state import Lifecycle, ManagerEvent, ManagerState
+from bluesky_qs.manager.worker.transitions import ImpossibleTransition
+from bluesky_qs.manager.worker.worker_link import LINK_TRANSITIONS, LinkEvent, LinkLifecycle, LinkState
 
 WAYS = {
     LinkState.ABSENT: [],

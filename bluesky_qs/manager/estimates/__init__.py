@@ -1,0 +1,1 @@
+"""How long the queue will take, and dry runs."""

@@ -1,0 +1,1 @@
+"""Which item runs next, and the result of the last one."""

@@ -1,0 +1,1 @@
+"""Items that have run: their results, documents and logs."""

@@ -1,0 +1,1 @@
+"""Tools for the event loop of the manager."""

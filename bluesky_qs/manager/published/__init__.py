@@ -1,0 +1,1 @@
+"""The state of the service as clients see it, and its publication."""

@@ -1,0 +1,1 @@
+"""The worker as the manager sees it: its environment, its tasks, its lists."""
