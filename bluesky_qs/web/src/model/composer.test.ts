@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import { beforeEach, expect, test, vi } from "vitest";
 import { type Item, Refused, type Status } from "../source/source";
 import type { Known } from "../words/completion";
@@ -79,6 +79,26 @@ test("a typed plan is added, its place is shown, and it can be recalled", async 
     [{ key: "sample", text: "S03" }],
   ]);
   expect(composer.recall()).toBe(false);
+});
+
+test("the message about an addition follows the plan, and goes with it", async () => {
+  const message = () => composer.outcome.value?.text;
+  await vi.waitFor(() => expect(queue.isRead.value).toBe(true));
+  await typed("count([det1], num=3)");
+  await composer.submit();
+  expect(message()).toBe("Added at position 0: count([det1], num=3)");
+  const added = source.queue.at(-1) as Item;
+  queue.items.value = [plan("other"), added];
+  expect(message()).toBe("Added at position 1: count([det1], num=3)");
+  queue.items.value = [{ ...added, kwargs: { num: 5 } }];
+  expect(message()).toBe("Added at position 0: count([det1], num=5)");
+  batch(() => {
+    queue.items.value = [];
+    queue.running.value = added;
+  });
+  expect(message()).toBe("Added, and running now: count([det1], num=3)");
+  queue.running.value = null;
+  expect(message()).toBeUndefined();
 });
 
 test("only the newest text is read while an answer is awaited, and only its answer counts", async () => {
@@ -197,6 +217,10 @@ test("an edit sends the item as it was read, and keeps what is not changed", asy
   expect(source.sent[0]).toMatchObject({ method: "queue_item_update", params: { item, expected: QUEUED } });
   expect(composer.outcome.value?.text).toBe("Changed: count([det1], num=5)");
   expect(composer.subject.value.kind).toBe("new");
+  queue.items.value = [item];
+  expect(composer.outcome.value?.text).toBe("Changed: count([det1], num=5)");
+  queue.items.value = [{ ...item, kwargs: { num: 6 }, user: "grace" }];
+  expect(composer.outcome.value).toBeNull();
 });
 
 test("an edit of an item that has changed is refused, and mine can be saved over it", async () => {

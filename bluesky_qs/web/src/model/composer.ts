@@ -1,6 +1,6 @@
 /** Adds plans and edits queued ones. The typed line and the form are two views of the same plan. */
 
-import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { HistoryItem, Item, Refused, Schemas, Source, Status } from "../source/source";
 import type { Value } from "../words/literal";
 import { type MetaRow, metaOf, metaProblem, metaRows } from "../words/metadata";
@@ -22,6 +22,7 @@ import {
 } from "./form";
 import { Latest } from "./latest";
 import type { Lists } from "./lists";
+import { type Outcome, Outcomes } from "./outcome";
 import type { Queue } from "./queue";
 import { check, faultsOf, type MetaCall, NOTHING, type Reading, readText } from "./reading";
 import { isSameItem } from "./versions";
@@ -57,13 +58,6 @@ export interface Conflict {
   isRefused: boolean;
 }
 
-/** What was done. */
-export interface Outcome {
-  text: string;
-  uid: string;
-  warnings: readonly string[];
-}
-
 const NEW: Subject = { kind: "new" };
 /** Error classes that mean that the plan is invalid. */
 const INVALID = ["InvalidPlan", "ItemError"];
@@ -77,14 +71,15 @@ export class Composer {
   readonly subject = signal<Subject>(NEW);
   readonly reading = signal<Reading>(NOTHING);
   readonly conflict = signal<Conflict | null>(null);
-  readonly outcome = signal<Outcome | null>(null);
+  /** The message about the last addition or change, as long as it is true. */
+  readonly outcome: Signal<Outcome | null>;
   /** Why the plan was not added or saved, if the reason is not in the plan itself. */
   readonly problem = signal("");
   /** Errors in the form, by field name. */
   readonly problems = signal<Readonly<Record<string, string>>>({});
   readonly isBusy = signal(false);
   /** The estimate for the last item added; null until the service has one. */
-  readonly estimate = signal<Schemas["ItemEstimate"] | null>(null);
+  readonly estimate: ReadonlySignal<Schemas["ItemEstimate"] | null>;
   readonly isDirty: ReadonlySignal<boolean>;
 
   /** The last plan added, which the ↑ key brings back. */
@@ -92,23 +87,20 @@ export class Composer {
   /** The text and metadata that the item had when it was opened. */
   private readonly opened = signal({ text: "", meta: "[]" });
   private readonly looking: Latest<void>;
-  private readonly stop: () => void;
+  private readonly outcomes: Outcomes;
 
   constructor(private readonly around: Around) {
+    this.outcomes = new Outcomes(around);
+    this.outcome = this.outcomes.latest;
+    this.estimate = this.outcomes.estimate;
     this.looking = new Latest((_, isLatest) => this.look(isLatest));
-    const version = computed(() => around.status.value?.estimates_uid);
-    this.stop = effect(() => {
-      const uid = this.outcome.value?.uid;
-      if (uid && version.value !== undefined) void this.readEstimate(uid);
-      else this.estimate.value = null;
-    });
     this.isDirty = computed(
       () => this.text.value !== this.opened.value.text || JSON.stringify(this.meta.value) !== this.opened.value.meta,
     );
   }
 
   close(): void {
-    this.stop();
+    this.outcomes.close();
   }
 
   // ------------------------------------------------------------------------------------------------ the typed line
@@ -339,10 +331,10 @@ export class Composer {
     const reply = await this.run("queue_item_add", { item, ...this.where() });
     if (!reply?.item) return false;
     this.last = { text: this.text.value, meta: this.meta.value };
-    const text = await this.addedText(reply.item);
+    const done = await this.outcomes.added(reply);
     batch(() => {
       this.cancel();
-      this.outcome.value = { text, uid: reply.item?.item_uid ?? "", warnings: reply.warnings ?? [] };
+      done();
     });
     return true;
   }
@@ -356,29 +348,14 @@ export class Composer {
     return place === "before" ? { before_uid: beside.item_uid } : { after_uid: beside.item_uid };
   }
 
-  /** `Added at position 2: count([det1])`. The position is current, because others may have added items in the meantime. */
-  private async addedText(item: Item): Promise<string> {
-    const call = planText(item, this.around.lists.names.value);
-    const reply = await this.around.source.ask("item_status", { item_uid: item.item_uid }).catch(() => null);
-    const state = reply?.status as Schemas["ItemState"] | undefined;
-    if (state?.state === "running") return `Added, and running now: ${call}`;
-    return state?.position === undefined ? `Added: ${call}` : `Added at position ${state.position}: ${call}`;
-  }
-
-  private async readEstimate(uid: string): Promise<void> {
-    const reply = await this.around.source.ask("estimates_get", { uids: [uid] }).catch(() => null); // it may be gone
-    if (this.outcome.peek()?.uid === uid) this.estimate.value = reply?.estimates[uid] ?? null;
-  }
-
   private async save(call: MetaCall, before: Item): Promise<boolean> {
     const { item_type: _, name: __, args: ___, kwargs: ____, meta: _____, result: ______, ...kept } = before;
     const item = { ...kept, ...this.item(call) };
     const reply = await this.run("queue_item_update", { item, expected: { ...before } });
     if (!reply?.item) return false;
-    const text = `Changed: ${planText(reply.item, this.around.lists.names.value)}`;
     batch(() => {
       this.cancel();
-      this.outcome.value = { text, uid: "", warnings: reply.warnings ?? [] };
+      this.outcomes.changed(reply);
     });
     return true;
   }

@@ -149,11 +149,25 @@ test("what I did last is undone, also right after it, before its event has come"
 test("undo goes back over my changes, and not over those of others or those that were undone", async () => {
   moved("a");
   source.happened({ type: "queue_changed", put: ["b"], change: "edit", user: "ada" });
-  source.happened({ type: "queue_changed", put: ["b"], change: "move", user: "grace" });
+  source.happened({ type: "queue_changed", put: ["c"], change: "move", user: "grace" });
   await vi.waitFor(() => expect(edit.undo.mine.value?.seq).toBe(2));
-  await vi.waitFor(() => expect(edit.undo.others.value.get("b")?.user).toBe("grace"));
+  await vi.waitFor(() => expect(edit.undo.others.value.get("c")?.user).toBe("grace"));
   source.happened({ type: "queue_changed", put: ["b"], change: "undo", undoes: 2, user: "ada" });
   await vi.waitFor(() => expect(edit.undo.mine.value?.seq).toBe(1));
+});
+
+test("undo is not offered for items that run, or that others have changed since then", async () => {
+  moved("a");
+  moved("b");
+  moved("c");
+  await vi.waitFor(() => expect(edit.undo.mine.value?.seq).toBe(3));
+  source.happened({ type: "queue_changed", dropped: ["c"] });
+  source.happened({ type: "item_started", item_uid: "c" });
+  await vi.waitFor(() => expect(edit.undo.mine.value?.seq).toBe(2));
+  source.happened({ type: "queue_changed", put: ["b"], change: "edit", user: "grace" });
+  await vi.waitFor(() => expect(edit.undo.mine.value?.seq).toBe(1));
+  source.happened({ type: "queue_changed", dropped: ["a", "b", "d"], cleared: true, change: "clear", user: "grace" });
+  await vi.waitFor(() => expect(edit.undo.mine.value).toBeNull());
 });
 
 test("a change that cannot be undone any more says why, and the one before it is next", async () => {

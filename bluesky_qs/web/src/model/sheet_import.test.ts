@@ -53,14 +53,14 @@ test("a table that is right is added as a whole", async () => {
   ];
   await read(sheet({ items, item_rows: [2, 3] }));
   expect(table.isRight).toBe(true);
-  expect(await table.add()).toBe("Added 2 items at positions 0 to 1");
+  expect((await table.add())?.text).toBe("Added 2 items at positions 0 to 1");
   expect(source.sent[0]?.params).toEqual({ items, pos: "front" });
 });
 
 test("with a wrong cell nothing is added", async () => {
   await read(sheet({ errors: [{ row: 2, column: 1, label: "A (plan)", msg: "no" }], error_count: 1 }));
   expect(table.isRight).toBe(false);
-  expect(await table.add()).toBe("");
+  expect(await table.add()).toBeNull();
   expect(source.sent).toEqual([]);
 });
 
@@ -78,6 +78,6 @@ test("what the service refuses is named by its row", async () => {
     });
   };
   await read(sheet());
-  expect(await table.add()).toBe("");
+  expect(await table.add()).toBeNull();
   expect(table.problem.value).toBe("Nothing was added. row 2: no 'x'");
 });

@@ -2,11 +2,11 @@
  * */
 
 import { batch, signal } from "@preact/signals";
-import type { Refused, Schemas, Source } from "../source/source";
+import type { Item, Refused, Schemas, Source } from "../source/source";
 import { withoutLead } from "../words/findings";
-import { plural } from "../words/times";
 import type { Actions } from "./actions";
 import { Latest } from "./latest";
+import { addedTableText, type Outcome } from "./outcome";
 
 export type Sheet = Schemas["ParsedSheet"];
 
@@ -64,10 +64,10 @@ export class SheetImport {
     });
   }
 
-  /** Add all plans. Returns a sentence about them; empty if they were not added, and then `problem` has the reason. */
-  async add(): Promise<string> {
+  /** Add all plans. Returns null if they were not added, and then `problem` has the reason. */
+  async add(): Promise<Outcome | null> {
     const { sheet } = this;
-    if (!this.isRight || sheet.value === null || this.isBusy.value) return "";
+    if (!this.isRight || sheet.value === null || this.isBusy.value) return null;
     const { items } = sheet.value;
     this.isBusy.value = true;
     try {
@@ -75,7 +75,7 @@ export class SheetImport {
       const reply = await this.around.actions.run("queue_item_add_batch", params, {
         refused: (refusal) => this.refused(refusal),
       });
-      return reply ? await this.addedText(reply.items.map((item) => item.item_uid)) : "";
+      return reply && (await this.added(reply.items));
     } finally {
       this.isBusy.value = false;
     }
@@ -119,15 +119,10 @@ export class SheetImport {
     this.problem.value = `Nothing was added. ${wrong.length > 0 ? wrong.slice(0, 5).join("; ") : withoutLead(message)}`;
   }
 
-  private async addedText(uids: readonly string[]): Promise<string> {
-    const [first] = uids;
-    const what = `Added ${plural(uids.length, "item")}`;
-    if (first === undefined) return what;
-    const reply = await this.around.source.ask("item_status", { item_uid: first }).catch(() => null);
-    const position = (reply?.status as Schemas["ItemState"] | undefined)?.position;
-    if (position === undefined) return what;
-    return uids.length === 1
-      ? `${what} at position ${position}`
-      : `${what} at positions ${position} to ${position + uids.length - 1}`;
+  private async added(items: readonly Item[]): Promise<Outcome> {
+    const uid = items[0]?.item_uid;
+    const reply = uid && (await this.around.source.ask("item_status", { item_uid: uid }).catch(() => null));
+    const position = reply ? (reply.status as Schemas["ItemState"]).position : undefined;
+    return { kind: "table", text: addedTableText(items.length, position), items, warnings: [], isSeen: false };
   }
 }

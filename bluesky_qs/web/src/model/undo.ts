@@ -12,6 +12,8 @@ const HOUR = 3600;
 const EVENTS = 500;
 /** Number of changes to keep. */
 const KEPT = 200;
+/** Number of items to keep that left the queue by themselves. */
+const MOST_LEFT = 1000;
 
 /** Milliseconds to wait for the event after the answer. A request that changes nothing has no event. */
 const LATEST = 1000;
@@ -26,13 +28,15 @@ export class Undo {
   /** The user's changes whose events have not arrived yet. */
   private readonly awaited = signal<readonly { change: ChangeName }[]>([]);
   private readonly changes = signal<readonly QueueChanged[]>([]);
+  /** Items that left the queue by themselves, because they run or have run. */
+  private readonly left = signal<ReadonlySet<string>>(new Set());
   /** Event numbers of changes that the service can no longer undo. */
   private readonly skipped = signal<ReadonlySet<number>>(new Set());
 
   constructor(private readonly source: Source) {
     this.mine = computed(() => {
       const possible = this.changes.value.filter((event) => !this.skipped.value.has(event.seq));
-      return ownChange(possible, source.person.value.user, source.now());
+      return ownChange(possible, source.person.value.user, source.now(), this.left.value);
     });
     void this.begin();
   }
@@ -40,7 +44,9 @@ export class Undo {
   /** Read earlier changes. */
   private async begin(): Promise<void> {
     const reply = await this.source.ask("events_get", { limit: EVENTS }).catch(() => null); // else only newer ones
-    const earlier = (reply?.events ?? []).filter((event) => event.type === "queue_changed");
+    const all = (reply?.events ?? []).filter((event) => event.type === "queue_changed");
+    for (const event of all) this.note(event);
+    const earlier = all.filter((event) => event.user);
     const later = this.changes.peek();
     const first = later[0]?.seq ?? Number.POSITIVE_INFINITY;
     this.changes.value = [...earlier.filter((event) => event.seq < first), ...later].slice(-KEPT);
@@ -72,8 +78,15 @@ export class Undo {
     this.skipped.value = new Set([...this.skipped.value, number]);
   }
 
+  private note(event: QueueChanged): void {
+    const dropped = event.change || event.undoes || event.cleared ? [] : (event.dropped ?? []);
+    if (dropped.length > 0) this.left.value = new Set([...[...this.left.value].slice(-MOST_LEFT), ...dropped]);
+  }
+
   take(event: ServiceEvent): void {
-    if (event.type !== "queue_changed" || !event.user) return;
+    if (event.type !== "queue_changed") return;
+    this.note(event);
+    if (!event.user) return;
     this.changes.value = [...this.changes.value, event].slice(-KEPT);
     const me = this.source.person.value.user;
     const awaited = event.user === me ? this.awaited.value.findIndex(({ change }) => change === event.change) : -1;
@@ -85,13 +98,30 @@ export class Undo {
   }
 }
 
-/** The user's latest change that can be undone, without undos and the changes that they reversed. */
-export function ownChange(events: readonly QueueChanged[], user: string, now: number): QueueChanged | null {
-  const undone = new Set<number>();
-  for (const event of [...events].reverse()) {
-    if (undone.has(event.seq) || event.time < now - HOUR) continue;
-    if (event.undoes !== undefined) undone.add(event.undoes);
-    else if (event.change && event.user === user) return event;
+/** The user's latest change that can be undone, without undos and the changes that they reversed.
+ *
+ * Like the service, this leaves out changes with an item that was changed again since then, or is in `left`.
+ */
+export function ownChange(
+  events: readonly QueueChanged[],
+  user: string,
+  now: number,
+  left: ReadonlySet<string>,
+): QueueChanged | null {
+  const over = new Set(left);
+  for (const event of inEffect(events.filter(({ time }) => time >= now - HOUR))) {
+    const uids = [...(event.put ?? []), ...(event.dropped ?? [])];
+    if (event.user === user && !uids.some((uid) => over.has(uid))) return event;
+    for (const uid of uids) over.add(uid);
   }
   return null;
+}
+
+/** The changes that are in effect, latest first, without undos, the changes that they reversed, and additions. */
+function* inEffect(events: readonly QueueChanged[]): Generator<QueueChanged> {
+  const undone = new Set<number>();
+  for (const event of [...events].reverse()) {
+    if (event.undoes !== undefined && !undone.has(event.seq)) undone.add(event.undoes);
+    else if (event.change && !undone.has(event.seq)) yield event;
+  }
 }

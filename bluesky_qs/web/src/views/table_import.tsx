@@ -22,7 +22,7 @@ export function TableImport({ close }: { close: () => void }) {
     event.preventDefault();
     const done = await table.add();
     if (!done) return;
-    model.composer.outcome.value = { text: done, uid: "", warnings: [] };
+    model.composer.outcome.value = done;
     close();
   };
   const dropped = (event: DragEvent) => {
