@@ -122,6 +122,8 @@ _STATES: list[dict[str, Any]] = [
     {**_RUNNING, **_progress(2, 10**9, began=90000.0)},
     {**_RUNNING, **_progress(3, 10), "pause_pending": True, "stopping": True},
     {**_RUNNING, **_progress(3, 10), **_waiting("suspender", "suspended by ring current (12 mA)", 20)},
+    {**_PAUSED, "items_in_queue": 2, "queue_end": NOW + 5400},
+    {**_RUNNING, **_progress(9999, 10000, began=30.0)},
     {**_PAUSED, **_progress(3, 10, paused_since=NOW - 60), **_waiting("pause", "paused at 11:59 by grace", 60)},
     {**_RUNNING, **_waiting("motor", "waiting for motor (0.000 → 5.000 mm, 62 %, 12 s to go)", 5)},
     {**_RUNNING, **_waiting("motor", "waiting for motor", 0.5)},
@@ -243,6 +245,8 @@ def _estimate(seconds: float | None, start: float | None = None, **more: Any) ->
 _ESTIMATES: list[dict[str, Any]] = [
     _estimate(720.0, NOW + 9000),
     _estimate(0.44, NOW + 86400),
+    _estimate(0.05),
+    _estimate(0.04, NOW + 60),
     _estimate(9.96, NOW + 60, start_at_least=True),
     _estimate(59.4),
     _estimate(59.6),
@@ -302,9 +306,10 @@ _VALUES: list[float] = [
     1e15, 1e300, 0.0001, 0.00009999996, -1.23456e-5, 7e-12, 1 / 3,
 ]  # fmt: skip
 _HOW = [
-    {"is_running": True, "is_loop": False},
-    {"is_running": False, "is_loop": False},
-    {"is_running": False, "is_loop": True},
+    {"is_running": True, "is_loop": False, "is_held": False},
+    {"is_running": False, "is_loop": False, "is_held": False},
+    {"is_running": False, "is_loop": True, "is_held": False},
+    {"is_running": True, "is_loop": False, "is_held": True},
 ]
 _LOCK = {"environment": True, "queue": True, "user": "ada", "note": None, "time": NOW - 90, "time_str": ""}
 _LOCKS: list[dict[str, Any]] = [
@@ -330,7 +335,7 @@ def text() -> str:
             "values": [[value, readings_view.number_text(value)] for value in _VALUES],
             "moments": [[epoch, tables.moment(epoch, NOW)] for epoch in (NOW - 5, NOW - 86400, NOW - 4e7)],
             "clocks": [[epoch, times_text.clock(epoch)] for epoch in (NOW + 9000, NOW + 50000)],
-            "estimates": [{"estimate": each, "text": times_text.item_text(each)} for each in _ESTIMATES],
+            "estimates": [_item(*each) for each in itertools.product(_ESTIMATES, (False, True))],
             "queues": [_queue(each, **how) for each in _QUEUES for how in _HOW],
             "stopped": [_stopped(*each) for each in itertools.product(_ENDINGS, ("idle", "executing_queue"), (0, 2))],
             "stoppedByItself": [_stopped_by_itself(*each) for each in _STOPS],
@@ -375,9 +380,13 @@ def _edit(parts: dict[str, Any], plan: dict[str, Any], name: str, value: Any) ->
     }
 
 
-def _queue(queue: dict[str, Any], *, is_running: bool, is_loop: bool) -> dict[str, Any]:
-    text = times_text.queue_text(queue, is_running=is_running, is_loop=is_loop)
-    return {"queue": queue, "isRunning": is_running, "isLoop": is_loop, "text": text}
+def _item(estimate: dict[str, Any], is_held: bool) -> dict[str, Any]:
+    return {"estimate": estimate, "isHeld": is_held, "text": times_text.item_text(estimate, is_held=is_held)}
+
+
+def _queue(queue: dict[str, Any], *, is_running: bool, is_loop: bool, is_held: bool) -> dict[str, Any]:
+    text = times_text.queue_text(queue, is_running=is_running, is_loop=is_loop, is_held=is_held)
+    return {"queue": queue, "isRunning": is_running, "isLoop": is_loop, "isHeld": is_held, "text": text}
 
 
 def _completions(typed: str) -> dict[str, Any]:

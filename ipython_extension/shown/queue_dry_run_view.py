@@ -69,7 +69,9 @@ class QueueDryRunView(View, dict[str, Any]):
         states = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
         total = self["total"]
         takes = f"; {plural(total['points'], 'point')} in {plural(total['runs'], 'run')}" if total["runs"] else ""
-        takes += f"; about {times_text.roughly(total['seconds'])}" if total["seconds"] else ""
+        takes += (
+            f"; {times_text.about(total['seconds'], times_text.roughly(total['seconds']))}" if total["seconds"] else ""
+        )
         return f"{plural(len(reports), 'plan')}: {states}{takes}."
 
     def _table(self) -> Table:

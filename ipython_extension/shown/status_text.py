@@ -63,7 +63,8 @@ def progress_text(status: Mapping[str, Any], *, short: bool = False) -> str:
     if is_held(status):
         return ", ".join(parts)  # it is unknown when the plan will resume
     if progress.left is not None:
-        parts.append(f"about {length_of_time(progress.left)} to go (until {moment(time.time() + progress.left)})")
+        left = times_text.about(progress.left, length_of_time(progress.left))
+        parts.append(f"{left} to go (until {moment(time.time() + progress.left)})")
     elif progress.elapsed is not None:
         parts.append(f"for {length_of_time(progress.elapsed)}")
     return ", ".join(parts)
@@ -103,7 +104,8 @@ class Bar(NamedTuple):
 
     def text(self, width: int) -> str:
         """One line with a bar."""
-        details = self._with(f"about {length_of_time(self.left)} to go" if self.left is not None else "")
+        left = "" if self.left is None else times_text.about(self.left, length_of_time(self.left))
+        details = self._with(f"{left} to go" if left else "")
         full = round(_BAR * (self.done or 0.0))
         bar = "" if self.done is None else "█" * full + "░" * (_BAR - full)
         # In a narrow terminal, the time to go is more important than the bar.

@@ -10,6 +10,8 @@ from ipython_extension.shown.tables import length_of_time
 _MINUTE, _HOUR = 60, 3600
 #: Seconds below which a tenth of a second is shown.
 _FEW = 10
+#: Seconds below which a tenth of a second would be zero.
+_SHORTEST = 0.05
 
 
 def roughly(seconds: float) -> str:
@@ -17,6 +19,11 @@ def roughly(seconds: float) -> str:
     if _MINUTE <= round(seconds) < _HOUR:
         return f"{round(seconds / _MINUTE)} min"
     return length_of_time(round(seconds, 1) if seconds < _FEW else seconds)
+
+
+def about(seconds: float, length: str) -> str:
+    """``about 12 s``, where ``length`` is the text for the seconds; ``less than 0.1 s`` instead of ``about 0.0 s``."""
+    return f"about {length}" if seconds >= _SHORTEST else "less than 0.1 s"
 
 
 def clock(epoch: float) -> str:
@@ -27,8 +34,9 @@ def clock(epoch: float) -> str:
 
 def takes(estimate: Mapping[str, Any]) -> str:
     """``about 12 min``; ``at least 3 min`` if part of the time is unknown; empty if all of it is."""
-    if estimate["seconds"] is not None and not (estimate["at_least"] and estimate["seconds"] < 1):
-        return f"{'at least' if estimate['at_least'] else 'about'} {roughly(estimate['seconds'])}"
+    seconds = estimate["seconds"]
+    if seconds is not None and not (estimate["at_least"] and seconds < 1):
+        return f"at least {roughly(seconds)}" if estimate["at_least"] else about(seconds, roughly(seconds))
     return f"at least {roughly(estimate['low'])}" if estimate["at_least"] and (estimate["low"] or 0) >= 1 else ""
 
 

@@ -2,7 +2,7 @@
 
 import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
 import type { Door, HistoryItem, Item, Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
-import type { Clock } from "../words/status";
+import { type Clock, isHeld } from "../words/status";
 import { Zone } from "../words/times";
 import { Actions, LOCK_ONLY } from "./actions";
 import { Activity } from "./activity";
@@ -33,6 +33,8 @@ const TICK = 500;
 
 export class Model {
   readonly status = signal<Status | null>(null);
+  /** Whether the running plan is paused or suspended. */
+  readonly isHeld = computed(() => this.status.value !== null && isHeld(this.status.value));
   /** The clock of the beamline. */
   readonly clock: ReadonlySignal<Clock>;
   /** Plans and devices. */

@@ -177,7 +177,8 @@ function RunUids({ result }: { result: Result | undefined }) {
 }
 
 function Times({ page, state, item }: Props) {
-  const { zone, now } = useModel().clock.value;
+  const model = useModel();
+  const { zone, now } = model.clock.value;
   const { result, times } = state;
   const began = result?.time_start ?? times.running;
   const ended = result?.time_stop;
@@ -198,7 +199,7 @@ function Times({ page, state, item }: Props) {
         {result?.time_estimated !== undefined && (
           <Fact name="Estimated">{`${lengthOfTime(result.time_estimated)} without pauses`}</Fact>
         )}
-        {estimate && <Fact name="Estimate">{estimateSentence(estimate, { zone, now })}</Fact>}
+        {estimate && <Fact name="Estimate">{estimateSentence(estimate, { zone, now }, model.isHeld.value)}</Fact>}
       </dl>
       {failed && <p class="bad">It ran before and did not complete: {reason(failed)}</p>}
     </section>

@@ -4,8 +4,8 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { metadataPairs } from "../words/plan";
 import { shownUser } from "../words/results";
-import { isSuspended, planProgress, waitingSentence } from "../words/status";
-import { lengthOfTime, plural } from "../words/times";
+import { isHeld, planProgress, waitingSentence } from "../words/status";
+import { about, lengthOfTime, plural } from "../words/times";
 import { useModel } from "./app";
 import { LastPlans } from "./history";
 import { ItemLink } from "./item_link";
@@ -101,10 +101,9 @@ export function Progress() {
   const { events, total, done, left, elapsed } = progress;
   const percent = done === null ? null : Math.round(done * 100);
   const points = total ? `${events} of ${plural(total, "point")}` : events ? plural(events, "point") : "no points yet";
-  const stands = status.manager_state === "paused" || isSuspended(status);
   const time =
-    left !== null && !stands
-      ? `about ${lengthOfTime(left)} to go, until ${zone.moment(now + left, now)}`
+    left !== null && !isHeld(status)
+      ? `${about(left)} to go, until ${zone.moment(now + left, now)}`
       : elapsed !== null
         ? `for ${lengthOfTime(elapsed)}, time to go unknown`
         : "";

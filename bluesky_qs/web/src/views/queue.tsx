@@ -91,6 +91,7 @@ function Heading() {
   const how = {
     isRunning: model.queue.running.value !== null,
     isLoop: model.status.value?.plan_queue_mode?.loop ?? false,
+    isHeld: model.isHeld.value,
   };
   const time = estimate ? queueTakes(estimate, how, clock) : "";
   const parts = [plural(items.length, "item"), time].filter(Boolean);
@@ -151,6 +152,7 @@ function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolea
   const isStop = item.item_type === "instruction" && item.name === "queue_stop";
   const length = estimate && takes(estimate);
   const clock = model.clock.peek();
+  const isHeld = model.isHeld.value;
   return (
     <div class="cells">
       <span class="n">{at}</span>
@@ -162,11 +164,11 @@ function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolea
         )}
         {reason && <span class="warn">⚠ Cannot run now: {reason}</span>}
         <Metadata pairs={metadataPairs(item.meta)} />
-        {isOpen && estimate && !isStop && <div class="meta">{estimateSentence(estimate, clock)}.</div>}
+        {isOpen && estimate && !isStop && <div class="meta">{estimateSentence(estimate, clock, isHeld)}.</div>}
       </span>
       <Who item={item} />
       <span class="takes">{isStop ? "" : length || (estimate ? "unknown" : "")}</span>
-      <span class="starts">{isStop ? "" : (estimate && starts(estimate, clock)) || "–"}</span>
+      <span class="starts">{isStop ? "" : (estimate && starts(estimate, clock, isHeld)) || "–"}</span>
       <span class="grip" aria-hidden="true">
         {model.edit.isAllowed.value && "⠿"}
       </span>

@@ -123,6 +123,7 @@ function Next() {
   const how = {
     isRunning: model.queue.running.value !== null,
     isLoop: model.status.value?.plan_queue_mode?.loop ?? false,
+    isHeld: model.isHeld.value,
   };
   const time = estimate ? queueTakes(estimate, how, model.clock.peek()) : "";
   return (
@@ -144,7 +145,9 @@ function NextRow({ item }: { item: Item }) {
   return (
     <li>
       <span class="call">{isStop ? "The queue stops here" : planText(item, model.devices.value)}</span>
-      <span class="time">{(!isStop && estimate && starts(estimate, model.clock.peek())) || ""}</span>
+      <span class="time">
+        {(!isStop && estimate && starts(estimate, model.clock.peek(), model.isHeld.value)) || ""}
+      </span>
     </li>
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Schemas } from "../source/source";
 import type { Clock } from "./status";
-import { lengthOfTime } from "./times";
+import { about, lengthOfTime } from "./times";
 
 export type ItemEstimate = Schemas["ItemEstimate"];
 export type QueueEstimate = Schemas["QueueEstimate"];
@@ -18,14 +18,17 @@ export function roughly(seconds: number): string {
 /** `about 12 min`; `at least 3 min` if part of the time is unknown; empty if all of it is. */
 export function takes({ seconds, low, at_least: isAtLeast }: Length): string {
   if (seconds !== null && !(isAtLeast && seconds < 1)) {
-    return `${isAtLeast ? "at least" : "about"} ${roughly(seconds)}`;
+    return isAtLeast ? `at least ${roughly(seconds)}` : about(seconds, roughly(seconds));
   }
   return isAtLeast && (low ?? 0) >= 1 ? `at least ${roughly(low ?? 0)}` : "";
 }
 
-/** When an item starts: `14:32`, `14:32 or later`; empty if its start or duration is unknown. */
-export function starts(estimate: ItemEstimate, { now, zone }: Clock): string {
-  if (!estimate.start || !takes(estimate)) return "";
+/** When an item starts: `14:32`, `14:32 or later`; empty if its start or duration is unknown.
+ *
+ * While the running plan is held, no start is known.
+ */
+export function starts(estimate: ItemEstimate, { now, zone }: Clock, isHeld: boolean): string {
+  if (isHeld || !estimate.start || !takes(estimate)) return "";
   return `${zone.clock(estimate.start, now)}${estimate.start_at_least ? " or later" : ""}`;
 }
 
@@ -35,11 +38,19 @@ export function doneAt(end: number | null, isAtLeast: boolean, { now, zone }: Cl
   return isAtLeast ? `done at ${zone.clock(end, now)} or later` : `done at about ${zone.clock(end, now)}`;
 }
 
-/** `about 2 h 10 min, done at about 23:40`; if nothing is running, `about 2 h 10 min if started now`. */
-export function queueTakes(queue: QueueEstimate, how: { isRunning: boolean; isLoop: boolean }, clock: Clock): string {
+/** `about 2 h 10 min, done at about 23:40`; if nothing is running, `about 2 h 10 min if started now`.
+ *
+ * While the running plan is paused or suspended: `about 2 h 10 min if resumed now`.
+ */
+export function queueTakes(
+  queue: QueueEstimate,
+  how: { isRunning: boolean; isLoop: boolean; isHeld: boolean },
+  clock: Clock,
+): string {
   const known = takes(queue);
   if (!known) return "";
   if (how.isLoop) return `one round: ${known}`;
+  if (how.isHeld) return `${known} if resumed now`;
   if (!how.isRunning) return `${known} if started now`;
   const done = doneAt(queue.end, queue.at_least, clock);
   return done ? `${known}, ${done}` : known;
@@ -54,13 +65,13 @@ const SOURCES: Record<string, string> = {
 };
 
 /** A complete estimate: `about 12 min (10 min to 14 min), from …, starts at 14:32`; or why the time is unknown. */
-export function estimateSentence(estimate: ItemEstimate, clock: Clock): string {
+export function estimateSentence(estimate: ItemEstimate, clock: Clock, isHeld: boolean): string {
   const known = takes(estimate);
   if (!known) return estimate.reason ? `Time unknown: ${estimate.reason}` : "Time unknown";
   const { low, high } = estimate;
   const isRange = !estimate.at_least && low !== null && high !== null && roughly(low) !== roughly(high);
   const range = isRange ? ` (${roughly(low)} to ${roughly(high)})` : "";
-  const start = starts(estimate, clock);
+  const start = starts(estimate, clock, isHeld);
   const source = SOURCES[estimate.source];
   const parts = [`Takes ${known}${range}`, source ?? "", start ? `starts at ${start}` : "", estimate.reason];
   return parts.filter(Boolean).join(", ");

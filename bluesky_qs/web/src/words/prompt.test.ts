@@ -44,16 +44,16 @@ test.each(examples.clocks)("the time of the day %d is %s", (epoch, text) => {
   expect(clock.zone.clock(Number(epoch), examples.now)).toBe(text);
 });
 
-test.each(examples.estimates)("an item takes: $text", ({ estimate, text }) => {
+test.each(examples.estimates)("an item takes: $text", ({ estimate, isHeld, text }) => {
   const known = estimate as ItemEstimate;
-  const start = starts(known, clock);
+  const start = starts(known, clock, isHeld);
   expect([takes(known), start ? `at ${start}` : ""].filter(Boolean).join(", ")).toBe(text);
 });
 
-test.each(examples.queues)("the queue takes: $text", ({ queue, isRunning, isLoop, text }) => {
+test.each(examples.queues)("the queue takes: $text", ({ queue, isRunning, isLoop, isHeld, text }) => {
   // The heading of the page also says how long a running queue takes.
-  const shown = queueTakes(queue as QueueEstimate, { isRunning, isLoop }, clock);
-  expect(isRunning && !isLoop ? shown.replace(/^.*, /, "") : shown).toBe(text);
+  const shown = queueTakes(queue as QueueEstimate, { isRunning, isLoop, isHeld }, clock);
+  expect(isRunning && !isLoop && !isHeld ? shown.replace(/^.*, /, "") : shown).toBe(text);
 });
 
 test.each(examples.completions)("TAB after $typed", ({ typed, fragment, offers }) => {

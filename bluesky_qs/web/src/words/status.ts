@@ -6,7 +6,7 @@
 import type { Status } from "../source/source";
 import { doneAt } from "./estimates";
 import { withShownUsers } from "./results";
-import { lengthOfTime, plural, type Zone } from "./times";
+import { about, lengthOfTime, plural, type Zone } from "./times";
 
 /** The kind of state, which determines the color. */
 export type Mark = "" | "running" | "paused" | "failed";
@@ -55,10 +55,10 @@ export function progressText(status: Status, clock: Clock): string {
   if (progress === null) return "";
   const { events, total } = progress;
   const parts = total ? [`${events} of ${plural(total, "point")}`] : events ? [plural(events, "point")] : [];
-  if (status.manager_state !== "paused" && !isSuspended(status)) {
+  if (!isHeld(status)) {
     if (progress.left !== null) {
       const end = clock.zone.moment(clock.now + progress.left, clock.now);
-      parts.push(`about ${lengthOfTime(progress.left)} to go (until ${end})`);
+      parts.push(`${about(progress.left)} to go (until ${end})`);
     } else if (progress.elapsed !== null) {
       parts.push(`for ${lengthOfTime(progress.elapsed)}`);
     }
@@ -101,6 +101,11 @@ export function isSuspended(status: Status): boolean {
   return status.waiting_for?.kind === "suspender";
 }
 
+/** Whether the running plan is paused or suspended, so that it is unknown when it will go on. */
+export function isHeld(status: Status): boolean {
+  return status.manager_state === "paused" || isSuspended(status);
+}
+
 /** A sentence about why the plan is waiting; empty if it is not, or if the state already shows it. */
 export function waitingSentence(status: Status, now: number): string {
   const waiting = status.waiting_for;
@@ -112,7 +117,7 @@ export function waitingSentence(status: Status, now: number): string {
 
 export function stateMark(status: Status): Mark {
   if (status.re_state === "panicked") return "failed";
-  if (isSuspended(status) || status.manager_state === "paused") return "paused";
+  if (isHeld(status)) return "paused";
   return status.manager_state === "executing_queue" ? "running" : "";
 }
 
@@ -131,9 +136,9 @@ function waitingItems(status: Status): string[] {
   return [queued ? `${plural(queued, "item")} in the queue` : "the queue is empty"];
 }
 
-/** When the queue ends, if other items follow the running plan. */
+/** When the queue ends, if other items follow the running plan; unknown while that plan is held. */
 function endOfQueue(status: Status, clock: Clock): string[] {
-  if (!status.queue_end || !status.items_in_queue || !status.running_item_uid) return [];
+  if (!status.queue_end || !status.items_in_queue || !status.running_item_uid || isHeld(status)) return [];
   return [`queue ${doneAt(status.queue_end, status.queue_at_least, clock)}`];
 }
 

@@ -10,6 +10,11 @@ export function lengthOfTime(seconds: number): string {
   return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
 }
 
+/** `about 12 s`, where `length` is the text for the seconds; `less than 0.1 s` instead of `about 0.0 s`. */
+export function about(seconds: number, length = lengthOfTime(seconds)): string {
+  return seconds >= 0.05 ? `about ${length}` : "less than 0.1 s";
+}
+
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** The time zone of the beamline, as its offset from UTC in seconds. */
