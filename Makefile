@@ -21,7 +21,7 @@ LAB := $(PAGE)/labextension
 LAB_LINK := .venv/share/jupyter/labextensions/bluesky-qs
 NPM = .ci/npm
 
-.PHONY: help setup demo web test clients stress check format reference notebooks docs coverage bench bench-http bench-page clean
+.PHONY: help setup demo web pictures test clients stress check format reference notebooks docs coverage bench bench-http bench-page clean
 
 help:
 	@echo "make demo        run two scans through a demo queue, with live tables; WEB=1 shows it in a browser"
@@ -32,6 +32,7 @@ help:
 	@echo "make check       check format, lint, types and import contracts"
 	@echo "make reference   generate docs/reference and the methods of the clients from the code"
 	@echo "make notebooks   run the tutorials and store their outputs"
+	@echo "make pictures    take the pictures of the documentation; needs Chromium"
 	@echo "make docs        build the documentation site in build/site"
 	@echo "make coverage    run all the tests and list the lines that no process ran"
 	@echo "make bench       measure the speed of the service; QUICK=1 for a short run, PEER=1 to compare with bluesky-queueserver"
@@ -68,6 +69,9 @@ $(PAGE_BUILT): $(PAGE_TYPES) $(PAGE)/index.html $(wildcard $(PAGE)/vite*.config.
 	@mkdir -p $(dir $(LAB_LINK))
 	@ln -sfn ../../../../$(LAB) $(LAB_LINK)
 	@touch $@
+
+pictures: $(INSTALLED) web
+	$(BIN)/python -m pytest tests/browser/pictures.py
 
 test: $(INSTALLED) web
 	$(NPM) run --silent test

@@ -75,6 +75,18 @@ def test_words_of_the_prompt_exist(path):
         assert word in known or word == "LINE" or QSERVER.beginning_with([word]), line
 
 
+def test_the_docs_show_each_picture_and_make_pictures_takes_it():
+    folder = ROOT / "docs" / "pictures"
+    texts = "\n".join(text_of(path) for path in [*PAGES, *NOTEBOOKS])
+    shown = re.findall(r"!\[([^\]]*)\]\([./\w]*pictures/([\w-]+)\.webp\)", texts)
+    assert [name for alt, name in shown if not alt] == [], "these have no text for people who cannot see them"
+    scenes = (ROOT / "tests" / "browser" / "pictures.py").read_text()
+    taken = sorted(re.findall(r'^ +take\("([\w-]+)"', scenes, re.MULTILINE))
+    assert sorted({name for _, name in shown}) == taken
+    assert sorted(path.name for path in folder.iterdir()) == [f"{name}.webp" for name in taken]
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 1_000_000
+
+
 def test_the_index_leads_to_every_page_and_tutorial():
     index = (ROOT / "docs" / "index.md").read_text()
     pages = [path.name for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "decisions"]

@@ -18,7 +18,7 @@ from tests.conftest import PATIENCE, Service
 from tests.ports import free_port
 from tests.system_packages import chromium, needs
 
-#: Screenshots of the views, to be looked at.
+#: Screenshots of the views, to be looked at. Those of the documentation come from `pictures.py`.
 SHOTS = web_page.FOLDER.parents[2] / "build" / "screenshots"
 KEY = "k3yOfTheTests"
 _AXE = web_page.FOLDER.parent / "node_modules" / "axe-core" / "axe.min.js"

@@ -82,6 +82,10 @@ def test_values_of_watched_devices_come_by_themselves_and_the_browser_keeps_them
     expect(watched.get_by_role("row", name="motor")).to_contain_text("4.5")
     page.get_by_role("button", name="Stop watching motor").click()
     expect(watched).to_contain_text("Nothing yet")
+    _search(page, "motor")
+    page.get_by_role("button", name="Watch slow_motor1", exact=True).click()
+    expect(watched.get_by_role("row", name="slow_motor1")).to_contain_text("mm")
+    assert watched.evaluate("part => part.scrollWidth <= part.clientWidth")
 
 
 def test_devices_by_keyboard_alone(site, page):

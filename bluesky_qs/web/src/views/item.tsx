@@ -188,7 +188,7 @@ function Times({ page, state, item }: Props) {
   return (
     <section aria-labelledby="times-title">
       <h2 id="times-title">Times</h2>
-      <dl class="facts">
+      <dl class="item-times">
         {times.queued !== undefined && <Fact name="Queued">{zone.moment(times.queued, now)}</Fact>}
         {began ? <Fact name="Started">{zone.moment(began, now)}</Fact> : null}
         {ended ? <Fact name="Ended">{zone.moment(ended, now)}</Fact> : null}
