@@ -65,7 +65,7 @@ class Findings:
         """Record that the plan uses this device."""
         self.devices[device.name] = None
         if not device.facts.is_permitted:
-            self.warn(f"The plan uses {device.name}, which the user group may not use")
+            self.warn(f"The plan uses {device.name}, which you may not use: ask the beamline staff")
 
     def move(self, device: WalkDevice, value: Any) -> None:
         """Record a move of a device."""

@@ -11,6 +11,7 @@ from bluesky_qs.plans.values import FAILS, Mismatch, Name, Wanted
 #: The verb in “a device that cannot …”, by type.
 _VERBS = {"__READABLE__": "be read", "__MOVABLE__": "be moved", "__FLYABLE__": "fly"}
 _LIKELY_FAILS = "the plan is likely to fail"
+_NEEDS_STAFF = "the plan will fail unless the beamline staff permits it"
 #: The number of cached warnings. The search for similar names is slow when there are many names.
 _MOST_CACHED = 1000
 
@@ -45,7 +46,7 @@ class AllowedNames:
             for kind in (Wanted.DEVICE, Wanted.PLAN)
             if any(each.wanted in (kind, Wanted.PLAN_OR_DEVICE) for each in wanted)
         ]
-        reason = f"is not the name of a {' or '.join(kinds)} that the user group {self._group!r} may use"
+        reason = f"is not the name of a {' or '.join(kinds)} that you may use"
         return Mismatch("", text, reason, self._near(text, wanted), outlook=FAILS)
 
     def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
@@ -100,8 +101,11 @@ class ListedNames(AllowedNames):
             near = self._near(text, wanted)
             return Mismatch("", text, f"is a device that cannot {abilities}", near, outlook=_LIKELY_FAILS)
         if of_devices and is_below(self._existing, text):
-            outlook = f"the plan will fail unless there is such a device and the user group {self._group!r} may use it"
+            outlook = "the plan will fail unless there is such a device and you may use it"
             return Mismatch("", text, "is a subdevice that is not in the list of devices", [], outlook=outlook)
+        if of_devices and self._exists(text):
+            reason = f"is a device that you may not use (your user group is {self._group!r})"
+            return Mismatch("", text, reason, self._near(text, wanted), outlook=_NEEDS_STAFF)
         return super().warning(text, wanted)
 
     def _of_type(self, wanted: Name) -> dict[str, None]:

@@ -315,7 +315,7 @@ class Name(Type):
         few = 8
         names = list(self.choices or ())
         if not names:
-            return f"the {self.wanted.value}s that the user group may use here (there are none)"
+            return f"the {self.wanted.value}s that you may use here (there are none)"
         if len(names) <= few:
             return ", ".join(repr(name) for name in names)
         return f"the {len(names)} {self.wanted.value}s of {self.label!r}"

@@ -185,7 +185,7 @@ class DeviceReader:
         if group := device.key.group:
             allowed = is_device(found) and self._is_allowed(device.name, facts(found), group)
             if not allowed:
-                return device.failed(f"no such device, or the user group {group!r} may not use it")
+                return device.failed(f"there is no such device, or you may not use it (your user group is {group!r})")
         if not class_has(type(found), "read") and "read" not in getattr(found, "__dict__", {}):
             return device.failed("it cannot be read: it has no method 'read'")
         reading = yield found.read()

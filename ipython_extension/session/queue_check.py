@@ -1,19 +1,22 @@
 """Finds queued plans that cannot run now, because lists or permissions have changed since they were queued."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from bluesky_qs.client.failures import RequestFailedError
+from bluesky_qs.nearest import did_you_mean
 from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session.refusals import as_typed
 from ipython_extension.session.session import Session
-from ipython_extension.shown.tables import full_sentence, plural
+from ipython_extension.shown.tables import full_sentence, plural, shortened
 
 #: Maximum number of items to check.
 _MOST = 1000
 #: Maximum number of plans to list.
 _LISTED = 5
+#: Maximum number of columns for a value in a warning.
+_LONGEST = 100
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
 _LEAD = "Plan validation failed: "
 #: Keys of the status that change if the result of the check may change.
@@ -26,9 +29,14 @@ def faults(session: Session, items: Sequence[Item], status: Mapping[str, Any]) -
     if not items or not known.plans:  # no plans are known yet
         return {}
     if (found := _found_before(session, status)) is None:
-        found = _faults_of(session, items[:_MOST], known)
-        session.checked = (_version(session, status), found)
+        found, warned = _check(session, items[:_MOST], known)
+        session.checked = (_version(session, status), found, warned)
     return found
+
+
+def doubts(session: Session) -> dict[str, str]:
+    """Warnings about queued plans that may fail, by uid, such as unknown names; from the last check for `faults`."""
+    return session.checked[2] if session.checked else {}
 
 
 def fault_of_first(session: Session, status: Mapping[str, Any]) -> str:
@@ -41,7 +49,7 @@ def fault_of_first(session: Session, status: Mapping[str, Any]) -> str:
     first = next(iter(session.line_queue()["items"]), None)
     if first is None:  # somebody else has just removed it
         return ""
-    reason = (_faults_of(session, [first], known) if found is None else found).get(first["item_uid"])
+    reason = (_check(session, [first], known)[0] if found is None else found).get(first["item_uid"])
     return full_sentence(f"{plan_text(first, known)}: {reason}") if reason else ""
 
 
@@ -69,17 +77,29 @@ def _found_before(session: Session, status: Mapping[str, Any]) -> dict[str, str]
     return session.checked[1] if session.checked is not None and is_valid else None
 
 
-def _faults_of(session: Session, items: Sequence[Item], known: Container[str]) -> dict[str, str]:
-    return {uid: as_typed(message.removeprefix(_LEAD), known) for uid, message in _refused(session, items)}
+def _check(session: Session, items: Sequence[Item], known: Container[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The reasons why items cannot run now, and warnings about others, by uid."""
+    refused, warned = {}, {}
+    for uid, result in _results(session, items):
+        if not result["success"]:
+            refused[uid] = as_typed(str(result["msg"]).removeprefix(_LEAD), known)
+        elif result.get("warnings"):
+            warned[uid] = as_typed(_warning(result["warnings"][0]), known)
+    return refused, warned
 
 
-def _refused(session: Session, items: Sequence[Item]) -> list[tuple[str, str]]:
-    """Uids and reasons. The service checks the items as if they were added now, each for its own group."""
+def _warning(finding: Mapping[str, Any]) -> str:
+    """``'nodet' is not the name of a device that you may use (did you mean 'det'?)``."""
+    value = "" if finding["parameter"] is None else f"{shortened(repr(finding['value']), _LONGEST)} "
+    return f"{value}{finding['reason']}{did_you_mean(finding['suggestions'])}"
+
+
+def _results(session: Session, items: Sequence[Item]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Uids and results. The service checks the items as if they were added now, each for its own group."""
     groups: dict[str, list[Item]] = {}
     for item in items:
         if item.get("item_type") == "plan":
             groups.setdefault(str(item.get("user_group")), []).append(item)
-    refused = []
     for group, plans in groups.items():
         bare = [{key: item[key] for key in _OF_ITEM if key in item} for item in plans]
         try:
@@ -87,5 +107,4 @@ def _refused(session: Session, items: Sequence[Item]) -> list[tuple[str, str]]:
         except RequestFailedError:  # the group no longer exists, or the service has no check
             continue
         uids = [item["item_uid"] for item in plans]
-        refused += [(uid, str(each["msg"])) for uid, each in zip(uids, results, strict=True) if not each["success"]]
-    return refused
+        yield from zip(uids, results, strict=True)

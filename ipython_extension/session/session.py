@@ -45,8 +45,9 @@ class Session:
         self.watched = Watched()
         #: Numeric fields of the plans whose documents were shown.
         self.fields = SeenFields()
-        #: Why queued plans cannot run now, by uid, with the checked versions of the queue and of the lists.
-        self.checked: tuple[tuple[object, ...], dict[str, str]] | None = None
+        #: Why queued plans cannot run now, and warnings about others, by uid, with the checked versions of the queue
+        #: and of the lists.
+        self.checked: tuple[tuple[object, ...], dict[str, str], dict[str, str]] | None = None
         #: The findings of dry runs of queued plans, by uid, with the versions of the queue and of the findings.
         self.found: tuple[tuple[object, ...], dict[str, str]] | None = None
         # The items shown last, by position: of the queue, of the history, and of the later of the two.

@@ -136,6 +136,8 @@ class QueueView(Items):
         super().__init__(reply["items"], reply, known)
         self.me = me
         self.faults = faults or {}
+        #: Warnings about plans that may fail, by uid.
+        self.doubts: Mapping[str, str] = {}
         #: Problems that dry runs have found in plans, by uid.
         self.findings: Mapping[str, str] = {}
         #: Reply of ``estimates_get``; empty if it was not asked for.
@@ -211,7 +213,8 @@ class QueueView(Items):
     def _note(self, item: Item) -> str:
         """The note below a row: why the plan cannot run now, and its metadata."""
         fault = self.faults.get(item["item_uid"])
-        parts = [f"cannot run now: {fault}"] if fault else []
+        doubt = self.doubts.get(item["item_uid"])
+        parts = [f"cannot run now: {fault}"] if fault else [f"check this plan: {doubt}"] if doubt else []
         parts += [finding] if not fault and (finding := self.findings.get(item["item_uid"])) else []
         estimate = self._estimate(item)
         if self.until is not None and estimate and times_text.runs_at(estimate, self.until):

@@ -99,6 +99,7 @@ def queue(session: Session, line: Line) -> QueueView:
     if "estimates_uid" in status and (shown or shown.running):
         shown.estimates = session.rm.estimates_get()
     shown.faults = queue_check.faults(session, shown, status)
+    shown.doubts = queue_check.doubts(session) if shown else {}
     shown.findings = queue_findings.findings(session, shown[: shown.rows], status)
     return shown
 

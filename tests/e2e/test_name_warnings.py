@@ -4,7 +4,7 @@ import pytest
 
 WHO = {"user": "tester", "user_group": "primary"}
 UNKNOWN = (
-    "Parameter 'detectors'[1]: 'dett2' is not the name of a device that the user group 'primary' may use "
+    "Parameter 'detectors'[1]: 'dett2' is not the name of a device that you may use "
     "(did you mean 'det2' or 'det'?): the plan will fail unless this is fixed"
 )
 NOT_MOVABLE = "Parameter 'motor': 'det1' is a device that cannot be moved"
@@ -101,7 +101,7 @@ def test_a_check_reports_warnings_like_errors(sim):
     assert list(warning) == list(wrong["errors"][0]) == ["parameter", "value", "reason", "suggestions", "path"]
     assert warning["parameter"] == "detectors"
     assert warning["value"] == "dett2"
-    assert warning["reason"] == "is not the name of a device that the user group 'primary' may use"
+    assert warning["reason"] == "is not the name of a device that you may use"
     assert warning["suggestions"] == ["det2", "det"]
     assert "warnings" not in wrong
     assert sim.queue() == []

@@ -122,7 +122,7 @@ def _reason(report: Mapping[str, Any]) -> str:
     if report["reason"]:
         return f"the dry run was cut off: {report['reason']}"
     if report["errors"]:
-        return f"it would fail: {report['errors'][0]['msg']}"
+        return f"it would fail: {report['errors'][0]['msg'].removeprefix('Plan validation failed: ')}"
     if report["blocked"]:
         return f"a dry run does not allow {report['blocked'][0]['call']}"
     return ""

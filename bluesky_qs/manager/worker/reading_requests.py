@@ -104,7 +104,8 @@ def _checked(catalog: Catalog, group: str, names: Iterable[str]) -> tuple[list[s
         some = [f"{shortened(name)}{did_you_mean(nearest(name, allowed))}" for name in list(wrong)[:_MOST_NAMED]]
         more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
         raise BadParams(
-            f"Parameter 'names': no such device, or the user group {group!r} may not use it: {', '.join(some)}{more}"
+            f"Parameter 'names': there is no such device, or you may not use it (your user group is {group!r}): "
+            f"{', '.join(some)}{more}"
         )
     return list(listed), list(unlisted)
 

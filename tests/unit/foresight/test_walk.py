@@ -345,7 +345,7 @@ def test_time_passes_for_a_plan_that_sleeps():
 def test_devices_that_the_group_may_not_use_are_named(sim):
     walk = Walk(lambda obj: look(obj)._replace(is_permitted=obj is not sim.motor))
     walk.run(bp.scan([sim.det1], sim.motor, 0, 1, 2))
-    assert walk.report()["warnings"] == ["The plan uses motor, which the user group may not use"]
+    assert walk.report()["warnings"] == ["The plan uses motor, which you may not use: ask the beamline staff"]
 
 
 def test_a_subscription_makes_a_plan_inexact_unless_it_only_shows_documents(sim):

@@ -83,7 +83,7 @@ def test_everything_else_has_a_line(qs, opened):
             "th": {"start": 1, "min": 1.0, "max": 1.0, "end": 1, "units": "deg"},
         },
         bytes=2_500_000_000,
-        warnings=["The plan uses m2, which the user group may not use"],
+        warnings=["The plan uses m2, which you may not use: ask the beamline staff"],
         assumed=[{"device": "det1", "field": "det1", "value": 5.0}],
         blocked=[{"call": "motor.set(77)", "step": 1, "traceback": TRACE}],
         output="one\ntwo\n",
@@ -95,7 +95,7 @@ def test_everything_else_has_a_line(qs, opened):
         "th: stays at 1 deg.",
         "Streams: baseline (1 point), primary (1 point).",
         "Data: about 2.5 GB.",
-        "Note: The plan uses m2, which the user group may not use.",
+        "Note: The plan uses m2, which you may not use: ask the beamline staff.",
         "Not exact: the plan depends on readings. Assumed: det1 = 5.",
         "Blocked: motor.set(77) (point 1)",
     ]

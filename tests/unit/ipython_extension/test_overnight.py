@@ -88,6 +88,14 @@ def test_the_queue_shows_plans_that_cannot_run_now_and_metadata(qs, qs_manager, 
     assert asked["items"][1] == {"item_type": "plan", "name": "count", "args": ["det1"], "kwargs": {}}
 
 
+def test_the_queue_shows_names_that_are_unknown(qs, qs_manager, plan):
+    qs_manager.fill([plan("count", "uid-a", ["dett1"]), plan("count", "uid-b", ["det1"])])
+    shown = " ".join(pretty(qs("queue")).split())
+    assert shown.startswith("2 items in the queue # plan")
+    warning = "check this plan: 'dett1' is not the name of a device that you may use (did you mean det1 or det?)"
+    assert shown.count("check this plan") == shown.count(warning) == 1
+
+
 def test_the_check_is_repeated_only_when_queue_or_lists_have_changed(qs, qs_manager, lost):
     qs("queue")
     qs("queue")

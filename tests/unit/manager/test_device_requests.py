@@ -61,7 +61,8 @@ async def test_devices_are_read_while_a_plan_runs_and_while_it_is_paused(opened,
 
 async def test_unknown_names_are_refused_with_similar_names(opened, refused):
     message = await refused("device_read", names=["motr", "det1", "nosuchdevice"], **GROUP)
-    assert message.startswith("Parameter 'names': no such device, or the user group 'primary' may not use it: 'motr'")
+    lead = "Parameter 'names': there is no such device, or you may not use it (your user group is 'primary'): 'motr'"
+    assert message.startswith(lead)
     assert "'motr' (did you mean 'motor'" in message
     assert "'nosuchdevice'" in message
     assert "det1" not in message
@@ -85,7 +86,9 @@ async def test_a_device_of_another_group_is_refused(opened, refused):
 
 @pytest.mark.parametrize("name", ["motor._x", "motor.__class__", "motor.", ""])
 async def test_private_and_empty_names_are_refused(opened, refused, name):
-    assert f"may not use it: {name!r}" in await refused("device_read", names=[name], **GROUP)
+    assert f"may not use it (your user group is 'primary'): {name!r}" in await refused(
+        "device_read", names=[name], **GROUP
+    )
 
 
 async def test_a_name_below_the_lists_goes_to_the_worker_with_the_group(opened):

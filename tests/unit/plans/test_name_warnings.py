@@ -47,14 +47,14 @@ def test_an_unknown_name_is_reported_with_its_place_and_similar_names(warnings):
     (found,) = warnings("list[__READABLE__]", ["det1", "det9", "motor"])
     assert (found.parameter, found.where, found.value, found.suggestions) == ("p", "[1]", "det9", ["det1", "det2"])
     assert found.sentence == (
-        "Parameter 'p'[1]: 'det9' is not the name of a device that the user group 'primary' may use "
+        "Parameter 'p'[1]: 'det9' is not the name of a device that you may use "
         f"(did you mean 'det1' or 'det2'?): {FAILS}"
     )
 
 
 def test_a_device_that_the_group_may_not_use_is_reported(warnings):
     (found,) = warnings("__READABLE__", "_hidden")
-    assert "'_hidden' is not the name of a device that the user group 'primary' may use" in found.sentence
+    assert found.reason == "is a device that you may not use (your user group is 'primary')"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_each_group_is_warned_about_devices_that_it_may_not_use():
         ("list[__MOVABLE__ | object]", [1, "mtor"], "[1]", "is not the name of a device", ["motor"]),
         ("list[__MOVABLE__] | typing.Any", ["motor", "mtor"], "[1]", "is not the name of a device", ["motor"]),
         ("typing.Union[__MOVABLE__, typing.Any]", "det1", "", "is a device that cannot be moved", []),
-        ("typing.Union[__READABLE__, typing.Any]", "_hidden", "", "is not the name of a device", []),
+        ("typing.Union[__READABLE__, typing.Any]", "_hidden", "", "is a device that you may not use", []),
         ("typing.Union[__FLYABLE__, typing.Any, None]", "flyr", "", "is not the name of a device", ["flyer"]),
         ("typing.Union[__PLAN__, typing.Any]", "cuont", "", "is not the name of a plan", ["count"]),
     ],

@@ -283,8 +283,7 @@ def test_plan_where_a_device_is_wanted_is_not_offered_again(bind):
     with pytest.raises(InvalidPlan) as refused:
         bind("typed", b=["free"])
     assert str(refused.value) == (
-        "Plan validation failed: parameter 'b'[0]: 'free' is not the name of a device that the user group 'primary' "
-        "may use"
+        "Plan validation failed: parameter 'b'[0]: 'free' is not the name of a device that you may use"
     )
 
 
@@ -472,7 +471,7 @@ def test_what_is_no_device_below_the_lists_fails_the_plan_where_a_device_is_expe
 
 
 def test_devices_below_the_lists_need_a_permission(bind_unlisted):
-    with pytest.raises(InvalidPlan, match=r"'camera\.cam\.late' is not the name of a device that the user group 'few'"):
+    with pytest.raises(InvalidPlan, match=r"'camera\.cam\.late' is not the name of a device that you may use"):
         bind_unlisted("one", "few", device="camera.cam.late")
     assert bind_unlisted("one", "few", untyped="camera.cam.late") == {"untyped": "camera.cam.late"}
 

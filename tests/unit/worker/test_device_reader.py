@@ -343,6 +343,9 @@ def test_a_device_below_the_lists_is_read_only_for_a_group_that_may_use_it(reade
     assert reader.reply()["deep.part"]["value"] == 7
     reader.allowed = False
     reader.begin({"deep.part": device}, unlisted=["deep.part"])
-    assert "no such device, or the user group 'primary' may not use it" in reader.reply()["deep.part"]["error"]
+    assert (
+        "there is no such device, or you may not use it (your user group is 'primary')"
+        in reader.reply()["deep.part"]["error"]
+    )
     reader.begin({"deep.nothing": device}, unlisted=["deep.nothing"])
     assert "nothing" in reader.reply()["deep.nothing"]["error"]

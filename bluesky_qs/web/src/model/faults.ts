@@ -1,7 +1,8 @@
 /** Queued plans that cannot run now, with the reasons. The service checks them as if they were being added. */
 
-import { signal } from "@preact/signals";
-import type { Item, Source, Status } from "../source/source";
+import { batch, signal } from "@preact/signals";
+import type { Item, Schemas, Source, Status } from "../source/source";
+import { findingText } from "../words/findings";
 
 /** Maximum number of items to check, from the front of the queue. */
 const MOST = 200;
@@ -11,14 +12,22 @@ const LONGEST = 12_000;
 const SETTLING = 300;
 const LEAD = "Plan validation failed: ";
 
+/** Why a plan cannot run, or a warning about it; empty if there is none. */
+interface Checked {
+  fault: string;
+  doubt: string;
+}
+
 export class Faults {
   /** The reasons, by the uid of the item. */
   readonly reasons = signal<ReadonlyMap<string, string>>(new Map());
+  /** Warnings about plans that may fail, such as unknown names, by the uid of the item. */
+  readonly doubts = signal<ReadonlyMap<string, string>>(new Map());
 
   private version = "";
   private items: readonly Item[] = [];
-  /** The reasons for checked items; empty if a plan can run. Editing an item makes a new object. */
-  private checked = new WeakMap<Item, string>();
+  /** The results for checked items. Editing an item makes a new object. */
+  private checked = new WeakMap<Item, Checked>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly source: Source) {}
@@ -49,12 +58,25 @@ export class Faults {
       if (reply === null || version !== this.version) return;
       part.forEach((item, at) => {
         const result = reply.results[at];
-        checked.set(item, result && !result.success ? result.msg.replace(LEAD, "") : "");
+        if (result) checked.set(item, checkedOf(result));
       });
     }
-    const bad = plans.filter((item) => checked.get(item));
-    this.reasons.value = new Map(bad.map((item) => [item.item_uid, checked.get(item) as string]));
+    const texts = (name: keyof Checked) =>
+      new Map(plans.map((item): [string, string] => [item.item_uid, checked.get(item)?.[name] ?? ""]).filter(hasText));
+    batch(() => {
+      this.reasons.value = texts("fault");
+      this.doubts.value = texts("doubt");
+    });
   }
+}
+
+function checkedOf({ success, msg, warnings }: Schemas["Check"]): Checked {
+  const [first] = warnings ?? [];
+  return success ? { fault: "", doubt: first ? findingText(first) : "" } : { fault: msg.replace(LEAD, ""), doubt: "" };
+}
+
+function hasText([_, text]: [string, string]): boolean {
+  return text !== "";
 }
 
 /** The keys of an item that the service checks. */

@@ -30,13 +30,17 @@ test("the reasons why plans cannot run are asked for once, and again when the li
   const faults = new Faults(source);
   source.answers.item_check = ({ items }) => ({
     results: JSON.parse(String(items)).map(({ name }: { name: string }) =>
-      name === "count" ? { success: true, msg: "" } : { success: false, msg: `Plan validation failed: no ${name}` },
+      name === "count"
+        ? { success: true, msg: "", warnings: [warning] }
+        : { success: false, msg: `Plan validation failed: no ${name}` },
     ),
   });
   const items = [plan("a"), plan("b", { name: "fly" }), plan("c", { name: "fly", user_group: "other" })];
+  const warning = { parameter: "detectors", value: "dett1", reason: "is no device", suggestions: ["det1"], path: [] };
   faults.look(items, status, true);
   await vi.advanceTimersByTimeAsync(1000);
   expect([...faults.reasons.value]).toEqual([["b", "no fly"]]);
+  expect([...faults.doubts.value]).toEqual([["a", "'dett1' is no device (did you mean 'det1'?)"]]);
   faults.look([...items], status, true);
   await vi.advanceTimersByTimeAsync(1000);
   expect(source.asked).toEqual(["item_check"]);

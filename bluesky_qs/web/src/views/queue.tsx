@@ -109,7 +109,11 @@ function QueueRows({ onCommand }: { onCommand: (command: Command) => void }) {
   const model = useModel();
   const { edit, estimates } = model;
   const reasons = model.faults.reasons.value;
-  const lines = useCallback((item: Item) => linesOf(item) + (reasons.has(item.item_uid) ? 1 : 0), [reasons]);
+  const doubts = model.faults.doubts.value;
+  const lines = useCallback(
+    (item: Item) => linesOf(item) + (reasons.has(item.item_uid) || doubts.has(item.item_uid) ? 1 : 0),
+    [reasons, doubts],
+  );
   const onSeen = useCallback((uids: readonly string[] | null) => estimates.want(uids), [estimates]);
   const onDrop = ({ uids, gone, to }: Drag) => {
     if (gone.length > 0) edit.gone(gone);
@@ -148,6 +152,7 @@ function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolea
   const model = useModel();
   const devices = model.devices.value;
   const reason = model.faults.reasons.value.get(item.item_uid);
+  const doubt = model.faults.doubts.value.get(item.item_uid);
   const estimate = model.estimates.items.value.get(item.item_uid);
   const isStop = item.item_type === "instruction" && item.name === "queue_stop";
   const length = estimate && takes(estimate);
@@ -163,6 +168,7 @@ function QueueRow({ item, at, isOpen }: { item: Item; at: number; isOpen: boolea
           <span class="call">{planText(item, devices)}</span>
         )}
         {reason && <span class="warn">⚠ Cannot run now: {reason}</span>}
+        {doubt && <span class="warn">⚠ Check this plan: {doubt}</span>}
         <Metadata pairs={metadataPairs(item.meta)} />
         {isOpen && estimate && !isStop && <div class="meta">{estimateSentence(estimate, clock, isHeld)}.</div>}
       </span>

@@ -22,7 +22,11 @@ interface Props {
 export function QueueTools({ isEditing, beginEdit, toList }: Props) {
   const { edit } = useModel();
   if (!edit.isAllowed.value) {
-    return <p class="meta">You may look at the queue but not change it: your sign-in lacks write:queue:edit.</p>;
+    return (
+      <p class="meta">
+        You may look at the queue but not change it. Ask the administrator of the server if you need it.
+      </p>
+    );
   }
   const chosen = edit.selection.chosen.value.size;
   return (

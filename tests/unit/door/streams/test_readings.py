@@ -52,7 +52,10 @@ async def test_the_stream_says_why_nothing_can_be_read_and_sends_all_when_it_can
 async def test_devices_of_another_group_are_refused_in_the_stream(door, manager, listen):
     await manager.open()
     message = await (await listen("/readings/ws?names=nosuchdevice")).next()
-    assert "no such device, or the user group 'primary' may not use it: 'nosuchdevice'" in message["error"]
+    assert (
+        "there is no such device, or you may not use it (your user group is 'primary'): 'nosuchdevice'"
+        in message["error"]
+    )
 
 
 async def test_the_stream_has_heartbeats(door, manager, listen):
