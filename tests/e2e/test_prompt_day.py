@@ -2,7 +2,15 @@
 
 import re
 
+import pytest
+
 from tests.e2e.prompt_kernel import PATIENCE, completed
+
+
+@pytest.fixture
+def service(open_service):
+    return open_service
+
 
 _PLANS = """%%qs script
 def bad():
@@ -48,7 +56,6 @@ def plans(kernel):
 
 
 def test_the_history_tells_what_was_measured(kernel):
-    kernel.run("%qs open")
     kernel.run(_PLANS)
     kernel.run("%qs mode ignore_failures on")
     kernel.run("%qs add count([det1]) --md sample=S01")
@@ -71,7 +78,6 @@ def test_the_history_tells_what_was_measured(kernel):
 
 
 def test_several_plans_are_added_changed_moved_and_saved_at_once(kernel, tmp_path):
-    kernel.run("%qs open")
     kernel.run("samples = [{'name': 'a', 'x': 0}, {'name': 'b', 'x': 1.5}, {'name': 'c', 'x': 3}]")
     line = "%qs add scan([det1], motor, $x, $x+1, num=5) --for samples --md sample=$name"
     assert shown(kernel, line).splitlines() == ["Queued 3 scan plans at positions 0-2.", "  --md sample=…"]
@@ -88,7 +94,6 @@ def test_several_plans_are_added_changed_moved_and_saved_at_once(kernel, tmp_pat
 
 
 def test_clear_rm_move_and_edit_are_undone(kernel):
-    kernel.run("%qs open")
     kernel.run("%qs add count([det1], num=1) count([det1], num=2) count([det1], num=3)")
     before = plans(kernel)
     for line in ("clear", "rm 0-1", "move 2 front", "edit 1 num=9"):
@@ -100,7 +105,6 @@ def test_clear_rm_move_and_edit_are_undone(kernel):
 
 
 def test_tab_offers_what_fits_and_nothing_else(kernel):
-    kernel.run("%qs open")
     kernel.run("%qs run scan([det1], motor, -1, 1, 3) --md sample=S01")
     kernel.run("number = 3")
     first = completed(kernel, "%qs ")[0]
@@ -117,7 +121,6 @@ def test_tab_offers_what_fits_and_nothing_else(kernel):
 
 
 def test_what_colleagues_do_is_told_once_and_what_is_open_stays_open(kernel, service):
-    assert "Environment open" in shown(kernel, "%qs open")
     assert shown(kernel, "%qs open").startswith("The environment is already open")
     service.do("lock", lock_key="k", queue=True, user="grace", note="aligning the mirror")
     assert re.search(r"Locked \(queue\) by grace since .*: aligning the mirror\.", shown(kernel, "%qs"))
@@ -136,7 +139,6 @@ def test_what_colleagues_do_is_told_once_and_what_is_open_stays_open(kernel, ser
 
 
 def test_comments_slips_and_odd_documents_break_nothing(kernel):
-    kernel.run("%qs open")
     kernel.run(_PLANS)
     assert shown(kernel, "%qs queue  # what is next?").startswith("The queue is empty")
     slip = refused(kernel, "%qs undoo")
@@ -145,7 +147,7 @@ def test_comments_slips_and_odd_documents_break_nothing(kernel):
     assert "did you mean" not in refused(kernel, "%qs push count")  # of the worker only
     kernel.run("def count(detectors):\n    yield from bps.null()")
     assert "count replaces the plan of the same name in the worker, for everybody" in shown(kernel, "%qs push count")
-    assert "scan 1: odd([det1])" in shown(kernel, "%qs run odd([det1])")
+    assert re.search(r"scan \d+: odd\(\[det1\]\)", shown(kernel, "%qs run odd([det1])"))
     assert "det1" in shown(kernel, "%qs table -1")
-    assert "Plotted scan 1." in shown(kernel, "%qs plot -1")
+    assert "Plotted scan " in shown(kernel, "%qs plot -1")
     assert shown(kernel, "%qs history").splitlines()[0] == "1 plan ran"

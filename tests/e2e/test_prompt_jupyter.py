@@ -3,12 +3,19 @@
 import re
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from tests.e2e.prompt_kernel import PATIENCE, completed
 
 
+@pytest.fixture
+def service(open_service):
+    return open_service
+
+
 def test_a_notebook_opens_adds_runs_and_sees_tables(kernel):
+    kernel.run("%qs close")
     assert "Environment open" in kernel.run("%qs open")[1]["text/html"]
     kernel.run("n = 2")
     kernel.run("%%qs add\ncount([det1], num=$n)  # twice\nscan([det1], motor, -1, 1, num=3)")
@@ -20,7 +27,6 @@ def test_a_notebook_opens_adds_runs_and_sees_tables(kernel):
 
 
 def test_stripes_of_a_table_follow_its_items_and_all_is_in_one_typeface(kernel):
-    kernel.run("%qs open")
     kernel.run("%qs add count([det1]) count([det2]) count([det1], num=2) --md sample='Si'")
     shown = kernel.run("%qs queue")[1]["text/html"]
     shades = re.findall(r"<tr[^>]*background-color:([^\"]+)", shown)  # three items, each with its metadata below
@@ -31,6 +37,7 @@ def test_stripes_of_a_table_follow_its_items_and_all_is_in_one_typeface(kernel):
 
 
 def test_a_refusal_stops_the_notebook_with_one_line(kernel):
+    kernel.run("%qs close")
     reply, _, _ = kernel.run("%qs start")
     assert reply["status"] == "error"
     assert reply["evalue"] == "RE Worker environment does not exist. Open it first."
@@ -39,7 +46,6 @@ def test_a_refusal_stops_the_notebook_with_one_line(kernel):
 
 
 def test_a_wait_can_be_interrupted_and_the_notebook_stops(kernel, service):
-    kernel.run("%qs open")
     kernel.run("%qs add count([det1], num=1000, delay=1)")
     kernel.run("%qs start")
     waiting = kernel.client.execute("%qs wait", allow_stdin=False)
@@ -63,7 +69,8 @@ def last_update(kernel):
 
 def test_the_kernel_completes_plans_devices_and_parameters(kernel):
     assert completed(kernel, "%qs hist")[0] == ["history"]
-    kernel.run("%qs open")
+    kernel.run("%qs plans")  # TAB sends no requests
+    kernel.run("%qs devices")
     assert completed(kernel, "%qs add rel_g") == (["rel_grid_scan"], "rel_g")
     assert completed(kernel, "%qs add count([det1], nu") == (["num="], "nu")
     assert completed(kernel, "%qs add count([sim_bundle_A.mtrs.x") == (["sim_bundle_A.mtrs.x"], "sim_bundle_A.mtrs.x")
@@ -71,7 +78,6 @@ def test_the_kernel_completes_plans_devices_and_parameters(kernel):
 
 
 def test_the_bar_is_below_the_table_in_one_display_and_leaves_nothing_behind(kernel):
-    kernel.run("%qs open")
     _, outputs, data = kernel.watch("%qs run count([det1], num=3, delay=0.5)")
     assert [output["msg_type"] for output in outputs] == ["display_data", "execute_result"]
     with_bars = [each for each in data if "<progress" in each["text/html"]]
@@ -86,6 +92,7 @@ def test_the_bar_is_below_the_table_in_one_display_and_leaves_nothing_behind(ker
 
 def test_a_reply_takes_the_place_of_the_progress_and_no_display_stays_empty(kernel):
     kernel.run("import ipython_extension.live.notebook_output as output; output._PATIENCE = 0")
+    kernel.run("%qs close")
     (shown,) = kernel.watch("%qs open")[1]
     assert shown["data"]["text/plain"].startswith("Environment open")
     assert "Environment open" in shown["data"]["text/html"]
@@ -117,7 +124,6 @@ def test_a_notebook_that_was_run_and_saved_has_the_finished_table_without_any_wi
 
 
 def test_a_console_that_cannot_update_a_display_prints_the_table(kernel):
-    kernel.run("%qs open")
     _, outputs, _ = kernel.watch("%qs run count([det1], num=2)", is_console=True)
     assert {output["msg_type"] for output in outputs} == {"stream", "execute_result"}
     printed = "".join(output["text"] for output in outputs if output["msg_type"] == "stream")
@@ -126,7 +132,6 @@ def test_a_console_that_cannot_update_a_display_prints_the_table(kernel):
 
 
 def test_a_notebook_sees_the_table_of_the_running_scan(kernel):
-    kernel.run("%qs open")
     _, (table, result), _ = kernel.watch("%qs run scan([det1], motor, -1, 1, num=3)")
     lines = table["data"]["text/plain"].splitlines()
     assert lines[1].split() == ["#", "time", "motor", "det1"]
@@ -135,7 +140,6 @@ def test_a_notebook_sees_the_table_of_the_running_scan(kernel):
 
 
 def test_a_notebook_sees_a_plot_grow(kernel, service):
-    kernel.run("%qs open")
     kernel.run("import matplotlib.pyplot")  # takes its time, and the plan does not wait for it
     kernel.run("%qs add scan([det1], motor, -1, 1, num=20)")
     kernel.run("%qs add count([det1], num=20, delay=0.3)")
@@ -187,7 +191,6 @@ thread.join()
 
 
 def test_the_loop_of_the_kernel_may_be_running(kernel):
-    kernel.run("%qs open")
     kernel.run(_TICKING)
     reply, shown, _ = kernel.run(_IN_THE_LOOP)
     assert reply["status"] == "ok"
@@ -196,7 +199,6 @@ def test_the_loop_of_the_kernel_may_be_running(kernel):
 
 
 def test_threads_and_scripts_may_use_it_too(kernel, service):
-    kernel.run("%qs open")
     assert kernel.run(_IN_A_THREAD)[0]["status"] == "ok"
     (service.home / "beamtime.ipy").write_text("%qs run count([det1], num=2)\n")
     assert kernel.run(f"%run {service.home}/beamtime.ipy")[0]["status"] == "ok"
@@ -204,7 +206,6 @@ def test_threads_and_scripts_may_use_it_too(kernel, service):
 
 
 def test_what_a_cell_defines_is_pushed(kernel):
-    kernel.run("%qs open")
     kernel.run("from bluesky.plan_stubs import null\nclass Twice:\n    times = 2")
     kernel.run("def idle_twice():\n    for _ in range(Twice.times):\n        yield from null()")
     assert "idle_twice can be queued now" in kernel.run("%qs push idle_twice Twice")[1]["text/html"]
@@ -212,7 +213,6 @@ def test_what_a_cell_defines_is_pushed(kernel):
 
 
 def test_a_function_gives_its_value_to_a_variable(kernel):
-    kernel.run("%qs open")
     kernel.run("%%qs script --keep-lists\nseen = []\nprint('made')")
     reply, _, printed = kernel.run("x = %qs func function_sleep(0.1)\nprint(x['success'])")
     assert reply["status"] == "ok"
@@ -221,7 +221,6 @@ def test_a_function_gives_its_value_to_a_variable(kernel):
 
 def test_replies_of_a_cell_have_one_alignment(kernel):
     """A notebook indents what is printed, and does not indent HTML."""
-    kernel.run("%qs open")
     _, (first, last), _ = kernel.watch("%qs add count([det1])\n%qs add count([det2])")
     assert (first["msg_type"], last["msg_type"]) == ("display_data", "execute_result")
     assert first["data"]["text/plain"] == "Queued at position 0: count([det1])"
@@ -231,7 +230,6 @@ def test_replies_of_a_cell_have_one_alignment(kernel):
 
 
 def test_a_notebook_uses_its_room_and_shows_failures_in_red(kernel):
-    kernel.run("%qs open")
     reply, _, _ = kernel.run("%qs add count([det1], num='x', and_a_long_name=1, and_another=2, even_one_more=3)")
     colors = re.compile(r"\x1b\[[0-9;]*m")
     assert 60 < max(len(colors.sub("", line)) for line in "\n".join(reply["traceback"]).splitlines()) <= 80
