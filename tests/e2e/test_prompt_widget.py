@@ -124,15 +124,31 @@ class ViewKernel(Kernel):
 
 
 @pytest.fixture
-def kernel(service):
-    kernel = ViewKernel(service)
-    kernel.run("%load_ext bluesky_qs")
-    yield kernel
-    kernel.close()
+def service(open_service):
+    return open_service
+
+
+@pytest.fixture
+def kernel_of():
+    """Starts kernels that have loaded the extension."""
+    kernels = []
+
+    def start(service):
+        kernels.append(ViewKernel(service))
+        kernels[-1].run("%load_ext bluesky_qs")
+        return kernels[-1]
+
+    yield start
+    for kernel in kernels:
+        kernel.close()
+
+
+@pytest.fixture
+def kernel(kernel_of, service):
+    return kernel_of(service)
 
 
 def test_any_front_end_sees_a_still_that_follows_the_service(kernel, service):
-    service.open()
     kernel.show()
     (bundle,) = kernel.displays.values()
     assert set(bundle) == {MIME_TYPE, "text/html", "text/plain"}
@@ -148,7 +164,6 @@ def test_any_front_end_sees_a_still_that_follows_the_service(kernel, service):
 
 
 def test_a_view_gets_what_is_published_and_its_requests_are_answered(kernel, service):
-    service.open()
     view = Browser(kernel, kernel.show())
     hello = view.wait(lambda each: each["type"] == "hello", "a greeting")
     assert hello["user"] == "ada"
@@ -185,7 +200,6 @@ def test_a_view_gets_what_is_published_and_its_requests_are_answered(kernel, ser
 
 @pytest.mark.parametrize("has_subshell", [True, False], ids=["with a subshell", "without subshells"])
 def test_while_a_cell_runs_the_view_stays_live_and_knows_whether_its_requests_wait(kernel, service, has_subshell):
-    service.open()
     shown = kernel.show()
     view = Browser(kernel, shown, subshell=kernel.new_subshell() if has_subshell else None)
     view.wait(lambda each: not each.get("held", True), "an idle kernel")
@@ -201,8 +215,9 @@ def test_while_a_cell_runs_the_view_stays_live_and_knows_whether_its_requests_wa
     view.wait(lambda each: each["type"] == "beat" and not each["held"], "the end of the cell")
 
 
-def test_a_service_that_stops_is_said_in_the_still_and_it_comes_back(kernel, service):
-    service.open()
+def test_a_service_that_stops_is_said_in_the_still_and_it_comes_back(kernel_of, new_service):
+    service = new_service("--warm-worker", "OFF").start()
+    kernel = kernel_of(service)
     view = Browser(kernel, kernel.show())
     service.stop()
     view.wait(lambda each: each["type"] == "beat" and each["age"] > 2, "silence")
@@ -240,7 +255,6 @@ def test_an_unknown_view_is_refused_and_nothing_is_left_when_the_extension_is_un
 
 
 def test_the_last_state_is_kept_when_the_kernel_ends(kernel, service):
-    service.open()
     kernel.show("view = %qs widget\nview", cell="a")
     kernel.client.shutdown()
     shown = kernel.wait_for(lambda data: "The kernel ended at" in data["text/plain"], "the last still")
