@@ -14,6 +14,7 @@ import { folded } from "../words/traceback";
 import { linkTo, usePlace } from "./address";
 import { useModel } from "./app";
 import { LogPanel } from "./console";
+import { Again, usePosition } from "./item_again";
 import { Ending } from "./item_link";
 import { ItemRuns } from "./live";
 import { Metadata } from "./now";
@@ -107,7 +108,7 @@ function Heading({ page, state, item }: Props) {
         <p class="meta">What it was is no longer known.</p>
       )}
       <div class="item-tools">
-        {item && state.result && <Again item={item} />}
+        {item && state.result && <Again item={item} requeued={state.requeued_as} />}
         {state.state === "queued" && (
           <a class="button" href={linkTo("now")}>
             Go to the queue
@@ -125,8 +126,14 @@ function Heading({ page, state, item }: Props) {
   );
 }
 
+function backWords(position: number): string {
+  if (position < 0) return "It was put back into the queue";
+  return `Back in the queue, ${position === 0 ? "first" : `at position ${position}`}`;
+}
+
 function StateWords({ state }: { state: ItemState }) {
   const { result, requeued_as: requeued, position } = state;
+  const place = usePosition(requeued);
   const words: Record<string, string> = {
     queued: `In the queue, at position ${position}`,
     running: "Running now",
@@ -139,31 +146,9 @@ function StateWords({ state }: { state: ItemState }) {
       {requeued && (
         <>
           {" "}
-          · <a href={linkTo("item", requeued)}>It was put back into the queue</a>
+          · <a href={linkTo("item", requeued)}>{backWords(place)}</a>
         </>
       )}
-    </>
-  );
-}
-
-function Again({ item }: { item: Item | HistoryItem }) {
-  const model = useModel();
-  const place = usePlace();
-  if (!model.actions.may("write:queue:edit") || item.item_type !== "plan") return null;
-  return (
-    <>
-      <button type="button" class="primary" onClick={() => void model.again.run([item])}>
-        Run again
-      </button>
-      <button
-        type="button"
-        onClick={() => {
-          model.composer.again(item as HistoryItem);
-          place.go(linkTo("now"));
-        }}
-      >
-        Run again with changes…
-      </button>
     </>
   );
 }
