@@ -2,18 +2,17 @@
 
 import asyncio
 import json
-import os
 import sys
 import time
 
 from bluesky_qs.cli.parser import Parser, exit_code_of
-from bluesky_qs.config import load as config
+from bluesky_qs.cli.store_options import add_store_options, settings_of
 from bluesky_qs.plan_queue.changes import SetFact
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store
 
-_LOCK = "lock_info"
-_OPTIONS = {"store": "operation.store", "redis_addr": "network.redis_addr", "prefix": "network.redis_name_prefix"}
+#: The fact of a store that has the lock.
+LOCK = "lock_info"
 
 
 _HELP = """Clear the lock of RE Manager in its store. Restart the service afterwards: it reads the lock when it starts.
@@ -28,20 +27,14 @@ def main() -> int:
 
 
 def _run() -> None:
-    given = vars(_parser().parse_args())
-    settings = config.load({_OPTIONS[name]: given[name] for name in _OPTIONS}, os.environ, given["config"]).settings
+    settings = settings_of(_parser().parse_args())
     # The service may be running, because it writes the lock only when somebody locks or unlocks.
     print(asyncio.run(_clear(chosen_store(settings, beside_service=True))))
 
 
 def _parser() -> Parser:
     parser = Parser("qserver-clear-lock", _HELP)
-    parser.add_argument("--store", metavar="PATH", help="File with the queue of the service.  [QSERVER_STORE]")
-    parser.add_argument(
-        "--redis-addr", metavar="ADDRESS", help="Redis with the queue of the service.  [QSERVER_REDIS_ADDR]"
-    )
-    parser.add_argument("--redis-name-prefix", dest="prefix", metavar="TEXT", help="Key prefix in that Redis.")
-    parser.add_argument("--config", metavar="PATH", help="Configuration file of the service.  [QSERVER_CONFIG]")
+    add_store_options(parser)
     parser.add_help_option()
     return parser
 
@@ -50,16 +43,16 @@ async def _clear(store: Store) -> str:
     """Clear the lock; return a sentence that reports it."""
     await store.open()
     try:
-        info = (await store.load()).facts.get(_LOCK)
-        if info is None or not (who := _locked(info)):
+        info = (await store.load()).facts.get(LOCK)
+        if info is None or not (who := who_locked(info)):
             return f"RE Manager is not locked in the {store.description}."
-        await store.commit([SetFact(_LOCK, None)])
+        await store.commit([SetFact(LOCK, None)])
     finally:
         await store.close()
     return f"Cleared the lock in the {store.description} ({who}). Restart RE Manager to unlock it."
 
 
-def _locked(data: bytes) -> str:
+def who_locked(data: bytes) -> str:
     """Return what was locked, by whom and when; an empty string if nothing was locked."""
     try:
         info = json.loads(data)

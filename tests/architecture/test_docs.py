@@ -9,6 +9,7 @@ import pytest
 
 import bluesky_qs
 from bluesky_qs import __main__ as commands
+from bluesky_qs.cli import backup, qserver
 from bluesky_qs.config import schema
 from bluesky_qs.words import grammar
 from bluesky_qs.words.forms import QSERVER
@@ -49,7 +50,7 @@ def test_commands_exist_with_their_options(path):
         if words[0] == "start-re-manager":
             assert {word for word in words if word.startswith("-")} <= _OPTIONS | _OTHER_OPTIONS, line
         elif words[0] == "qserver":
-            QSERVER.parse(words[1:])
+            assert understood(words[1:]), line
         else:
             assert words[0] in commands._COMMANDS or words[0] == "sed", line
 
@@ -96,6 +97,9 @@ def test_the_index_leads_to_every_page_and_tutorial():
 
 
 def understood(words):
+    if words[0] in qserver.STORE_COMMANDS:
+        options = backup.PARSERS[words[0]]()
+        return len(words) == 1 or options.parse_args(words[1:]).file in words
     try:
         QSERVER.parse(words)
     except grammar.UsageError:

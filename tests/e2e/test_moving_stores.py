@@ -9,7 +9,7 @@ def copy(service, *options):
     subprocess.run(command, env=service.env, check=True, timeout=60)
 
 
-def test_queue_history_modes_and_lock_move_to_redis_and_back(new_service, startup_dir, redis_server):
+def test_queue_history_modes_and_lock_move_to_redis_and_back(new_service, startup_dir, redis_server, tmp_path):
     options = ("--warm-worker", "OFF", "--startup-dir", str(startup_dir))
     address = f"redis://{redis_server.address}"
     first = new_service(*options).start()
@@ -32,7 +32,14 @@ def test_queue_history_modes_and_lock_move_to_redis_and_back(new_service, startu
     assert second.ask("status")["plan_queue_mode"]["loop"] is True
     assert second.do("lock_info") == locked
     second.do("queue_item_remove", lock_key="key", pos="back")
+    # A backup of Redis beside the service, which must be stopped for a restore.
+    saved, redis = str(tmp_path / "saved.sqlite3"), ("--redis-addr", redis_server.address)
+    assert "items: 1, history: 1" in second.qserver("backup", saved, *redis).stdout
+    second.env["QSERVER_ZMQ_CONTROL_ADDRESS_FOR_SERVER"] = second.control
+    assert "Stop it first" in second.qserver("restore", saved, *redis, "--replace").stderr
     second.stop()
+    redis_server.client.flushall()
+    assert "Restored items: 1, history: 1" in second.qserver("restore", saved, *redis).stdout
     copy(second, "--from", address, "--to", str(first.home / "queue.sqlite3"), "--replace")
 
     first.restart()
