@@ -15,6 +15,31 @@ _VIEWS = {
 }
 
 
+#: Screens on which the keys go through the page: the header covers its top, or the state does.
+_BY_KEYS = {(360, "light"), (1280, "light")}
+#: The element with the focus, if the header or the state covers its top.
+_COVERED = """() => {
+    const focused = document.activeElement;
+    if (focused === document.body) return "";
+    const { top } = focused.getBoundingClientRect();
+    const covers = [...document.querySelectorAll("header, .state")].filter((each) => {
+        const { top: from, bottom: to } = each.getBoundingClientRect();
+        return getComputedStyle(each).position === "sticky" && !each.contains(focused) && from <= top && top < to - 1;
+    });
+    return covers.length > 0 ? `${focused.tagName} ${focused.textContent}` : "";
+}"""
+
+
+def _covered(page):
+    """Elements that are covered when Shift+Tab brings them into view, from the end of the page to its start."""
+    page.keyboard.press("End")
+    found = []
+    for _ in range(40):
+        page.keyboard.press("Shift+Tab")
+        found.append(page.evaluate(_COVERED))
+    return [each for each in found if each]
+
+
 @pytest.fixture
 def busy(site):
     """A queue, a history with a failure, and a plan that runs."""
@@ -48,6 +73,8 @@ def test_nothing_is_cut_off_and_axe_finds_nothing_serious(busy, new_page, looks_
             page.goto(f"{busy.url}/#/{view}")
             expect(page.locator(part).first).to_be_visible()
             looks_right(page, view, width, scheme)
+            if view == "now" and (width, scheme) in _BY_KEYS:
+                assert _covered(page) == [], width
 
 
 def test_the_sign_in_is_for_everybody_too(site, new_page, findings, keep_picture):

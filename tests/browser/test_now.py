@@ -27,8 +27,9 @@ def test_the_running_plan_has_progress_and_says_what_it_waits_for(site, page, st
     expect(page.get_by_text("1 more in the queue")).to_be_visible()
     expect(page.get_by_text(re.compile(r"Waiting for slow_motor1 \(.*mm.*\)\."))).to_be_visible()
     expect(page.get_by_text(re.compile(r"1 of 3 points · 33 %"))).to_be_visible()
-    expect(page).to_have_title(re.compile("▶ 33 % · Queue"))
+    expect(page).to_have_title("running 33 % · Queue")
     site.service.do("re_pause", option="immediate")
+    expect(page).to_have_title("paused 33 % · Queue")
     expect(page.get_by_text(re.compile("Paused in"))).to_be_visible()
     expect(page.get_by_text(re.compile(r"Paused at \d\d:\d\d.*\."))).to_be_visible()
 

@@ -32,7 +32,8 @@ test("the title of the tab shows a question, and a failure until something runs"
   expect(titleOf("live", idle, 0, failed)).toBe("✕ failed · ");
   expect(titleOf("live", { ...idle, input_pending: question }, 0, undefined)).toBe("? question · ");
   const running: Status = { ...idle, manager_state: "executing_queue", running_item_uid: "b" };
-  expect(titleOf("live", running, 0, failed)).toBe("▶ · ");
-  expect(titleOf("live", { ...running, input_pending: question }, 0, failed)).toBe("? question · ▶ · ");
+  expect(titleOf("live", running, 0, failed)).toBe("running · ");
+  expect(titleOf("live", { ...running, input_pending: question }, 0, failed)).toBe("? question · running · ");
+  expect(titleOf("live", { ...running, manager_state: "paused" }, 0, failed)).toBe("paused · ");
   expect(titleOf("lost", running, 0, failed)).toBe("⚠ not connected · ");
 });

@@ -95,7 +95,9 @@ function TreeItem({ line, at, height, focusTree }: ItemProps) {
           <span class="twig" aria-hidden="true">
             {line.hasParts ? (line.isOpen ? "▾" : "▸") : ""}
           </span>
-          <span class="call">{line.label}</span>
+          <span class="call" title={line.name}>
+            {line.label}
+          </span>
         </span>
         <Cells line={line} />
         <WatchMark line={line} />

@@ -32,8 +32,9 @@ function TreePanel() {
   const model = useModel();
   const { tree } = model;
   const panel = useRef<HTMLElement>(null);
-  const count = model.devices.value.size;
   const found = tree.found.value;
+  const all = model.devices.value.size;
+  const whole = Object.keys(model.lists.known.value.devices).length;
   const toTree = (event: KeyboardEvent) => {
     if (event.key !== "ArrowDown") return;
     event.preventDefault();
@@ -44,7 +45,7 @@ function TreePanel() {
     <section class="devices" ref={panel} aria-labelledby="devices-title">
       <h2 id="devices-title">
         Devices
-        <span role="status">{found === null ? plural(count, "device") : `${found} of ${plural(count, "device")}`}</span>
+        <span role="status">{counted(whole, all, found)}</span>
       </h2>
       <div class="tools">
         <input
@@ -80,6 +81,13 @@ function TreePanel() {
       )}
     </section>
   );
+}
+
+/** `46 devices, 265 with their parts`, or while searching `3 of 265 devices and parts`. */
+function counted(whole: number, all: number, found: number | null): string {
+  const hasParts = all > whole;
+  if (found !== null) return `${found} of ${hasParts ? `${all} devices and parts` : plural(all, "device")}`;
+  return `${plural(whole, "device")}${hasParts ? `, ${all} with their parts` : ""}`;
 }
 
 /** Why there is nothing to see or to read. */

@@ -116,3 +116,17 @@ test("Escape and Cancel end an edit and return to the list, so that the next row
     expect(document.activeElement?.classList).toContain("rows");
   }
 });
+
+test("Escape closes “Move to…” and returns to the list", async () => {
+  await show();
+  model.edit.selection.choose("b");
+  const button = () => [...root.querySelectorAll("button")].find((each) => each.textContent === "Move to…");
+  await vi.waitFor(() => expect(button()).toBeTruthy());
+  button()?.click();
+  const position = () => root.querySelector<HTMLInputElement>("form.place input");
+  await vi.waitFor(() => expect(document.activeElement).toBe(position()));
+  position()?.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  await vi.waitFor(() => expect(position()).toBeNull());
+  expect(document.activeElement?.classList).toContain("rows");
+  expect(source.sent).toEqual([]);
+});

@@ -117,7 +117,8 @@ function Given({ table }: { table: SheetImport }) {
   );
 }
 
-function summary(sheet: Sheet, fileName: string): string {
+/** What is in a table, and what to do about its errors and warnings. */
+export function summary(sheet: Sheet, fileName: string): string {
   const what = `${fileName ? `${fileName}, ${sheet.sheet === fileName ? "" : `sheet ${sheet.sheet}, `}` : ""}${plural(sheet.row_count, "row")}`;
   if (sheet.error_count > 0)
     return `${what}: ${plural(sheet.error_count, "error")}. Nothing can be added until all cells are valid.`;

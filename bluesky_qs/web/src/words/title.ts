@@ -1,4 +1,4 @@
-/** The title of the browser tab: the state in a few characters, visible from other tabs. */
+/** The title of the browser tab: the state in a word, visible from other tabs. */
 
 import type { HistoryItem, Link, Status } from "../source/source";
 import { lastPlanFailed } from "./results";
@@ -12,7 +12,7 @@ export function titleOf(link: Link["state"], status: Status, now: number, last: 
   const part = typeof done === "number" ? ` ${Math.round(done * 100)} %` : "";
   const mark = stateMark(status);
   if (mark === "failed") return "✕ panicked · ";
-  if (mark === "paused") return `${question}⏸${part} paused · `;
-  if (mark === "running") return `${question}▶${part} · `;
+  if (mark === "paused") return `${question}paused${part} · `;
+  if (mark === "running") return `${question}running${part} · `;
   return `${question}${lastPlanFailed(status, last) ? "✕ failed · " : ""}`;
 }
