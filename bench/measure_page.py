@@ -70,15 +70,19 @@ def g_heap(b, im, rep):
         for view in ("history", "devices", "console", "now"):
             page.page.evaluate("view => { location.hash = `#/${view}`; }", view)
             time.sleep(1)
-        heaps = []
+        heaps, data = [], []
         for number in (EARLY, late):
             while shift.events() < number:
                 shift.round()
                 page.await_event(shift.last)
             time.sleep(_SETTLED)
-            heaps.append(page.heap())
-            b.rec(im, f"page.heap_{number}", heaps[-1] / 2**20, "MiB")
+            used, code = page.heap()
+            heaps.append(used)
+            data.append(used - code)
+            b.rec(im, f"page.heap_{number}", used / 2**20, "MiB")
+            b.rec(im, f"page.heap_{number}_code", code / 2**20, "MiB")
         b.rec(im, "page.heap_ratio", heaps[1] / heaps[0], "")
+        b.rec(im, "page.heap_data_ratio", data[1] / data[0], "")
 
 
 class Shift:

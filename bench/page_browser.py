@@ -6,9 +6,8 @@ import contextlib
 import json
 import os
 import shutil
-import time
 
-from harness import Timeout, now
+from harness import Timeout
 from playwright.sync_api import sync_playwright
 
 _SCREEN = {"width": 1280, "height": 900}
@@ -28,21 +27,36 @@ window.shown = new Promise((resolve, reject) => {
     observer.observe(document, { childList: true, subtree: true, characterData: true });
 });
 """
-# Notes the number of the last event that has reached the page, and how often events were missing.
+# Notes the number of the last event that has reached the page, and how often events were missing. `reached(number, ms)`
+# waits for an event: asking again and again would leave compiled code in the heap.
 _EVENTS = """
-window.lastEvent = 0;
-window.gaps = 0;
-window.WebSocket = class extends WebSocket {
-    constructor(address) {
-        super(address);
-        if (!address.includes("/events/ws")) return;
-        this.addEventListener("message", ({ data }) => {
-            const { seq, type } = JSON.parse(data);
-            if (seq) window.lastEvent = seq;
-            if (type === "gap") window.gaps += 1;
-        });
-    }
-};
+{
+    let last = 0;
+    let gaps = 0;
+    let look = () => {};
+    window.reached = (number, patience) => new Promise((resolve, reject) => {
+        const late = () => reject(new Error(`event ${number} has not come; the last one was ${last}`));
+        const timer = setTimeout(late, patience);
+        look = () => {
+            if (last < number) return;
+            clearTimeout(timer);
+            resolve(gaps);
+        };
+        look();
+    });
+    window.WebSocket = class extends WebSocket {
+        constructor(address) {
+            super(address);
+            if (!address.includes("/events/ws")) return;
+            this.addEventListener("message", ({ data }) => {
+                const { seq, type } = JSON.parse(data);
+                if (seq) last = seq;
+                if (type === "gap") gaps += 1;
+                look();
+            });
+        }
+    };
+}
 """
 
 
@@ -108,21 +122,25 @@ class OpenPage:
         })"""
         return self._traced(lambda: self.page.evaluate(leaf, frames))
 
-    def await_event(self, number, timeout=120.0):
+    def await_event(self, number, timeout=120):
         """Wait until the page has got all events up to this one."""
-        begin = now()
-        while self.page.evaluate("window.lastEvent") < number:
-            if now() - begin > timeout:
-                raise Timeout(f"the page has not got event {number} in {timeout} s")
-            time.sleep(0.05)
-        if gaps := self.page.evaluate("window.gaps"):
+        if gaps := self.page.evaluate("([number, ms]) => window.reached(number, ms)", [number, timeout * 1000]):
             raise RuntimeError(f"events did not reach the page ({gaps} gaps)")
 
     def heap(self):
-        """Bytes of the objects that are in use, after a collection of garbage."""
+        """Bytes of the heap after a collection of garbage, and those of them that are compiled code."""
         for _ in range(2):  # the first one may only free objects for the second
             self._cdp.send("HeapProfiler.collectGarbage")
-        return self._cdp.send("Runtime.getHeapUsage")["usedSize"]
+        used = self._cdp.send("Runtime.getHeapUsage")["usedSize"]
+        return used, code_size(self._snapshot())
+
+    def _snapshot(self):
+        chunks = []
+        add = lambda message: chunks.append(message["chunk"])
+        self._cdp.on("HeapProfiler.addHeapSnapshotChunk", add)
+        self._cdp.send("HeapProfiler.takeHeapSnapshot", {"reportProgress": False})
+        self._cdp.remove_listener("HeapProfiler.addHeapSnapshotChunk", add)
+        return json.loads("".join(chunks))
 
     def _note(self, request):
         if request.resource_type == "script":
@@ -132,6 +150,16 @@ class OpenPage:
         self.browser.start_tracing(page=self.page, categories=_TRACED)
         act()
         return frame_work(json.loads(self.browser.stop_tracing())["traceEvents"])
+
+
+def code_size(snapshot):
+    """The bytes of compiled code in a snapshot of the heap."""
+    meta, nodes = snapshot["snapshot"]["meta"], snapshot["nodes"]
+    fields, types = meta["node_fields"], meta["node_types"][0]
+    sizes = zip(
+        nodes[fields.index("type") :: len(fields)], nodes[fields.index("self_size") :: len(fields)], strict=True
+    )
+    return sum(size for kind, size in sizes if types[kind] == "code")
 
 
 def frame_work(events):

@@ -22,6 +22,7 @@ LIMITS = {
     "page.rows_of_10000": 120,
     "page.scroll_frame_p95": 8,
     "page.heap_ratio": 1.1,
+    "page.heap_data_ratio": 1.1,
 }
 GROUPS = ("page", "scroll", "heap")
 

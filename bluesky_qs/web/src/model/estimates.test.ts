@@ -56,6 +56,17 @@ test("after a change of the queue they are asked for again later, because the se
   expect(asked).toEqual(["b c", "b c", "b c"]);
 });
 
+test("estimates of rows that were seen long ago are dropped, but never those of rows that are seen", async () => {
+  const many = Array.from({ length: 400 }, (_, at) => plan(`u${at}`));
+  estimates.look(many, status);
+  for (let first = 0; first < 400; first += 10) {
+    estimates.want(["u0", ...many.slice(first, first + 10).map((item) => item.item_uid)]);
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  expect(estimates.items.value.size).toBe(300);
+  expect([estimates.items.value.has("u0"), estimates.items.value.has("u50")]).toEqual([true, false]);
+});
+
 test("nobody looks, nothing is asked", async () => {
   estimates.want(["a"]);
   estimates.look(items, status);

@@ -12,7 +12,7 @@ const SETTLING = 150;
  * reports only those that move the end of the queue. */
 const LATER = [2000, 8000];
 /** Maximum number of estimates to keep. */
-const KEPT = 1000;
+const KEPT = 300;
 
 export class Estimates {
   /** Estimates by uid, for visible items and for some that were visible before. */
@@ -75,8 +75,8 @@ export class Estimates {
     const reply = await this.source.ask("estimates_get", { uids }).catch(() => null);
     if (reply === null) return;
     batch(() => {
-      const all = new Map([...this.items.value, ...Object.entries(reply.estimates)]);
-      this.items.value = new Map([...all].slice(-KEPT));
+      const others = [...this.items.value].filter(([uid]) => !(uid in reply.estimates));
+      this.items.value = new Map([...others, ...Object.entries(reply.estimates)].slice(-KEPT));
       this.queue.value = reply.queue;
     });
   }
