@@ -21,6 +21,7 @@ import psutil
 import pytest
 import zmq
 
+from bluesky_qs.startup.later import put_off_slow_imports
 from tests.light_engine import LIGHT_ENGINE
 from tests.ports import free_port
 
@@ -36,6 +37,9 @@ sys.dont_write_bytecode = False
 for ignored in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(ignored) is signal.SIG_IGN:
         signal.signal(ignored, signal.default_int_handler)
+
+
+put_off_slow_imports()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

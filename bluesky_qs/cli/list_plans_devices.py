@@ -17,6 +17,7 @@ from bluesky_qs.startup import loader
 from bluesky_qs.startup.collect import Collected, collect
 from bluesky_qs.startup.failure import StartupFailed, failed
 from bluesky_qs.startup.find import StartupLocation, find
+from bluesky_qs.startup.later import put_off_slow_imports
 from bluesky_qs.startup.leaving import leave
 from bluesky_qs.startup.loader import Namespace
 from bluesky_qs.startup.report import LoadProblem, LoadReport, Overwritten
@@ -37,6 +38,7 @@ def main() -> int:
 
 
 def _run_command() -> int:
+    put_off_slow_imports()
     parser = _parser()
     try:
         _write_lists(parser, parser.parse_args())

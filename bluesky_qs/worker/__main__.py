@@ -6,6 +6,7 @@ import sys
 
 from bluesky_qs.config.logs import configure_logging
 from bluesky_qs.ipc.child import begin_worker
+from bluesky_qs.startup.later import put_off_slow_imports
 from bluesky_qs.startup.leaving import leave
 from bluesky_qs.worker.output import ItemOutput, TaskAwareHandler
 
@@ -19,6 +20,7 @@ def main() -> None:
     os.environ.setdefault("MPLBACKEND", "Agg")  # there is no screen, and a window would block the main thread
     os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"  # read by `is_re_worker_active`, ours and that of the other package
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # Jupyter's debugger prints a warning at each import
+    put_off_slow_imports()
     # Startup code must not see the service's own options.
     sys.argv = [sys.argv[0]]
 

@@ -137,4 +137,4 @@ class _Talk:
 
 def _why(status: int | None, seconds: float) -> str:
     killed = status is None or status == -signal.SIGKILL
-    return f"it did not end after {seconds:g} s, or was killed" if killed else f"its process ended ({status})"
+    return f"it did not end after {seconds:.1f} s, or was killed" if killed else f"its process ended ({status})"
