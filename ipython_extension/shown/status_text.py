@@ -280,7 +280,8 @@ def waiting_sentence(status: Mapping[str, Any], me: str) -> str:
     text = "" if is_reported else str(waiting.get("text") or "")
     if waiting.get("kind") == "pause":
         pause, comma, why = text.partition(_WHILE)
-        text = f"{pause.removesuffix(f' by {me}')} by you{comma}{why}" if pause.endswith(f" by {me}") else text
+        lead, by, who = pause.rpartition(" by ")
+        text = f"{lead} by {'you' if who == me else shown_user(who)}{comma}{why}" if by else text
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 

@@ -67,7 +67,7 @@ def test_the_address_of_an_item_opens_it_with_its_data_and_runs_it_again(site, n
     expect(page.get_by_role("button", name="Copy the run's uid")).to_be_visible()
     page.get_by_role("button", name="Run again", exact=True).focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Added to the queue: scan([det], motor, -1, 1, 5)")).to_be_visible()
+    expect(page.get_by_text("Added to the queue at position 0.")).to_be_visible()
     page.get_by_role("button", name="Run again with changes…").click()
     line = page.get_by_role("combobox", name=re.compile("plan"))
     expect(line).to_have_value("scan([det], motor, -1, 1, 5)")

@@ -17,6 +17,7 @@ from ipython_extension.shown.status_text import (
     reason,
     status_sentence,
     suspension_of_pause,
+    waiting_sentence,
 )
 
 
@@ -53,6 +54,20 @@ def test_a_plan_that_is_paused_before_it_begins_waits_for_its_suspenders_after_t
     sentence = pause_sentence({"waiting_for": waiting}, "ada")
     assert sentence.startswith("Paused at 14:02 by you, while waiting to start: no beam. %qs resume resumes")
     assert suspension_of_pause({"waiting_for": waiting}) == ""
+
+
+@pytest.mark.parametrize(
+    ("user", "who"),
+    [
+        ("ada", "you"),
+        ("UNAUTHENTICATED_SINGLE_USER (grace)", "grace"),
+        ("UNAUTHENTICATED_SINGLE_USER", "the shared key"),
+        ("the plan", "the plan"),
+    ],
+)
+def test_a_pause_has_the_name_of_a_person(user, who):
+    status = {"waiting_for": {"kind": "pause", "text": f"paused at 14:02 by {user}"}}
+    assert waiting_sentence(status, "ada") == f"Paused at 14:02 by {who}."
 
 
 def test_while_the_service_restarts_the_plan_is_not_said_to_start():

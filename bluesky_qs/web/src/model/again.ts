@@ -15,8 +15,11 @@ interface Around {
 export class Again {
   constructor(private readonly around: Around) {}
 
-  /** Queue copies at the back, in this order; all or none. Returns their uids; null if they were refused. */
-  async run(items: readonly Item[]): Promise<string[] | null> {
+  /** Queue copies at the back, in this order; all or none. Returns their uids; null if they were refused.
+   *
+   * `isShown`: the view itself shows that they were added.
+   */
+  async run(items: readonly Item[], { isShown = false } = {}): Promise<string[] | null> {
     const { actions, notices, devices } = this.around;
     const [only, ...more] = items.map(bare);
     if (!only) return null;
@@ -26,7 +29,7 @@ export class Again {
       return reply?.items.map((item) => item.item_uid) ?? null;
     }
     const reply = await actions.run("queue_item_add", { item: only });
-    if (reply?.item) notices.done(`Added to the queue: ${planText(reply.item, devices.value)}`);
+    if (reply?.item && !isShown) notices.done(`Added to the queue: ${planText(reply.item, devices.value)}`);
     return reply?.item ? [reply.item.item_uid] : null;
   }
 }

@@ -68,7 +68,7 @@ test("the page of a failed plan has its reason, its times and no raw uid", async
 test("run again queues a copy without the result", async () => {
   source.answers.item_status = () => ({ status: { state: "failed", result, times: {} } });
   source.answers.history_get = () => ({ items: [{ ...plan("abc-123", { kwargs: { num: 2 } }), result }] });
-  source.changes.queue_item_add = ({ item }) => ({ success: true, item });
+  source.changes.queue_item_add = ({ item }) => ({ success: true, item: { ...(item as Item), item_uid: "copy" } });
   show("abc-123");
   const button = () => [...root.querySelectorAll("button")].find((each) => each.textContent === "Run again");
   await vi.waitFor(() => expect(button()).toBeDefined());
@@ -78,7 +78,7 @@ test("run again queues a copy without the result", async () => {
     method: "queue_item_add",
     params: { item: { item_type: "plan", name: "count", kwargs: { num: 2 } } },
   });
-  await vi.waitFor(() => expect(model.notices.all.value[0]?.text).toBe("Added to the queue: count(num=2)"));
+  await vi.waitFor(() => expect(root.textContent).toContain("✓ Added to the queue. Go to the queue"));
 });
 
 test("a failed plan that is back in the queue offers to start the queue, and a copy says where it was added", async () => {

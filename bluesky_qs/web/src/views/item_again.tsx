@@ -21,7 +21,7 @@ export function Again({ item, requeued }: Props) {
   if (!model.actions.may("write:queue:edit") || item.item_type !== "plan") return isBack ? <StartQueue /> : null;
   const run = async () => {
     isBusy.value = true;
-    const uids = await model.again.run([item]);
+    const uids = await model.again.run([item], { isShown: true });
     isBusy.value = false;
     added.value = [...added.value, ...(uids ?? [])];
   };
