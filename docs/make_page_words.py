@@ -22,7 +22,7 @@ from bluesky_qs.plans.model import KINDS
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.session.known_names import KnownNames
 from ipython_extension.shown import readings_view, reply_views, status_text, tables, times_text
-from ipython_extension.typed.calls import Call
+from ipython_extension.typed.calls import ItemCall
 from ipython_extension.words import completion
 from ipython_extension.words.offers import At
 
@@ -368,7 +368,7 @@ def _state(changes: dict[str, Any]) -> dict[str, Any]:
 
 def _edit(parts: dict[str, Any], plan: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
     item = {"item_type": "plan", "name": plan["name"], **parts}
-    call = Call(item, plan, set(), "%qs edit 0")
+    call = ItemCall(item, plan, set(), "%qs edit 0")
     refused = call.objection(name, value) is not None
     return {
         "item": item,

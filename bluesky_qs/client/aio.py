@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 from bluesky_qs.api.method import Method
 from bluesky_qs.client.authorization import Authorization
 from bluesky_qs.client.base import Client, lacks_packages
-from bluesky_qs.client.http_calls import Call
+from bluesky_qs.client.http_calls import HTTPCall
 from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.client.methods_aio import Methods
 from bluesky_qs.client.monitor_aio import ConsoleMonitor, DocumentMonitor, Monitor
@@ -117,5 +117,5 @@ class REManagerAPI(Methods, Client, Waiting):
     def _sign_in(self, steps: Callable[[Authorization, HTTPSettings], SignInSteps]) -> Any:
         return drive_async(steps(self._authorization, self.http_settings), self._perform)
 
-    async def _perform(self, step: Call | Pause) -> Any:
+    async def _perform(self, step: HTTPCall | Pause) -> Any:
         return await (asyncio.sleep(step.seconds) if isinstance(step, Pause) else self._http.send(step))

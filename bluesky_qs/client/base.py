@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, cast
 
 from bluesky_qs.client import authorization, failures, http_calls, http_failures
 from bluesky_qs.client.authorization import Authorization, Keys
-from bluesky_qs.client.http_calls import Call
+from bluesky_qs.client.http_calls import HTTPCall
 from bluesky_qs.client.http_settings import HTTPSettings, http_settings
 from bluesky_qs.client.identity import Identity
 from bluesky_qs.client.locks import LockKeys
@@ -185,7 +185,7 @@ class Client(LockKeys, SigningIn):
         assert self._signature is not None
         return self._signature
 
-    def _call(self, method: object, params: Mapping[str, Any] | None, options: dict[str, Any]) -> Call:
+    def _call(self, method: object, params: Mapping[str, Any] | None, options: dict[str, Any]) -> HTTPCall:
         """The call of `send_request` over HTTP."""
         if self._signature is None:
             raise BadParams("Over 0MQ, a request has a name and parameters, and nothing else")

@@ -25,7 +25,7 @@ PAUSES = (0.0, 0.3, 0.7, 1.5, 2.5)
 EVENTS = Request("events_get", {"limit": 1})
 
 
-class Call(NamedTuple):
+class HTTPCall(NamedTuple):
     """One HTTP request.
 
     Attributes
@@ -87,7 +87,7 @@ class Call(NamedTuple):
         return self.verb == "GET" or bool(params.get("request_id"))
 
 
-def of_request(request: Request) -> Call:
+def of_request(request: Request) -> HTTPCall:
     """Return the call for a request to the service.
 
     Raises
@@ -100,7 +100,7 @@ def of_request(request: Request) -> Call:
         raise BadParams(f"Unknown method {request.method!r}")
     body = encode_params(request.params)
     shown = {"method": request.method, "params": request.params}
-    return Call(path.verb, PREFIX + path.path, body, takes=takes(request), request=shown)
+    return HTTPCall(path.verb, PREFIX + path.path, body, takes=takes(request), request=shown)
 
 
 def of_method(
@@ -112,7 +112,7 @@ def of_method(
     data: Mapping[str, Any] | None = None,
     timeout: float | None = None,
     refreshes: bool = True,
-) -> Call:
+) -> HTTPCall:
     """Return the call for `send_request`: a method of the service by its name, or any route as ``(VERB, PATH)``.
 
     Raises
@@ -124,11 +124,11 @@ def of_method(
         call = of_request(Request(method, dict(params or {})))
     else:
         verb, path = _route(method)
-        call = Call(verb, path, encode_params(dict(params or {})))
+        call = HTTPCall(verb, path, encode_params(dict(params or {})))
     return call._replace(query=url_params, headers=headers, form=data, timeout=timeout, refreshes=refreshes)
 
 
-def refreshing(authorization: Authorization, refresh_token: str | None = None) -> Call:
+def refreshing(authorization: Authorization, refresh_token: str | None = None) -> HTTPCall:
     """Return the call that exchanges the refresh token for new tokens.
 
     Raises
@@ -139,22 +139,22 @@ def refreshing(authorization: Authorization, refresh_token: str | None = None) -
     token = refresh_token or authorization.keys.refresh_token
     if token is None:
         raise BadParams("There is no refresh token: sign in with RM.login(…)")
-    return Call("POST", REFRESH, encode_params({"refresh_token": token}), signed_with="", refreshes=False)
+    return HTTPCall("POST", REFRESH, encode_params({"refresh_token": token}), signed_with="", refreshes=False)
 
 
-def needs_first_token(call: Call, keys: Keys) -> bool:
+def needs_first_token(call: HTTPCall, keys: Keys) -> bool:
     """Whether the client has only a refresh token, which must be exchanged before the call."""
     return call.refreshes and call.signed_with is None and keys.token is None and keys.refresh_token is not None
 
 
-def needs_new_token(call: Call, keys: Keys, response: http_failures.Answer) -> bool:
+def needs_new_token(call: HTTPCall, keys: Keys, response: http_failures.Answer) -> bool:
     """Whether the token has expired, and the call can be repeated with a new one."""
     mine = call.signed_with is None and keys.refresh_token is not None
     return call.refreshes and mine and http_failures.is_expired(response)
 
 
 def refused_in_clear(
-    call: Call, settings: HTTPSettings, authorization: Authorization
+    call: HTTPCall, settings: HTTPSettings, authorization: Authorization
 ) -> http_failures.HTTPRequestError:
     """Return the error for an unencrypted call to a server with TLS, and stop sending credentials."""
     was_signed = "authorization" in call.sent_headers(authorization.keys) or call.path == REFRESH
@@ -162,7 +162,7 @@ def refused_in_clear(
     return http_failures.not_encrypted(settings, call.shown, key_was_sent=was_signed)
 
 
-def checked(call: Call, response: Any, settings: HTTPSettings, user: str = "") -> Any:
+def checked(call: HTTPCall, response: Any, settings: HTTPSettings, user: str = "") -> Any:
     """Return the decoded body of a response. ``user`` is the signed-in user, if known.
 
     Raises
@@ -179,7 +179,7 @@ def checked(call: Call, response: Any, settings: HTTPSettings, user: str = "") -
         raise http_failures.not_ours(settings, call.shown, response) from None
 
 
-def reply(call: Call, response: Any, settings: HTTPSettings, user: str = "") -> EncodedReply:
+def reply(call: HTTPCall, response: Any, settings: HTTPSettings, user: str = "") -> EncodedReply:
     """Return the reply of the service, the same as over 0MQ. ``user`` is the signed-in user, if known.
 
     Raises

@@ -12,7 +12,7 @@ import httpx
 
 from bluesky_qs.client import failures, http_calls, http_failures, tls_probe
 from bluesky_qs.client.authorization import Authorization
-from bluesky_qs.client.http_calls import Call
+from bluesky_qs.client.http_calls import HTTPCall
 from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.client.http_streams import Streams
 from bluesky_qs.client.transport import Closing, EncodedReply, Message, Request
@@ -44,7 +44,7 @@ class HTTPTransport:
         call = http_calls.of_request(request)
         return http_calls.reply(call, self._respond(call), self._settings, self.authorization.user)
 
-    def send(self, call: Call) -> Any:
+    def send(self, call: HTTPCall) -> Any:
         """Send any call and return the decoded body of the answer.
 
         Raises
@@ -78,7 +78,7 @@ class HTTPTransport:
         if client is not None and self._pid == os.getpid():
             client.close()
 
-    def _respond(self, call: Call) -> httpx.Response:
+    def _respond(self, call: HTTPCall) -> httpx.Response:
         keys = self.authorization.keys
         if http_calls.needs_first_token(call, keys):
             self.refresh(keys.token)
@@ -91,7 +91,7 @@ class HTTPTransport:
             self.authorization.forget()
         return response
 
-    def _repeated(self, call: Call) -> httpx.Response:
+    def _repeated(self, call: HTTPCall) -> httpx.Response:
         """Send a call. If the answer is lost, send the call again if that is safe, also to a restarted server."""
         is_lost = False
         pauses = list(http_calls.PAUSES)
@@ -111,7 +111,7 @@ class HTTPTransport:
                 return response
             time.sleep(pauses.pop(0))
 
-    def _attempt(self, call: Call) -> httpx.Response:
+    def _attempt(self, call: HTTPCall) -> httpx.Response:
         client = self._connected()
         try:
             return client.request(**arguments(call, self._settings, self.authorization))
@@ -202,7 +202,7 @@ def client_arguments(settings: HTTPSettings) -> dict[str, Any]:
     }
 
 
-def arguments(call: Call, settings: HTTPSettings, authorization: Authorization) -> dict[str, Any]:
+def arguments(call: HTTPCall, settings: HTTPSettings, authorization: Authorization) -> dict[str, Any]:
     """The arguments of a request with an httpx client."""
     timeout = call.seconds(settings.timeout)
     body = {"content": call.body} if call.form is None else {"data": dict(call.form)}
@@ -243,7 +243,7 @@ def is_interruption(error: httpx.TransportError) -> bool:
     return isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError)
 
 
-def failure(error: httpx.TransportError, call: Call, settings: HTTPSettings) -> http_failures.HTTPRequestError:
+def failure(error: httpx.TransportError, call: HTTPCall, settings: HTTPSettings) -> http_failures.HTTPRequestError:
     """Return our error for one of httpx."""
     if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
         timeout = call.seconds(settings.timeout)

@@ -7,7 +7,7 @@ import httpx
 
 from bluesky_qs.client import failures, http_calls, http_failures, tls_probe
 from bluesky_qs.client.authorization import Authorization
-from bluesky_qs.client.http_calls import Call
+from bluesky_qs.client.http_calls import HTTPCall
 from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.client.http_streams import Streams
 from bluesky_qs.client.over_http import arguments, client_arguments, failure, is_interruption, tls_context
@@ -32,7 +32,7 @@ class AsyncHTTPTransport:
         call = http_calls.of_request(request)
         return http_calls.reply(call, await self._respond(call), self._settings, self.authorization.user)
 
-    async def send(self, call: Call) -> Any:
+    async def send(self, call: HTTPCall) -> Any:
         """Send any call and return the decoded body of the answer.
 
         Raises
@@ -65,7 +65,7 @@ class AsyncHTTPTransport:
         if client is not None and self._loop is asyncio.get_running_loop():
             await client.aclose()
 
-    async def _respond(self, call: Call) -> httpx.Response:
+    async def _respond(self, call: HTTPCall) -> httpx.Response:
         keys = self.authorization.keys
         if http_calls.needs_first_token(call, keys):
             await self.refresh(keys.token)
@@ -78,7 +78,7 @@ class AsyncHTTPTransport:
             self.authorization.forget()
         return response
 
-    async def _repeated(self, call: Call) -> httpx.Response:
+    async def _repeated(self, call: HTTPCall) -> httpx.Response:
         """Send a call. If the answer is lost, send the call again if that is safe, also to a restarted server."""
         is_lost = False
         pauses = list(http_calls.PAUSES)
@@ -98,7 +98,7 @@ class AsyncHTTPTransport:
                 return response
             await asyncio.sleep(pauses.pop(0))
 
-    async def _attempt(self, call: Call) -> httpx.Response:
+    async def _attempt(self, call: HTTPCall) -> httpx.Response:
         client = self._connected()
         try:
             return await client.request(**arguments(call, self._settings, self.authorization))

@@ -12,7 +12,7 @@ from bluesky_qs.api.paths import PREFIX
 from bluesky_qs.client import authorization, http_calls, http_failures
 from bluesky_qs.client.authorization import Authorization, AuthorizationMethods
 from bluesky_qs.client.codec import encode_params
-from bluesky_qs.client.http_calls import Call
+from bluesky_qs.client.http_calls import HTTPCall
 from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.client.identity import SHARED_ROLE, Identity, login_of
 from bluesky_qs.errors import BadParams
@@ -37,7 +37,7 @@ class Pause(NamedTuple):
 
 
 #: A procedure whose steps are calls, and pauses between them.
-Steps = Generator[Call | Pause, Any, T]
+Steps = Generator[HTTPCall | Pause, Any, T]
 SignInSteps = Steps[Any]
 
 
@@ -155,7 +155,7 @@ class SigningIn(ABC):
         given = {"scopes": None if scopes is None else list(scopes), "note": note}
         params = {"expires_in": expires_in, **{name: value for name, value in given.items() if value is not None}}
         owner = "" if principal_uid is None else f"/principal/{_segment('principal_uid', principal_uid)}"
-        call = Call("POST", f"{AUTH}{owner}/apikey", encode_params(params))
+        call = HTTPCall("POST", f"{AUTH}{owner}/apikey", encode_params(params))
         return self._sign_in(lambda _state, _settings: _sent(call))
 
     def apikey_info(self, *, api_key: str | None = None) -> Any:
@@ -175,7 +175,7 @@ class SigningIn(ABC):
     def principal_info(self, *, principal_uid: str | None = None) -> Any:
         """Describe all users who have ever signed in, or one of them. Only administrators may ask."""
         one = "" if principal_uid is None else f"/{_segment('principal_uid', principal_uid)}"
-        return self._sign_in(lambda _state, _settings: _sent(Call("GET", f"{AUTH}/principal{one}")))
+        return self._sign_in(lambda _state, _settings: _sent(HTTPCall("GET", f"{AUTH}/principal{one}")))
 
     def api_scopes(self, *, token: str | None = None, api_key: str | None = None) -> Any:
         """Return the roles and the scopes of the sign-in: what it permits."""
@@ -193,7 +193,7 @@ class SigningIn(ABC):
         return self._sign_in(lambda state, _settings: _logout(state))
 
 
-def _sent(call: Call) -> SignInSteps:
+def _sent(call: HTTPCall) -> SignInSteps:
     return (yield call)
 
 
@@ -201,7 +201,7 @@ def _login(state: Authorization, settings: HTTPSettings, name: str, password: st
     path = yield from _provider_path(settings, provider, is_external=False)
     form = {"username": name, "password": password}
     # The server takes some time to check a password. The keys of an earlier sign-in are not used here.
-    call = Call("POST", f"{AUTH}/provider{path}", form=form, timeout=settings.timeout_login, signed_with="")
+    call = HTTPCall("POST", f"{AUTH}/provider{path}", form=form, timeout=settings.timeout_login, signed_with="")
     try:
         reply = yield from _sent_to_ours(settings, call._replace(refreshes=False))
     except http_failures.NotSignedInError as error:
@@ -218,12 +218,12 @@ def _device_login(
 ) -> SignInSteps:
     path = yield from _provider_path(settings, provider, is_external=True)
     base = f"{AUTH}/provider{path.removesuffix('/token')}"
-    begin = Call("POST", f"{base}/authorize", timeout=settings.timeout_login, signed_with="", refreshes=False)
+    begin = HTTPCall("POST", f"{base}/authorize", timeout=settings.timeout_login, signed_with="", refreshes=False)
     begun = yield from _sent_to_ours(settings, begin)
     address = begun.get("authorization_uri") or begun["verification_uri"]
     show(DeviceCode(address, begun["user_code"], begun["expires_in"]))
     body = encode_params({"device_code": begun["device_code"], "wait": _DEVICE_WAIT})
-    poll = Call("POST", f"{base}/token", body, timeout=settings.timeout_login, signed_with="", refreshes=False)
+    poll = HTTPCall("POST", f"{base}/token", body, timeout=settings.timeout_login, signed_with="", refreshes=False)
     interval = float(begun.get("interval") or 5)
     next_poll = time.monotonic()
     while True:
@@ -268,7 +268,7 @@ def _logout(state: Authorization) -> SignInSteps:
     token = state.keys.refresh_token
     body = encode_params({} if token is None else {"refresh_token": token})
     try:
-        return (yield Call("POST", f"{AUTH}/logout", body, refreshes=False))
+        return (yield HTTPCall("POST", f"{AUTH}/logout", body, refreshes=False))
     finally:
         state.keys = authorization.Keys()
 
@@ -309,15 +309,15 @@ def providers(reply: Any) -> list[Provider]:
     return [Provider(str(each["provider"]), each.get("mode") == "external") for each in cast("list[Any]", listed or [])]
 
 
-def _providers_call() -> Call:
-    return Call("GET", f"{AUTH}/providers", signed_with="", refreshes=False)
+def _providers_call() -> HTTPCall:
+    return HTTPCall("GET", f"{AUTH}/providers", signed_with="", refreshes=False)
 
 
 def _listed(settings: HTTPSettings) -> SignInSteps:
     return (yield from _sent_to_ours(settings, _providers_call()))
 
 
-def _sent_to_ours(settings: HTTPSettings, call: Call) -> SignInSteps:
+def _sent_to_ours(settings: HTTPSettings, call: HTTPCall) -> SignInSteps:
     """Send a call to a path that some servers lack. The error explains if the server is not a Queue Server."""
     try:
         return (yield call)
@@ -325,16 +325,16 @@ def _sent_to_ours(settings: HTTPSettings, call: Call) -> SignInSteps:
         if not http_failures.is_unknown_path(error.response):
             raise
         try:
-            yield Call("GET", f"{PREFIX}/status", signed_with="", refreshes=False)
+            yield HTTPCall("GET", f"{PREFIX}/status", signed_with="", refreshes=False)
         except http_failures.HTTPClientError as answer:
             if http_failures.is_unknown_path(answer.response):
                 raise http_failures.not_ours(settings, call.shown, error.response) from None
         raise
 
 
-def _call(verb: str, path: str, token: str | None, api_key: str | None) -> Call:
+def _call(verb: str, path: str, token: str | None, api_key: str | None) -> HTTPCall:
     own = authorization.header(token, api_key)
-    return Call(verb, path, signed_with=own, refreshes=own is None)
+    return HTTPCall(verb, path, signed_with=own, refreshes=own is None)
 
 
 def _tokens(reply: Any) -> Any:

@@ -10,7 +10,7 @@ from bluesky_qs.client.authorization import Authorization
 from bluesky_qs.client.base import Client, lacks_packages
 from bluesky_qs.client.catalogue import Catalogue, Device, plan
 from bluesky_qs.client.documents import DocumentMonitor
-from bluesky_qs.client.http_calls import Call
+from bluesky_qs.client.http_calls import HTTPCall
 from bluesky_qs.client.http_settings import HTTPSettings
 from bluesky_qs.client.items import BPlan
 from bluesky_qs.client.methods_sync import Methods
@@ -161,5 +161,5 @@ class REManagerAPI(Methods, Client, Waiting, Closing):
     def _sign_in(self, steps: Callable[[Authorization, HTTPSettings], SignInSteps]) -> Any:
         return drive(steps(self._authorization, self.http_settings), self._perform)
 
-    def _perform(self, step: Call | Pause) -> Any:
+    def _perform(self, step: HTTPCall | Pause) -> Any:
         return time.sleep(step.seconds) if isinstance(step, Pause) else self._http.send(step)

@@ -64,7 +64,7 @@ def unknown(reason: str, at_least: float | None = None) -> Estimate:
     return Estimate(None, at_least, None, "unknown", reason)
 
 
-class Sum(NamedTuple):
+class WorkTime(NamedTuple):
     """The time of a plan's work, as a sum of learned times.
 
     ``deviation`` differs from run to run, ``uncertainty`` is the error that all runs share.
@@ -116,7 +116,7 @@ def of_plan(
     return Estimate(seconds, max(low * factor, slept), max(high * factor, seconds), "walk", parts=total.parts)
 
 
-def sum_of(learned: Learned, work: Work) -> Sum:
+def sum_of(learned: Learned, work: Work) -> WorkTime:
     """Sum up the learned times of a plan's work."""
     parts = {"move": 0.0, "trigger": 0.0, "sleep": work.slept, "other": 0.0}
     variance = 0.0
@@ -139,7 +139,7 @@ def sum_of(learned: Learned, work: Work) -> Sum:
             uncertain[key] = uncertain.get(key, 0.0) + number * found.uncertainty
     for (command, device), number in (*work.counts.items(), (("begin", ""), 1)):
         parts["other"] += number * _message_time(learned, command, device)
-    return Sum(parts, math.sqrt(variance), math.sqrt(sum(each**2 for each in uncertain.values())), tuple(missing))
+    return WorkTime(parts, math.sqrt(variance), math.sqrt(sum(each**2 for each in uncertain.values())), tuple(missing))
 
 
 def action_seconds(learned: Learned, member: Member, settings: Settings) -> float:
@@ -195,7 +195,7 @@ def _by_points(learned: Learned, plan: str, points: int | None) -> Estimate | No
     return Estimate(seconds, seconds * (1 - _BY_POINTS), seconds * (1 + _BY_POINTS), "points")
 
 
-def _interval(total: Sum, errors: Sequence[float]) -> tuple[float, float]:
+def _interval(total: WorkTime, errors: Sequence[float]) -> tuple[float, float]:
     seconds = total.seconds
     own = math.hypot(_SIGMAS * total.deviation, _SIGMAS * total.uncertainty)
     own = max(own, _LEAST * seconds, _LEAST_SECONDS)

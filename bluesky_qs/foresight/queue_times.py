@@ -62,7 +62,7 @@ def timeline(
     stops_after_running
         Whether the queue stops when the running plan has ended.
     """
-    total = Sum()
+    total = RunningTotal()
     if running is not None:
         total.add(running, 0.0)
     starts: dict[str, Start] = {}
@@ -75,7 +75,7 @@ def timeline(
     return total.timeline(starts)
 
 
-class Sum:
+class RunningTotal:
     """A sum of estimates. Half of each uncertainty counts as common to all, the other half as independent."""
 
     def __init__(self) -> None:
@@ -100,9 +100,9 @@ class Sum:
             sums[0] += apart
             sums[1] += apart**2
 
-    def after(self, running: Estimate | None, gap: float) -> "Sum":
+    def after(self, running: Estimate | None, gap: float) -> "RunningTotal":
         """Return the sum of a plan and these plans after it. ``gap``: seconds between them."""
-        total = Sum()
+        total = RunningTotal()
         if running is not None:
             total.add(running, gap if self.number else 0.0)
         total.number += self.number

@@ -40,7 +40,7 @@ class Sent(NamedTuple):
     uid: str
 
 
-class End(NamedTuple):
+class OutputEnd(NamedTuple):
     """The output of an item has ended."""
 
     uid: str
@@ -57,7 +57,7 @@ class Printed(NamedTuple):
     whole: bool = False
 
 
-Part = Sent | Begin | End | Printed
+Part = Sent | Begin | OutputEnd | Printed
 
 
 class Marks:
@@ -159,7 +159,7 @@ class MarkReader:
             self._uids.discard(text)
             if self._uid == text:
                 self._uid = None
-            return End(text)
+            return OutputEnd(text)
         time, _, uid = text.partition(" ")
         self._uids.add(uid)
         if kind == _BEGIN:

@@ -25,7 +25,7 @@ _TABLES = (
 )
 
 
-class Row(NamedTuple):
+class IndexedItem(NamedTuple):
     """An item in the index: its number there, and its uid."""
 
     number: int
@@ -59,14 +59,14 @@ class HistoryIndex(DerivedFile):
             db.execute("UPDATE covered SET first = ?, stop = ?", (first, stop_of_all))
         self.first, self.stop = first, stop_of_all
 
-    def samples(self, first: int, count: int) -> list[Row]:
+    def samples(self, first: int, count: int) -> list[IndexedItem]:
         """Some rows to compare with the history: the newest one, and others from ``first`` on, evenly spaced."""
         first = max(first, self.first)
         step = max(1, (self.stop - first) // count)
         numbers = range(self.stop - 1, first - 1, -step)
         query = "SELECT number, uid FROM items WHERE number = ?"
         rows = (self.connection.execute(query, (number,)).fetchone() for number in numbers)
-        return [Row(*row) for row in rows if row]
+        return [IndexedItem(*row) for row in rows if row]
 
 
 class IndexReader:
@@ -108,9 +108,9 @@ def _texts(number: int, items: Sequence[bytes]) -> Iterator[tuple[int, str]]:
         yield each, searched_text(item)
 
 
-def _uids(number: int, items: Sequence[bytes]) -> Iterator[Row]:
+def _uids(number: int, items: Sequence[bytes]) -> Iterator[IndexedItem]:
     for each, item in enumerate(items, number):
-        yield Row(each, index_uid(uid_of(item)))
+        yield IndexedItem(each, index_uid(uid_of(item)))
 
 
 def index_uid(uid: str | None) -> str:

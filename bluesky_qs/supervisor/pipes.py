@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from secrets import token_hex
 
-from bluesky_qs.ipc.item_marks import Begin, End, MarkReader, Marks, Printed, Sent
+from bluesky_qs.ipc.item_marks import Begin, MarkReader, Marks, OutputEnd, Printed, Sent
 from bluesky_qs.supervisor.item_logs import ItemLogs
 
 #: Number of items that the manager has sent and the worker has not started. There is at most one, unless a worker is
@@ -125,7 +125,7 @@ class WorkerPipe(Pipe):
                     shown, texts = [], []
                     self._before_item(uid)
                     self._logs.begin(uid, start)
-                case End(uid):
+                case OutputEnd(uid):
                     self._logs.end(uid)
                 case Printed(uid, printed, whole):
                     text = printed.decode(errors="replace") if whole else self._decoder.decode(printed)

@@ -291,7 +291,7 @@ class Destination(Position):
         return word in self.words or word in self._BESIDE
 
 
-class Place(Argument):
+class QueuedItem(Argument):
     """An item in the queue: ``front``, ``back``, its position or its uid."""
 
     words = ("front", "back")

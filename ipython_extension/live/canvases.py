@@ -171,7 +171,7 @@ class Cell(_Matplotlib):
             self._handles[id(figure)] = display(image, display_id=True)
 
 
-class Text:
+class TextCanvas:
     """Charts drawn with characters, for a terminal without a display. A figure is a list with its text."""
 
     period = _TEXT
@@ -256,17 +256,17 @@ def canvas(shell: Any) -> Canvas:
     """
     is_notebook = hasattr(shell, "kernel")
     if not is_notebook and _has_surely_no_display():
-        return Text()
+        return TextCanvas()
     try:
         import matplotlib as mpl  # noqa: PLC0415 - optional, and slow
     except ImportError:
         if is_notebook:
             raise NoPlot("Plots need matplotlib: pip install matplotlib") from None
-        return Text()
+        return TextCanvas()
     backend = str(mpl.get_backend())
     if backend.lower() not in _WITHOUT_WINDOWS and "inline" not in backend:
         return Window()
-    return Cell() if is_notebook else Text()
+    return Cell() if is_notebook else TextCanvas()
 
 
 def _has_surely_no_display() -> bool:

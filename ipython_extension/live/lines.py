@@ -10,7 +10,7 @@ from ipython_extension.shown.tables import cut
 MISSING = "missing"
 
 
-class Line(NamedTuple):
+class PermanentLine(NamedTuple):
     """A permanent line; ``mark`` is ``heading``, ``failed``, `MISSING` or empty."""
 
     printed: str
@@ -21,7 +21,7 @@ class Line(NamedTuple):
         return self.printed
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """A row of a table; a notebook can show it again with the digits of the whole column."""
 
     printed: str
@@ -42,6 +42,6 @@ def cells(texts: Iterable[str], columns: Sequence[Column]) -> str:
     return "".join(f"  {cut(text, column.width):>{column.width}}" for text, column in pairs)
 
 
-def sentences(text: str) -> list[Line]:
+def sentences(text: str) -> list[PermanentLine]:
     """The lines of a text."""
-    return [Line(line) for line in text.splitlines()]
+    return [PermanentLine(line) for line in text.splitlines()]

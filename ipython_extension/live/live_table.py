@@ -5,7 +5,7 @@ from typing import Any
 
 from bluesky_qs.documents import mapping, text
 from ipython_extension.live.columns import Column
-from ipython_extension.live.lines import MISSING, Line, Row, cells
+from ipython_extension.live.lines import MISSING, PermanentLine, TableRow, cells
 from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
 from ipython_extension.shown.tables import cut, cut_in_the_middle, moment, plural, shortened, terminal_height, wrapped
 
@@ -35,7 +35,7 @@ class RunTables:
         self._rows = 0
         self._has_printed = False
 
-    def take(self, name: str, doc: Mapping[str, Any]) -> Sequence[Line | Row]:
+    def take(self, name: str, doc: Mapping[str, Any]) -> Sequence[PermanentLine | TableRow]:
         """Return the lines to print for a document."""
         match self._runs.take(name, doc):
             case Reading(run, event):
@@ -52,37 +52,37 @@ class RunTables:
             case _:
                 return []
 
-    def _heading(self, run: LiveRun, event: Mapping[str, Any]) -> list[Line]:
+    def _heading(self, run: LiveRun, event: Mapping[str, Any]) -> list[PermanentLine]:
         """Return the heading of a row; empty if it is still on the screen."""
         if run is self._above:
             return [self._names(run)] if self._rows >= self._screenful else []
-        gap = [Line("")] if self._has_printed else []
+        gap = [PermanentLine("")] if self._has_printed else []
         self._above, self._has_printed = run, True
         if id(run) in self._columns:
-            return [*gap, Line(f"{run.name}, continued"), self._names(run)]
+            return [*gap, PermanentLine(f"{run.name}, continued"), self._names(run)]
         left_out = self._fit(run)
         points, clock = run.start.get("num_points"), _clock(run.start.get("time"))
         details = [run.plan]
         details += [plural(points, "point")] if isinstance(points, int) and points > 0 else []
         details += [f"started {clock}"] if clock else []
-        lines = [*gap, Line(shortened(f"{run.name}: {', '.join(details)}", self._width))]
+        lines = [*gap, PermanentLine(shortened(f"{run.name}: {', '.join(details)}", self._width))]
         if left_out:
             omitted = f"columns omitted: {', '.join(map(one_line, left_out))}"
             names = wrapped(_INDENT + shortened(omitted, _OMITTED * self._width), self._width)
-            lines += [Line(cut(line, self._width)) for line in names.split("\n")]
+            lines += [PermanentLine(cut(line, self._width)) for line in names.split("\n")]
         lines.append(self._names(run))
         if (earlier := _count(event.get("seq_num")) - 1) > 0:
-            lines.append(Line(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'earlier point')}"))
+            lines.append(PermanentLine(f"{_INDENT}{'…':>{_NUMBER}}  {plural(earlier, 'earlier point')}"))
         return lines
 
-    def _missing(self, run: LiveRun, last: int, *, then: int) -> list[Line]:
+    def _missing(self, run: LiveRun, last: int, *, then: int) -> list[PermanentLine]:
         """A line about the events up to the ``last`` one that have not arrived. The event ``then`` follows."""
         before = self._last.get(id(run), 0)
         self._last[id(run)] = then
         missing = last - before if before else 0  # the heading reports those before the first row
         verb = "is" if missing == 1 else "are"
         text = f"{_INDENT}{'…':>{_NUMBER}}  {plural(missing, 'point')} {verb} missing here"
-        return [Line(text, MISSING)] if missing > 0 else []
+        return [PermanentLine(text, MISSING)] if missing > 0 else []
 
     def _fit(self, run: LiveRun) -> list[str]:
         """Choose the columns; return the fields that do not fit."""
@@ -98,16 +98,16 @@ class RunTables:
         self._columns[id(run)] = columns
         return fields[len(columns) :]
 
-    def _names(self, run: LiveRun) -> Line:
+    def _names(self, run: LiveRun) -> PermanentLine:
         """The names of the columns. Rows below them may have other digits than those above."""
         columns = self._columns[id(run)]
         self._rows = 0
         for column in columns:
             column.begin_page()
         names = cells([one_line(column.field) for column in columns], columns)
-        return Line(f"{_INDENT}{'#':>{_NUMBER}}  {'time':<{_TIME}}{names}", "heading")
+        return PermanentLine(f"{_INDENT}{'#':>{_NUMBER}}  {'time':<{_TIME}}{names}", "heading")
 
-    def _row(self, run: LiveRun, event: Mapping[str, Any]) -> Row:
+    def _row(self, run: LiveRun, event: Mapping[str, Any]) -> TableRow:
         columns = self._columns[id(run)]
         data = mapping(event.get("data"))
         values = [data.get(column.field) for column in columns]
@@ -116,9 +116,9 @@ class RunTables:
         number, clock = _count(event.get("seq_num")) or "", _clock(event.get("time"), today=event.get("time"))
         lead = f"{_INDENT}{number:>{_NUMBER}}  {clock:<{_TIME}}"
         texts = [column.next_printed(value) for column, value in zip(columns, values, strict=True)]
-        return Row(lead + cells(texts, columns), lead, columns, values)
+        return TableRow(lead + cells(texts, columns), lead, columns, values)
 
-    def _ending(self, run: LiveRun, stop: Mapping[str, Any]) -> list[Line]:
+    def _ending(self, run: LiveRun, stop: Mapping[str, Any]) -> list[PermanentLine]:
         if self._above is run:
             self._above = None
         status = stop.get("exit_status", "success")
@@ -126,7 +126,7 @@ class RunTables:
             return []
         why = f": {reason}" if (reason := one_line(text(stop.get("reason")))) else ""
         ended = "failed" if status == "fail" else f"ended with {one_line(str(status))}"
-        return [Line(cut_in_the_middle(f"{run.name} {ended}{why}", self._width), "failed")]
+        return [PermanentLine(cut_in_the_middle(f"{run.name} {ended}{why}", self._width), "failed")]
 
 
 class Live:
@@ -154,7 +154,7 @@ class Live:
         self._wanted = {item_uid, *ended}
         self._tables = RunTables(width, max(terminal_height() - _NO_ROWS, 2 * _NO_ROWS))
         self._seen: set[str] = set()
-        self._lines: list[Line | Row] = []
+        self._lines: list[PermanentLine | TableRow] = []
         self._shown: set[str] = set() if shown is None else shown
         self._ended: set[str] = set()
         self.begun: set[str] = set()
@@ -174,13 +174,13 @@ class Live:
             self._ended.add(text(doc.get("run_start")))
         self._lines += self._tables.take(name, doc)
 
-    def show(self, status: Mapping[str, Any]) -> Sequence[Line | Row]:
+    def show(self, status: Mapping[str, Any]) -> Sequence[PermanentLine | TableRow]:
         """Return the new lines to print; if there are very many, the latest."""
         self._wanted.add(status["running_item_uid"])
         self._shown |= self._ended & self.begun
         lines, self._lines = self._lines, []
         if len(lines) > _MOST:
-            more = Line(f"{_INDENT}{'…':>{_NUMBER}}  {len(lines) - _MOST} more")
+            more = PermanentLine(f"{_INDENT}{'…':>{_NUMBER}}  {len(lines) - _MOST} more")
             lines = [*lines[:3], more, *lines[3 - _MOST :]]
         return lines
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ipython_extension.live.lines import Line, Row
+from ipython_extension.live.lines import PermanentLine, TableRow
 from ipython_extension.shown.notebook_html import COLORS, WRAPPED, in_one_typeface
 from ipython_extension.shown.status_text import Bar
 from ipython_extension.shown.tables import NOTEBOOK_WIDTH
@@ -46,11 +46,11 @@ class Notebook:
     width = NOTEBOOK_WIDTH
 
     def __init__(self, *, has_bar: bool = True, place: Any = None) -> None:
-        self._lines: list[Line | Row] = []
+        self._lines: list[PermanentLine | TableRow] = []
         self._bar: Bar | None = None
         self._has_bar = has_bar
         #: The last progress, which remains visible if nothing replaces it.
-        self._words: list[Line] = []
+        self._words: list[PermanentLine] = []
         self._handle: Any = place
         self._sent: dict[str, str] = {}
         self._has_copied = False
@@ -63,7 +63,7 @@ class Notebook:
         if time.monotonic() >= self._due:
             self._draw()
 
-    def put(self, lines: Sequence[Line | Row]) -> None:
+    def put(self, lines: Sequence[PermanentLine | TableRow]) -> None:
         for line in lines:
             if len(self._lines) == _MOST:
                 self._end_display()
@@ -75,11 +75,11 @@ class Notebook:
             print(text, end="" if text.endswith("\n") else "\n", flush=True)
 
     def picture(self, name: str, text: str) -> None:  # noqa: ARG002 - one display shows one picture
-        self._lines = [Line(line) for line in text.split("\n")]
+        self._lines = [PermanentLine(line) for line in text.split("\n")]
 
     def clear(self) -> None:
         if self._bar is not None:
-            self._words = [Line(self._bar.constant_text)]
+            self._words = [PermanentLine(self._bar.constant_text)]
         self._bar = None
         self._draw()
 
@@ -116,19 +116,19 @@ class Notebook:
     def _html(self) -> str:
         return in_one_typeface(lines_html(self._shown()) + (_bar_html(self._bar) if self._bar else ""))
 
-    def _shown(self) -> Sequence[Line | Row]:
+    def _shown(self) -> Sequence[PermanentLine | TableRow]:
         return self._lines or ([] if self._bar else self._words)
 
 
-def lines_html(lines: Sequence[Line | Row]) -> str:
+def lines_html(lines: Sequence[PermanentLine | TableRow]) -> str:
     """Lines of tables below each other, for a notebook; empty if there are none."""
     text = "\n".join(map(_line_html, lines))
     return f'<pre style="white-space:pre;font-size:1em">{text}</pre>' if lines else ""
 
 
-def _line_html(line: Line | Row) -> str:
+def _line_html(line: PermanentLine | TableRow) -> str:
     text, style = html.escape(line.now()), _STYLES.get(line.mark, "")
-    if isinstance(line, Line) and line.mark != "heading":
+    if isinstance(line, PermanentLine) and line.mark != "heading":
         style = f"{WRAPPED};{style}".rstrip(";")  # a sentence needs no scroll bar
     return f'<span style="{style}">{text}</span>' if style else text
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from bluesky_qs.documents import is_number, mapping, text
 from bluesky_qs.errors import QSError
 from ipython_extension.live.columns import Column
-from ipython_extension.live.lines import Line
+from ipython_extension.live.lines import PermanentLine
 from ipython_extension.live.runs import LiveRun, LiveRuns, Reading, RunEnd, one_line
 
 #: Maximum number of panels in a figure. If a plan reads more fields, users name the ones to plot.
@@ -160,7 +160,7 @@ class LivePlot:
             case _:
                 pass
 
-    def show(self, status: Mapping[str, Any]) -> Sequence[Line]:  # noqa: ARG002 - the documents are enough
+    def show(self, status: Mapping[str, Any]) -> Sequence[PermanentLine]:  # noqa: ARG002 - the documents are enough
         """Draw new points if an update is due. Returns no lines."""
         if time.monotonic() >= self._due:
             self.end()

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ipython_extension.live.lines import Line, Row
+from ipython_extension.live.lines import PermanentLine, TableRow
 from ipython_extension.live.notebook_output import Notebook
 from ipython_extension.shown.colors import colored, in_colors
 from ipython_extension.shown.status_text import Bar
@@ -28,7 +28,7 @@ class ProgressOutput(Protocol):
         """Replace the progress line."""
         ...
 
-    def put(self, lines: Sequence[Line | Row]) -> None:
+    def put(self, lines: Sequence[PermanentLine | TableRow]) -> None:
         """Show lines that stay."""
         ...
 
@@ -60,7 +60,7 @@ class Nowhere:
     def say(self, progress: str | Bar) -> None:
         """Nothing."""
 
-    def put(self, lines: Sequence[Line | Row]) -> None:
+    def put(self, lines: Sequence[PermanentLine | TableRow]) -> None:
         """Nothing."""
 
     def copy(self, text: str) -> None:
@@ -94,7 +94,7 @@ class Terminal:
         _write(f"\r{line}{' ' * (self._shown - cells(line))}")
         self._shown = cells(line)
 
-    def put(self, lines: Sequence[Line | Row]) -> None:
+    def put(self, lines: Sequence[PermanentLine | TableRow]) -> None:
         width = terminal_width()
         with in_colors():
             self.copy("\n".join(colored(wrapped(line.printed, width), line.mark) for line in lines) if lines else "")

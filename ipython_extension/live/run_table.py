@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bluesky_qs.documents import mapping
-from ipython_extension.live.lines import MISSING, Line, Row
+from ipython_extension.live.lines import MISSING, PermanentLine, TableRow
 from ipython_extension.live.live_table import RunTables
 from ipython_extension.live.notebook_output import lines_html
 from ipython_extension.live.runs import LiveRuns, Reading
@@ -42,18 +42,18 @@ class RunTable(View, list[dict[str, Any]]):
         return "\n".join([*heading, *shown, *(wrapped(note, width) for note in self._notes)])
 
     def html(self) -> str:
-        heading = [Line(self._heading(NOTEBOOK_WIDTH))] if self._heading else []
-        return lines_html([*heading, *self._lines(NOTEBOOK_WIDTH), *map(Line, self._notes)])
+        heading = [PermanentLine(self._heading(NOTEBOOK_WIDTH))] if self._heading else []
+        return lines_html([*heading, *self._lines(NOTEBOOK_WIDTH), *map(PermanentLine, self._notes)])
 
-    def _lines(self, width: int) -> Sequence[Line | Row]:
+    def _lines(self, width: int) -> Sequence[PermanentLine | TableRow]:
         tables = RunTables(width, _ENDLESS)
         return self._latest(
             [line for message in self._messages for line in tables.take(message["name"], mapping(message["doc"]))]
         )
 
-    def _latest(self, lines: list[Line | Row]) -> Sequence[Line | Row]:
+    def _latest(self, lines: list[PermanentLine | TableRow]) -> Sequence[PermanentLine | TableRow]:
         """The latest rows, below the heading of their run."""
-        rows = [at for at, line in enumerate(lines) if isinstance(line, Row)]
+        rows = [at for at, line in enumerate(lines) if isinstance(line, TableRow)]
         if len(rows) <= self._rows:
             return lines
         first = end = rows[-self._rows]
@@ -63,12 +63,12 @@ class RunTable(View, list[dict[str, Any]]):
         while start and not _is_in_table(lines[start - 1]):
             start -= 1
         hidden = plural(len(rows) - self._rows, "earlier point")
-        return [*lines[start:end], Line(f"      …  {hidden} (-n N shows more)"), *lines[first:]]
+        return [*lines[start:end], PermanentLine(f"      …  {hidden} (-n N shows more)"), *lines[first:]]
 
 
-def _is_in_table(line: Line | Row) -> bool:
+def _is_in_table(line: PermanentLine | TableRow) -> bool:
     """Whether a line is below a heading: a row, or a line about missing rows."""
-    return isinstance(line, Row) or line.mark == MISSING
+    return isinstance(line, TableRow) or line.mark == MISSING
 
 
 def _points(messages: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from bluesky_qs.client.failures import WaitTimeoutError
 from bluesky_qs.client.info import StatusFeed
 from bluesky_qs.words.plantext import plan_text
-from ipython_extension.live.lines import Line, Row, sentences
+from ipython_extension.live.lines import PermanentLine, TableRow, sentences
 from ipython_extension.session.session import Session
 from ipython_extension.shown.error_rendering import Detached
 from ipython_extension.shown.status_text import Bar, is_suspended, status_sentence
@@ -36,7 +36,7 @@ class Listener(Protocol):
         """Handle a document; see `StatusFeed`."""
         ...
 
-    def show(self, status: Mapping[str, Any]) -> Sequence[Line | Row]:
+    def show(self, status: Mapping[str, Any]) -> Sequence[PermanentLine | TableRow]:
         """Return lines to print, if any; called for every status."""
         ...
 

@@ -11,7 +11,7 @@ from ipython_extension.typed.line import hint
 _AXES = "motor, start, stop"
 
 
-class Call(NamedTuple):
+class ItemCall(NamedTuple):
     """The call of an item, the description of its plan, and the beginning of the line that edits it.
 
     With ``is_new``, that line makes a new item, which needs the metadata of this one.

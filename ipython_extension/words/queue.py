@@ -17,7 +17,7 @@ from ipython_extension.shown.display import ReplyView, View
 from ipython_extension.shown.item_views import Changed
 from ipython_extension.shown.status_text import has_failed
 from ipython_extension.shown.tables import plural, ranges, shortened
-from ipython_extension.typed.calls import Call
+from ipython_extension.typed.calls import ItemCall
 from ipython_extension.typed.line import Line, LineWord, Options
 from ipython_extension.words.replies import added, in_one_sentence, moved, present, removed
 from ipython_extension.words.sample_tables import naming_rows, plans_of_rows, rows_of, table_word
@@ -175,7 +175,7 @@ def edit(session: Session, line: Line) -> Changed:
     (item,), (token,) = items, tokens
     _is_plan(line, token, item)
     known = session.known()
-    call = Call(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
+    call = ItemCall(item, known.plans.get(item["name"]) or {}, known, f"%qs edit {token.text}")
     given: dict[str, Any] = {}
     values: dict[str, Any] = {}
     places: dict[str, tuple[int, int]] = {}
@@ -243,7 +243,7 @@ def _with_values(
     """The items with each ``NAME=VALUE`` and the metadata of the rest of the line, and its options."""
     known = session.known()
     calls = [
-        Call(
+        ItemCall(
             item,
             known.plans.get(item["name"]) or {},
             known,
@@ -278,7 +278,7 @@ def _is_plan(line: Line, token: LineWord, item: Item) -> None:
         raise line.fault(f"Item {token.text} is {item['name']}, which has no parameters", token.start, len(token.text))
 
 
-def _changed(call: Call, values: Mapping[str, Any]) -> Item:
+def _changed(call: ItemCall, values: Mapping[str, Any]) -> Item:
     return {**call.item, **call.with_parameters(values)} if values else dict(call.item)
 
 

@@ -12,7 +12,7 @@ from bluesky_qs.client.monitor import Screen
 from bluesky_qs.door.refusals import ServiceDown
 from bluesky_qs.door.streams.events import Ask
 from bluesky_qs.door.streams.frame import Frame
-from bluesky_qs.door.streams.numbering import Numbering, Place
+from bluesky_qs.door.streams.numbering import Continuity, Numbering
 from bluesky_qs.door.streams.outlet import Channel
 from bluesky_qs.wire.info import ConsoleMessage
 
@@ -139,7 +139,7 @@ class Console:
         return page
 
     def _place(self, message: ConsoleMessage) -> None:
-        if self._numbering.place(message.seq, message.time) is Place.REPEATED:
+        if self._numbering.place(message.seq, message.time) is Continuity.REPEATED:
             return
         frame = Frame(json.dumps({"time": message.time, "msg": message.msg}))
         self._kept.append(_Kept(f"{message.seq}-{message.time:.6f}", frame.text))

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from bluesky_qs.door.caller import Caller, Credentials, SignIn
 from bluesky_qs.door.refusals import HTTPRefusal, NotSignedIn, missing_scopes
-from bluesky_qs.door.streams.outlet import End
+from bluesky_qs.door.streams.outlet import StreamEnd
 
 #: Seconds for the first message with credentials.
 PATIENCE = 10.0
@@ -20,8 +20,8 @@ MOST_WAITING = 100
 #: Maximum number of bytes for the reason in a close frame.
 _ROOM = 123
 
-NONE_CAME = End(4401, "No credentials came within 10 s")
-NOT_AUTH = End(4001, 'The first message must be {"type": "auth", "api_key" or "access_token": …}')
+NONE_CAME = StreamEnd(4401, "No credentials came within 10 s")
+NOT_AUTH = StreamEnd(4001, 'The first message must be {"type": "auth", "api_key" or "access_token": …}')
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -77,7 +77,7 @@ class Entrance:
 
     async def _first_message(
         self, connection: HTTPConnection, needed: str, receive: Receive
-    ) -> Caller | HTTPRefusal | End | None:
+    ) -> Caller | HTTPRefusal | StreamEnd | None:
         self._waiting += 1
         try:
             async with asyncio.timeout(PATIENCE):

@@ -9,7 +9,7 @@ import msgspec
 
 from bluesky_qs.door.refusals import HTTPRefusal, ServiceDown
 from bluesky_qs.door.streams.frame import Frame, gap
-from bluesky_qs.door.streams.numbering import Numbering, Place
+from bluesky_qs.door.streams.numbering import Continuity, Numbering
 from bluesky_qs.door.streams.outlet import Outlet
 
 log = logging.getLogger(__name__)
@@ -73,14 +73,14 @@ class EventLog:
         """Add an event that the service published (JSON text)."""
         event = msgspec.json.decode(text, type=_Event)
         match self._numbering.place(event.seq, event.time):
-            case Place.REPEATED:
+            case Continuity.REPEATED:
                 return
-            case Place.AFTER_GAP:  # missing events are requested from the service
+            case Continuity.AFTER_GAP:  # missing events are requested from the service
                 self._frames.clear()
-            case Place.RESTARTED:
+            case Continuity.RESTARTED:
                 self._frames.clear()
                 self.generation += 1
-            case Place.NEXT:
+            case Continuity.NEXT:
                 pass
         self._frames.append(Frame(text.decode(), number=event.seq))
         self._wake()

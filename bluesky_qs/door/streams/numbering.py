@@ -6,7 +6,7 @@ from enum import Enum
 KEPT = 2000
 
 
-class Place(Enum):
+class Continuity(Enum):
     """How a message relates to the previous ones."""
 
     NEXT = "next"
@@ -29,16 +29,16 @@ class Numbering:
         #: Time of the latest message when `begin` was called. Older ones that arrive later are repetitions.
         self._begun = 0.0
 
-    def place(self, number: int, time: float) -> Place:
+    def place(self, number: int, time: float) -> Continuity:
         """Classify a message, and count it unless it is a repetition."""
         if self.last is None or number == self.last + 1:
-            place = Place.NEXT
+            place = Continuity.NEXT
         elif number > self.last:
-            place = Place.AFTER_GAP
+            place = Continuity.AFTER_GAP
         elif self.has(number, time) or time <= self._begun:
-            return Place.REPEATED
+            return Continuity.REPEATED
         else:
-            place = Place.RESTARTED
+            place = Continuity.RESTARTED
             self._times.clear()
             self._begun = 0.0
         self.last = number

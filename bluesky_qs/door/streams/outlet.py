@@ -14,7 +14,7 @@ LIMIT = 1000
 SIZE = 8 * 1024 * 1024
 
 
-class End(NamedTuple):
+class StreamEnd(NamedTuple):
     """The reason for the end of a stream: a close code of websockets, and a sentence."""
 
     code: int
@@ -24,7 +24,7 @@ class End(NamedTuple):
 class StreamEnded(Exception):
     """The door ends the stream."""
 
-    def __init__(self, end: End) -> None:
+    def __init__(self, end: StreamEnd) -> None:
         super().__init__(end.reason)
         self.end = end
 
@@ -44,7 +44,7 @@ class Outlet(ABC):
 
     def __init__(self) -> None:
         self._waiter: asyncio.Future[None] | None = None
-        self._end: End | None = None
+        self._end: StreamEnd | None = None
         self._heartbeat: Frame | None = None
 
     async def next(self) -> Frame:
@@ -88,7 +88,7 @@ class Outlet(ABC):
         """Whether the stream ends."""
         return self._end is not None
 
-    def end(self, end: End) -> None:
+    def end(self, end: StreamEnd) -> None:
         """End the stream. The first reason counts."""
         self._end = self._end or end
         self.wake()

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 import msgspec
 
 from bluesky_qs.door.caller import Caller
-from bluesky_qs.door.streams.outlet import End, Outlet, StreamEnded
+from bluesky_qs.door.streams.outlet import Outlet, StreamEnd, StreamEnded
 
 #: Seconds for a reader to receive its last messages when the stream ends.
 GRACE = 1.0
 #: Seconds between two unexpected messages of a client.
 BREATH = 0.01
 
-CLOSING = End(1001, "The server is closing")
-REVOKED = End(4001, "The credentials are no longer valid")
-LEFT = End(1000, "The reader has left")
+CLOSING = StreamEnd(1001, "The server is closing")
+REVOKED = StreamEnd(4001, "The credentials are no longer valid")
+LEFT = StreamEnd(1000, "The reader has left")
 
 Receive = Callable[[], Awaitable[dict[str, object]]]
 
@@ -31,7 +31,7 @@ class Reader:
         self._cut_off: asyncio.TimerHandle | None = None
         self._is_cut_off = False
 
-    async def run(self, receive: Receive, send_next: Callable[[Outlet], Awaitable[None]]) -> End:
+    async def run(self, receive: Receive, send_next: Callable[[Outlet], Awaitable[None]]) -> StreamEnd:
         """Send messages until the stream ends or the connection breaks, and return why."""
         watch = asyncio.get_running_loop().create_task(self._watch(receive))
         try:
@@ -52,7 +52,7 @@ class Reader:
             if self._cut_off is not None:
                 self._cut_off.cancel()
 
-    def leave(self, end: End) -> None:
+    def leave(self, end: StreamEnd) -> None:
         """End the stream; cut it off if the reader does not receive any more."""
         self._outlet.end(end)
         if self._cut_off is None:

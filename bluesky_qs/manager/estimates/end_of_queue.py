@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from bluesky_qs.foresight.estimate import Estimate
-from bluesky_qs.foresight.queue_times import Step, Sum, Timeline, has_moved, remaining, timeline
+from bluesky_qs.foresight.queue_times import RunningTotal, Step, Timeline, has_moved, remaining, timeline
 from bluesky_qs.manager.estimates.foresight import Foresight
 from bluesky_qs.manager.execution.runner import Runner
 from bluesky_qs.manager.loop.clock import Clock
@@ -58,7 +58,7 @@ class EndOfQueue:
         #: Whether a new end must be computed.
         self._is_late = False
         #: The sum of the queued items, and the state for which it was made.
-        self._sum: tuple[Any, Sum] = None, Sum()
+        self._sum: tuple[Any, RunningTotal] = None, RunningTotal()
         self.uid = str(uuid4())
 
     @property
@@ -91,11 +91,11 @@ class EndOfQueue:
                 queued = await self._queued()
                 self._show(queued.after(self._running(), self._foresight.times.gap).timeline({}))
 
-    async def _queued(self) -> Sum:
+    async def _queued(self) -> RunningTotal:
         """Return the sum of the queued items."""
         key = self._foresight.version, self._queue.queue_uid, self._stops_after_running
         if self._sum[0] != key:
-            total, slices = Sum(), Slices()
+            total, slices = RunningTotal(), Slices()
             for uid in () if self._stops_after_running else self._queue.uids():
                 if (estimate := self._estimate(uid)) is None:
                     break

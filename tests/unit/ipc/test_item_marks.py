@@ -2,7 +2,7 @@
 
 import pytest
 
-from bluesky_qs.ipc.item_marks import Begin, End, MarkReader, Marks, Printed
+from bluesky_qs.ipc.item_marks import Begin, MarkReader, Marks, OutputEnd, Printed
 
 MARKS = Marks("secret")
 
@@ -29,7 +29,7 @@ def test_output_between_two_marks_belongs_to_the_item():
         Printed(None, b"before\n"),
         Begin("one", 12.5),
         Printed("one", b"of one\n"),
-        End("one"),
+        OutputEnd("one"),
         Printed(None, b"between\n"),
     ]
 
@@ -38,7 +38,7 @@ def test_output_between_two_marks_belongs_to_the_item():
 def test_marks_may_arrive_in_pieces(size):
     found = parts(*(OUTPUT[at : at + size] for at in range(0, len(OUTPUT), size)))
     assert texts(found) == {None: b"before\nbetween\n", "one": b"of one\n"}
-    assert [part for part in found if not isinstance(part, Printed)] == [Begin("one", 12.5), End("one")]
+    assert [part for part in found if not isinstance(part, Printed)] == [Begin("one", 12.5), OutputEnd("one")]
 
 
 def test_background_task_is_told_apart_from_the_plan_around_it():
@@ -46,7 +46,7 @@ def test_background_task_is_told_apart_from_the_plan_around_it():
     begun = MARKS.begin("plan", 1) + MARKS.aside_begin("task", 2)
     found = parts(begun + b"of the " + aside + b"plan\n" + MARKS.aside_end("task") + MARKS.end("plan"))
     assert texts(found) == {"plan": b"of the plan\n", "task": b"of the task\n"}
-    assert [part.uid for part in found if isinstance(part, End)] == ["task", "plan"]
+    assert [part.uid for part in found if isinstance(part, OutputEnd)] == ["task", "plan"]
 
 
 def test_long_text_of_a_background_task_is_in_pieces_that_a_pipe_takes_whole():

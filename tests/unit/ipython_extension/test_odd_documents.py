@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from bluesky_qs.documents import Dimensions, Reader, hinted_fields
 from bluesky_qs.worker.observe import Observer
 from bluesky_qs.worker.report import Reports
-from ipython_extension.live.canvases import Cell, Text
+from ipython_extension.live.canvases import Cell, TextCanvas
 from ipython_extension.live.live_table import Live
 from ipython_extension.live.plot import LivePlot
 from ipython_extension.shown.status_text import Bar, progress_text
@@ -81,7 +81,7 @@ def _controls(text):
 
 
 def _text():
-    canvas = Text()
+    canvas = TextCanvas()
     canvas.draw_above(lambda _name, _text: None)
     return canvas
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from ipython_extension.live.canvases import Cell, Text, _ticks, canvas
+from ipython_extension.live.canvases import Cell, TextCanvas, _ticks, canvas
 from ipython_extension.live.columns import Column
 from ipython_extension.live.map_cells import Axis, spans
 from ipython_extension.live.plot import LivePlot, NoPlot
@@ -143,14 +143,14 @@ def test_a_terminal_without_a_display_plots_with_text(bare_shell, monkeypatch, m
     monkeypatch.setitem(mpl.rcParams, "backend", "agg")
     if missing:
         monkeypatch.setitem(sys.modules, missing, None)
-    assert isinstance(canvas(bare_shell), Text)
+    assert isinstance(canvas(bare_shell), TextCanvas)
 
 
 def test_a_plot_made_of_text_shows_axes_and_points_and_no_gaps(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "24")
     pictures = []
-    place = Text()
+    place = TextCanvas()
     place.draw_above(lambda name, text: pictures.append((name, text)))
     plot = LivePlot(place)
     feed(
@@ -257,7 +257,7 @@ def test_ticks_have_exponents_if_the_values_have_them_in_a_table(values, key, la
 
 
 def test_a_text_plot_of_constant_data_has_one_tick_at_its_value_and_whole_event_numbers():
-    place = Text()
+    place = TextCanvas()
     place.draw_above(lambda _name, _text: None)
     plot = LivePlot(place)
     feed(plot, *begin("det", along=""), *(event(number, det=7.0) for number in (1, 2)))
@@ -291,7 +291,7 @@ def test_a_grid_is_a_map_in_text(monkeypatch, shape):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "24")
     pictures = []
-    place = Text()
+    place = TextCanvas()
     place.draw_above(lambda _name, text: pictures.append(text))
     feed(LivePlot(place, ["det"]), *grid(shape))
     lines = pictures[-1].split("\n")

@@ -5,7 +5,7 @@ import re
 import pytest
 from IPython.utils.capture import capture_output
 
-from ipython_extension.live.lines import Line
+from ipython_extension.live.lines import PermanentLine
 from ipython_extension.live.notebook_output import Notebook
 from ipython_extension.live.progress_output import Terminal
 from ipython_extension.shown.status_text import Bar
@@ -41,7 +41,7 @@ def test_the_last_line_is_written_over(terminal, capsys):
 
 def test_lines_that_stay_are_above_it(terminal, capsys):
     terminal.say(BAR)
-    terminal.put([Line("a row")])
+    terminal.put([PermanentLine("a row")])
     terminal.say("more")
     terminal.clear()
     assert screen(capsys.readouterr().out) == ["a row", ""]
@@ -52,7 +52,7 @@ def test_a_picture_replaces_the_previous_one_of_its_name_and_no_other(terminal, 
     terminal.say(BAR)
     terminal.picture("Scan 1", "three\nfour")
     assert "\x1b[2A\r\x1b[Jthree\nfour\n" in capsys.readouterr().out
-    terminal.put([Line("a sentence")])
+    terminal.put([PermanentLine("a sentence")])
     terminal.picture("Scan 1", "five")
     terminal.picture("Scan 2", "six")
     assert capsys.readouterr().out == "a sentence\nfive\nsix\n"
@@ -89,7 +89,7 @@ def test_a_notebook_has_one_display_with_the_bar_below_the_lines(at_once):
     notebook = Notebook()
     with capture_output() as captured:
         notebook.say(BAR)
-        notebook.put([Line("#  motor", "heading"), Line("1  <0.5>")])
+        notebook.put([PermanentLine("#  motor", "heading"), PermanentLine("1  <0.5>")])
         notebook.say(BAR)
     (first, second) = captured.outputs
     assert "count([det1], num=10)" in first.data["text/html"]
@@ -105,7 +105,7 @@ def test_only_the_lines_are_left_in_a_notebook(at_once):
     notebook = Notebook()
     with capture_output() as captured:
         notebook.say(BAR)
-        notebook.put([Line("a row")])
+        notebook.put([PermanentLine("a row")])
         notebook.clear()
         notebook.clear()
     assert notebook.place is None
@@ -140,7 +140,7 @@ def test_a_very_long_table_takes_several_displays_and_no_row_is_lost(at_once):
     rows = [f"row {n}" for n in range(450)]
     with capture_output() as captured:
         for row in rows:
-            notebook.put([Line(row)])
+            notebook.put([PermanentLine(row)])
         notebook.clear()
     shown = [output.data["text/plain"].split("\n") for output in captured.outputs]
     assert [len(lines) for lines in shown] == [200, 200, 50]

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from bluesky_qs.door.streams.frame import Frame, heartbeat
-from bluesky_qs.door.streams.outlet import Channel, End, QueueOutlet, StreamEnded
+from bluesky_qs.door.streams.outlet import Channel, QueueOutlet, StreamEnd, StreamEnded
 
 
 def frames(*texts):
@@ -81,7 +81,7 @@ async def test_nothing_is_written_after_the_end_of_a_stream():
     waiting = asyncio.create_task(outlet.next())
     await asyncio.sleep(0)
 
-    outlet.end(End(4001, "revoked"))
+    outlet.end(StreamEnd(4001, "revoked"))
     channel.put(Frame("1"))
 
     with pytest.raises(StreamEnded):
@@ -143,12 +143,12 @@ async def test_the_end_of_a_stream_comes_before_what_is_left_of_it():
     outlet = QueueOutlet(channel, tells=False)
     channel.put(Frame("1"))
 
-    outlet.end(End(1001, "closing"))
-    outlet.end(End(4001, "a later reason"))
+    outlet.end(StreamEnd(1001, "closing"))
+    outlet.end(StreamEnd(4001, "a later reason"))
 
     with pytest.raises(StreamEnded) as raised:
         await outlet.next()
-    assert raised.value.end == End(1001, "closing")
+    assert raised.value.end == StreamEnd(1001, "closing")
 
 
 async def test_a_reader_that_has_left_gets_nothing_more():
