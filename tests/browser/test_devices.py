@@ -86,6 +86,9 @@ def test_values_of_watched_devices_come_by_themselves_and_the_browser_keeps_them
     page.get_by_role("button", name="Watch slow_motor1", exact=True).click()
     expect(watched.get_by_role("row", name="slow_motor1")).to_contain_text("mm")
     assert watched.evaluate("part => part.scrollWidth <= part.clientWidth")
+    limits = _row(page, "slow_motor1").locator(".limits")
+    expect(limits).to_have_text("-100 … 100")
+    assert limits.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
 
 
 def test_devices_by_keyboard_alone(site, page):
