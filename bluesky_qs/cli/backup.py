@@ -70,7 +70,7 @@ def _backup(arguments: Sequence[str]) -> None:
         raise StoreError(f"{file} exists. Choose another name, or add --replace to overwrite it")
     store = chosen_store(settings_of(options), beside_service=True)
     found = asyncio.run(_backed_up(store, file))
-    print(f"Wrote {_counts(found)} of the {store.description} to {file}.{_warning(found)}")
+    print(f"Backed up the {store.description} to {file} ({_counts(found)}).{_warning(found)}")
 
 
 def _restore(arguments: Sequence[str]) -> None:
@@ -84,7 +84,7 @@ def _restore(arguments: Sequence[str]) -> None:
     earlier, found = asyncio.run(_restored(file, store, replace=options.replace))
     if earlier:
         print(f"The earlier content of the {store.description} is in {earlier}.")
-    print(f"Restored {_counts(found)} to the {store.description}. You can start the service now.")
+    print(f"Restored the {store.description} ({_counts(found)}). You can start the service now.")
 
 
 async def _backed_up(store: Store, file: Path) -> Snapshot:

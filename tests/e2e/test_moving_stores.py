@@ -39,7 +39,7 @@ def test_queue_history_modes_and_lock_move_to_redis_and_back(new_service, startu
     assert "Stop it first" in second.qserver("restore", saved, *redis, "--replace").stderr
     second.stop()
     redis_server.client.flushall()
-    assert "Restored items: 1, history: 1" in second.qserver("restore", saved, *redis).stdout
+    assert "(items: 1, history: 1). You can start" in second.qserver("restore", saved, *redis).stdout
     copy(second, "--from", address, "--to", str(first.home / "queue.sqlite3"), "--replace")
 
     first.restart()

@@ -62,12 +62,12 @@ def test_everything_comes_back_and_the_lock_key_is_kept_private(run, store, tmp_
     file = tmp_path / "backup.sqlite3"
     code, shown = run("backup", str(file))
     assert code == 0
-    assert f"Wrote items: 2, history: 1 of the SQLite file {store} to {file}." in shown
+    assert f"Backed up the SQLite file {store} to {file} (items: 2, history: 1)." in shown
     assert "It has the lock key: keep it private." in shown
     assert file.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir() if "backup" in path.name) == ["backup.sqlite3"]
     store.unlink()
-    done = f"Restored items: 2, history: 1 to the SQLite file {store}. You can start the service now.\n"
+    done = f"Restored the SQLite file {store} (items: 2, history: 1). You can start the service now.\n"
     assert run("restore", str(file)) == (0, done)
     assert content(store) == (["a", "b"], 1, LOCK)
 
