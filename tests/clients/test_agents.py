@@ -69,7 +69,7 @@ def test_an_agent_measures_where_it_wants_to_and_gets_every_end(report, variant)
     assert "dett" in misspelling["told"]
     assert (misspelling["status"], misspelling["runs"]) == ("failed", 0)
     waiting = report["waiting"]
-    assert waiting["told"] == "RuntimeError: The queue has stopped: the last plan's exit status is 'failed'"
+    assert waiting["told"] == "RuntimeError: The queue has stopped: the last plan failed"
     assert (waiting["after"], waiting["again"]) == ([1, False], 2)
     if variant != "HTTP":  # bluesky-httpserver has no `item_check`
         told = report["careful"].pop("told")

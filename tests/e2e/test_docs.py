@@ -55,7 +55,7 @@ def test_the_agents_do_not_wait_for_data_that_never_come(service):
     assert "'dett' is not the name of a device" in warning
     assert "'det'" in warning
     assert queued == "items in the queue: 0"
-    assert ended.startswith("failed False the last plan's exit status is 'failed'")
+    assert ended.startswith("failed False the last plan failed")
     assert reason == "None"
 
 

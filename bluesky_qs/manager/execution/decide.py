@@ -65,7 +65,7 @@ class StopReason(Enum):
 
     SERVICE_STOPS = "the service is stopping"
     WAS_NOT_RUNNING = "the item did not come from the queue"
-    EXIT_STATUS = "the last plan's exit status is {exit_status!r}"
+    EXIT_STATUS = "the last plan {ending}"
     PAUSE_MISSED = "a pause was requested after the plan's last checkpoint, so the plan ran to its end"
     RESUMED_BY_HAND = "the last plan was resumed from a console or by startup code"
     STOP_REQUESTED = "a stop was requested"
@@ -73,6 +73,15 @@ class StopReason(Enum):
     NO_ENVIRONMENT = "the environment is closed"
     NO_ENGINE = "the environment has no RunEngine 'RE'"
     INSTRUCTION = "the queue reached the instruction 'queue_stop'"
+
+
+#: How a plan ended, by its exit status.
+_ENDINGS = {
+    "failed": "failed",
+    "stopped": "was finished early",
+    "aborted": "was aborted",
+    "halted": "was halted",
+}
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -99,7 +108,8 @@ class Decision(msgspec.Struct, frozen=True):
     @property
     def why(self) -> str:
         """The reason as text; empty if the queue continues."""
-        return self.reason.value.format(exit_status=self.exit_status) if self.reason else ""
+        ending = _ENDINGS.get(self.exit_status, f"ended with the exit status {self.exit_status!r}")
+        return self.reason.value.format(ending=ending) if self.reason else ""
 
 
 def decide(ended: Ended | None, run: CurrentItem | None, modes: Modes) -> Decision:

@@ -43,7 +43,7 @@ def test_the_reason_why_autostart_switched_itself_off_is_shown_until_a_user_deci
     qs("autostart on")
     qs_manager.wait_until(lambda status: status["queue_autostart_off_reason"])
     qs_manager.wait_idle()
-    expected = "Autostart switched itself off: the last plan's exit status is 'failed'."
+    expected = "Autostart switched itself off: the last plan failed."
     assert pretty(qs("autostart")).startswith(f"Autostart is off. {expected}")
     assert expected in pretty(qs(""))
     qs("autostart off")

@@ -128,7 +128,7 @@ def test_autostart_outlives_an_empty_queue_a_closed_environment_and_an_item_exec
             Ended("failed", False, True),
             run_of(immediate=False, pause_waits=True),
             Modes("plan", stop_pending=True),
-            "the last plan's exit status is 'failed'",
+            "the last plan failed",
         ),
         (
             Ended("completed", True),
@@ -151,3 +151,17 @@ def test_autostart_outlives_an_empty_queue_a_closed_environment_and_an_item_exec
 )
 def test_of_several_reasons_to_stop_the_first_is_given(ended, run, modes, why):
     assert decide(ended, run, modes).why == why
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("stopped", "the last plan was finished early"),
+        ("aborted", "the last plan was aborted"),
+        ("halted", "the last plan was halted"),
+        ("unknown", "the last plan ended with the exit status 'unknown'"),
+    ],
+)
+def test_the_reason_says_how_the_last_plan_ended(status, reason):
+    decision = decide(Ended(status, False), run_of(immediate=False, pause_waits=False), Modes("plan"))
+    assert decision.why == reason

@@ -174,7 +174,7 @@ async def test_the_reason_why_autostart_switched_itself_off_outlives_manager_and
     await opened.do("queue_autostart", enable=True)
     await opened.add("count", ["det1"])
     reason = (await opened.until(lambda status: not status["queue_autostart_enabled"]))["queue_autostart_off_reason"]
-    assert reason == "the last plan's exit status is 'failed'"
+    assert reason == "the last plan failed"
     await opened.restart()
     assert (await opened.do("status"))["queue_autostart_off_reason"] == reason
     await opened.stop()

@@ -104,6 +104,6 @@ async def test_autostart_switched_off_by_a_user_has_no_reason(opened):
     await opened.do("queue_autostart", enable=True)
     await opened.add("count", ["det1"])
     status = await opened.until(lambda status: status["queue_autostart_off_reason"])
-    assert status["queue_autostart_off_reason"] == "the last plan's exit status is 'failed'"
+    assert status["queue_autostart_off_reason"] == "the last plan failed"
     await opened.do("queue_autostart", enable=False)
     assert (await opened.do("status"))["queue_autostart_off_reason"] is None
