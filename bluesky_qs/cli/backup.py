@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bluesky_qs.addresses import client_address
 from bluesky_qs.cli.clear_lock import LOCK, who_locked
 from bluesky_qs.cli.parser import Parser, exit_code_of
 from bluesky_qs.cli.store_options import add_store_options, settings_of
@@ -154,9 +155,9 @@ def _refuse_beside_service(settings: Settings) -> None:
     """Refuse to overwrite a Redis while a service runs. A file has a lock, but Redis does not say who uses it."""
     if settings.network.redis_addr is None:
         return
-    address = urlsplit(settings.network.zmq_control_addr)
-    host = "localhost" if address.hostname == "*" else address.hostname
-    with contextlib.suppress(OSError), socket.create_connection((host, address.port or 0), timeout=1):
+    address = urlsplit(client_address(settings.network.zmq_control_addr))
+    place = (address.hostname or "", address.port or 0)
+    with contextlib.suppress(OSError), socket.create_connection(place, timeout=1):
         raise StoreError(
             f"A service answers at {settings.network.zmq_control_addr}. Stop it first. "
             "If it is not the service of this Redis, give the address of that service (--config, "

@@ -10,7 +10,7 @@ from typing import Any
 
 from bluesky_qs._version import __version__
 from bluesky_qs.api.method import METHODS, Method
-from bluesky_qs.cli import output
+from bluesky_qs.cli import local_commands, output
 from bluesky_qs.cli.options import HELP, BadOption, Options, parse
 from bluesky_qs.client.failures import NoLockKeyError, RequestTimeoutError, sent_no_lock_key
 from bluesky_qs.client.http_failures import HTTPClientError, HTTPError, HTTPRequestError, lacks_scopes
@@ -23,11 +23,6 @@ from bluesky_qs.words.forms import MONITOR, QSERVER, SECTIONS, SPREADSHEET
 from bluesky_qs.words.grammar import ParsedCommand, UsageError
 
 _USER = "qserver-cli"
-#: Commands that use the store of the service itself, on the computer of the service.
-STORE_COMMANDS = {
-    "backup": "Write the queue and the history to FILE",
-    "restore": "Replace them with those in FILE",
-}
 #: The exit code of a program that Ctrl-C ended, as in shells.
 _INTERRUPTED = 130
 
@@ -65,8 +60,8 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> ExitCode:
     """Run a command line and return the exit code."""
-    if arguments and arguments[0] in STORE_COMMANDS:
-        return _use_store(arguments[0], arguments[1:])
+    if arguments and arguments[0] in local_commands.COMMANDS:
+        return ExitCode(local_commands.run(arguments[0], arguments[1:]))
     try:
         options = parse(arguments)
         if options.help or options.version:
@@ -84,12 +79,6 @@ def run(arguments: Sequence[str]) -> ExitCode:
     if options.verbose:
         print(f"Arguments: {options.words}")
     return _request(command, options)
-
-
-def _use_store(name: str, arguments: Sequence[str]) -> ExitCode:
-    from bluesky_qs.cli import backup  # noqa: PLC0415 - requests do not pay for the store
-
-    return ExitCode(getattr(backup, name)(arguments))
 
 
 def _request(command: ParsedCommand, options: Options) -> ExitCode:
@@ -220,24 +209,18 @@ def _http_client(server_uri: str, options: Options) -> REManagerAPI:
 def _help(words: Sequence[str]) -> str:
     from bluesky_qs.words import helptext  # noqa: PLC0415 - only needed for help
 
-    if words and words[0] in STORE_COMMANDS:
-        from bluesky_qs.cli import backup  # noqa: PLC0415 - requests do not pay for the store
-
-        return backup.PARSERS[words[0]]().format_help().rstrip()
+    if words and words[0] in local_commands.COMMANDS:
+        return local_commands.help_of(words[0])
     forms = QSERVER.beginning_with(words) if words else []
     if forms:
         return "\n".join(helptext.entry(form) for form in forms)
     return (
         "Usage: qserver [OPTIONS] COMMAND…\n\nSend one request to the RE Manager and print its reply.\n\n"
-        f"{helptext.overview(SECTIONS)}\n\n{_store_help()}\n\nOptions, before or after the command\n{HELP}\n\n"
+        f"{helptext.overview(SECTIONS)}\n\n{local_commands.overview()}\n\n"
+        f"Options, before or after the command\n{HELP}\n\n"
         "Exit codes: 0 success, 1 invalid command, 2 request refused or invalid option,\n"
         "3 no reply, 4 unexpected error, 5 operation failed"
     )
-
-
-def _store_help() -> str:
-    lines = [f"  {name + ' FILE':<37}{meaning}" for name, meaning in STORE_COMMANDS.items()]
-    return "\n".join(["On the computer of the service ('qserver -h backup' explains)", *lines])
 
 
 if __name__ == "__main__":

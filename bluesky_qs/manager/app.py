@@ -17,6 +17,7 @@ from bluesky_qs.manager.assembly import assemble
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.edits.events import EventEdit
 from bluesky_qs.manager.ending import Stopping, end
+from bluesky_qs.manager.loop.disk_watch import watch_disk
 from bluesky_qs.manager.loop.log_lines import TurnHandler
 from bluesky_qs.manager.outside import Outside, outside_of_service
 from bluesky_qs.manager.published.publisher import Publisher
@@ -137,6 +138,8 @@ class RunningManager:
         for part in (ctx.times, ctx.foresight, ctx.end_of_queue):
             tasks.create_task(part.live())
         tasks.create_task(self._beat())
+        if folder is not None:
+            tasks.create_task(watch_disk(folder.parent))
         # A manager that replaces this one uses the stored permissions, even if their file has changed.
         ctx.ledger.submit(*ctx.lists.to_store(snapshot.facts.get("user_group_permissions")))
         ctx.ledger.submit(*ctx.runner.switches.to_store(snapshot.facts))

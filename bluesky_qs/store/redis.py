@@ -205,15 +205,25 @@ class RedisStore(ReadFromMemory):
                 except StoreError as error:
                     await self._lost(error)
 
-    async def _warn_of_power_cuts(self) -> None:
+    async def writes_each_change(self) -> bool:
+        """Whether Redis writes each change to disk at once. True if it does not say.
+
+        Raises
+        ------
+        StoreError
+            Redis is unreachable.
+        """
         try:
             (reply,) = await self._link.ask([("CONFIG", "GET", "append*")], _ANSWER)
         except StoreError:  # some servers do not allow reading their settings
             if not self._link.connected:
                 raise
-            return
+            return True
         settings = dict(zip(reply[::2], reply[1::2], strict=True))
-        if (settings.get(b"appendonly"), settings.get(b"appendfsync")) != (b"yes", b"always"):
+        return (settings.get(b"appendonly"), settings.get(b"appendfsync")) == (b"yes", b"always")
+
+    async def _warn_of_power_cuts(self) -> None:
+        if not await self.writes_each_change():
             log.warning(
                 "%s does not write each change to disk, so the latest changes to the queue may be missing after a "
                 "power cut. To prevent this, set 'appendonly yes' and 'appendfsync always' in Redis.",

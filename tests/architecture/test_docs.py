@@ -9,7 +9,7 @@ import pytest
 
 import bluesky_qs
 from bluesky_qs import __main__ as commands
-from bluesky_qs.cli import backup, qserver
+from bluesky_qs.cli import backup, doctor, local_commands
 from bluesky_qs.config import schema
 from bluesky_qs.words import grammar
 from bluesky_qs.words.forms import QSERVER
@@ -97,9 +97,9 @@ def test_the_index_leads_to_every_page_and_tutorial():
 
 
 def understood(words):
-    if words[0] in qserver.STORE_COMMANDS:
-        options = backup.PARSERS[words[0]]()
-        return len(words) == 1 or options.parse_args(words[1:]).file in words
+    if words[0] in local_commands.COMMANDS:
+        parser = {**backup.PARSERS, "doctor": doctor.parser}[words[0]]()
+        return len(words) == 1 or bool(parser.parse_args(words[1:]))
     try:
         QSERVER.parse(words)
     except grammar.UsageError:

@@ -1,5 +1,6 @@
 """A site moves its queue from one store to the other and goes on with it."""
 
+import json
 import subprocess
 import sys
 
@@ -14,6 +15,9 @@ def test_queue_history_modes_and_lock_move_to_redis_and_back(new_service, startu
     address = f"redis://{redis_server.address}"
     first = new_service(*options).start()
     first.open()
+    words = ("doctor", "--json", "--zmq-control-addr", first.control, "--store", str(first.home / "queue.sqlite3"))
+    findings = {finding["name"]: finding for finding in json.loads(first.qserver(*words).stdout)}
+    assert findings["service"]["level"] == findings["startup"]["level"] == findings["open files"]["level"] == "ok"
     done = first.add("quick", 1)
     first.do("queue_start")
     first.wait_idle()
