@@ -16,6 +16,7 @@ from bluesky_qs.api import schema as json_schema
 from bluesky_qs.api.method import METHODS, Lock, Method
 from bluesky_qs.api.paths import PATHS, PREFIX
 from bluesky_qs.api.types import Reply, Status
+from bluesky_qs.cli import local_commands
 from bluesky_qs.cli.options import HELP
 from bluesky_qs.config import schema
 from bluesky_qs.door.app import described
@@ -228,7 +229,13 @@ def _qserver() -> str:
         _OVER_HTTP,
         "```",
         HELP,
-        "```",
+        "```\n",
+        "## On the computer of the service\n",
+        "These commands are for the shell, not for the prompt. They find the store [as the service",
+        "does](../operating.md#backup). `qserver doctor -h` lists the options.\n",
+        "| line | description |",
+        "|---|---|",
+        *(f"| `{usage}` | {meaning} |" for usage, meaning in local_commands.COMMANDS.values()),
         "",
     ]
     return "\n".join(parts)
