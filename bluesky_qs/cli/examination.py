@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from bluesky_qs._version import __version__
-from bluesky_qs.addresses import BOUND_CONTROL_ADDRESS, client_address, is_loopback
+from bluesky_qs.addresses import BOUND_CONTROL_ADDRESS, client_address, reaches_beyond
 from bluesky_qs.cli.clear_lock import LOCK, who_locked
 from bluesky_qs.client.settings import settings as connection_settings
 from bluesky_qs.client.sync import REManagerAPI
@@ -269,8 +269,7 @@ def _encryption(settings: Settings) -> list[Finding]:
     network = settings.network
     if network.zmq_private_key is not None:
         return [Finding("encryption", Level.OK, "The control socket is encrypted.")]
-    host = urlsplit(network.zmq_control_addr).hostname
-    if not network.zmq_control_addr.startswith("tcp") or host == "localhost" or (host and is_loopback(host)):
+    if not reaches_beyond(network.zmq_control_addr):
         return [Finding("encryption", Level.OK, "Only programs on this computer reach the control socket.")]
     text = "The control socket is not encrypted: whoever reaches it may run plans."
     advice = "Make keys with qserver-zmq-keys, or listen on tcp://localhost:60615, or let a firewall protect the port."

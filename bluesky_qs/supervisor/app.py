@@ -18,6 +18,7 @@ from typing import Any, assert_never
 import msgspec
 import zmq
 
+from bluesky_qs.addresses import reaches_beyond
 from bluesky_qs.config.load import unknown_variables
 from bluesky_qs.config.logs import FORMAT, LEVELS, OURS, configure_logging
 from bluesky_qs.config.schema import LogLevel, Settings
@@ -189,6 +190,12 @@ class Supervisor:
         network = self._settings.network
         _log.info("Starting ZMQ server at '%s'", network.zmq_control_addr)
         _log.info("ZMQ control channels: encryption %s", "enabled" if network.zmq_private_key else "disabled")
+        if not network.zmq_private_key and reaches_beyond(network.zmq_control_addr):
+            _log.warning(
+                "Whoever reaches %s may run plans, because there is no encryption. Make keys with qserver-zmq-keys, or "
+                "use --zmq-control-addr tcp://localhost:60615 if all clients are on this computer.",
+                network.zmq_control_addr,
+            )
         try:
             self._start_manager(time.monotonic())
             self._loop()

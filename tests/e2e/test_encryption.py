@@ -135,3 +135,15 @@ def test_new_keys_fit_together():
     shown = subprocess.run([*command, "--zmq-private-key", private], capture_output=True, text=True, check=True).stdout
     assert public in shown
     assert private not in shown
+
+
+def test_a_socket_without_encryption_that_others_reach_is_mentioned_once_at_the_start(new_service):
+    service = new_service("--warm-worker", "OFF")
+    everywhere = f"tcp://*:{service.control.rpartition(':')[2]}"
+    service.args = ("--zmq-control-addr", everywhere, *service.args)
+    output = service.start().wait_shown(f"ZeroMQ server is waiting on {everywhere}")
+    assert output.count(f"Whoever reaches {everywhere} may run plans, because there is no encryption.") == 1
+
+
+def test_a_socket_that_only_this_computer_reaches_needs_no_encryption(service):
+    assert "may run plans" not in service.wait_shown("ZeroMQ server is waiting")
