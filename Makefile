@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# Number of parallel test processes. Fixed, because the services that the tests start need cores too.
-WORKERS ?= 2
+# Number of parallel test processes. Fixed, because the services that the tests start need cores too. More than the two
+# cores that we count on, because tests wait for processes, timers and browsers for a third of their time.
+WORKERS ?= 3
 # bluesky-queueserver, which `make bench PEER=1` compares with ours.
 PEER_BIN := build/peer/bin
 PEER_INSTALLED := build/peer/.installed
