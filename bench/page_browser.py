@@ -11,7 +11,7 @@ from harness import Timeout
 from playwright.sync_api import sync_playwright
 
 _SCREEN = {"width": 1280, "height": 900}
-#: What the tracing of Chromium must record to add up the work of the main thread. More would cost time itself.
+#: Chromium records these events, from which the work of the main thread is added up. Recording more would take time.
 _TRACED = ["-*", "disabled-by-default-devtools.timeline", "disabled-by-default-devtools.timeline.frame"]
 # Runs before the scripts of the page. `shown` becomes the time at which a frame with the state, the queue and the last
 # plans has been drawn, in milliseconds since the navigation.
@@ -67,7 +67,7 @@ def chromium():
 
 @contextlib.contextmanager
 def opened_page(s):
-    """The page of a service in a browser of its own, with an empty cache, before it is loaded."""
+    """A new browser with an empty cache, which has not loaded the page of the service yet."""
     for name in [each for each in os.environ if each.lower().endswith("_proxy")]:
         del os.environ[name]  # Chromium would ask a proxy for addresses of this computer
     with sync_playwright() as playwright:
@@ -128,7 +128,7 @@ class OpenPage:
             raise RuntimeError(f"events did not reach the page ({gaps} gaps)")
 
     def heap(self):
-        """Bytes of the heap after a collection of garbage, and those of them that are compiled code."""
+        """Collect garbage; return the size of the heap in bytes, and how much of it is compiled code."""
         for _ in range(2):  # the first one may only free objects for the second
             self._cdp.send("HeapProfiler.collectGarbage")
         used = self._cdp.send("Runtime.getHeapUsage")["usedSize"]

@@ -22,7 +22,8 @@ from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import Snapshot
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store
-from bluesky_qs.store.copy import copy_store
+from bluesky_qs.store.copy import copy_store, has_plans
+from bluesky_qs.store.place import sync_folder
 from bluesky_qs.store.sqlite import SQLiteStore
 
 _BACKUP = """Write the queue, the history, the lock, the modes and the permissions of a service to FILE.
@@ -117,7 +118,7 @@ async def _restored(file: Path, store: Store, *, replace: bool) -> tuple[Path | 
 async def _set_aside(store: Store, file: Path, *, replace: bool) -> Path | None:
     """Write what a store has to a file next to the backup; None if it is empty."""
     held = await store.load()
-    if not (held.items or held.history or held.facts.get("running_plan", b"{}") != b"{}"):
+    if not has_plans(held):
         return None
     if not replace:
         raise StoreError(
@@ -142,11 +143,11 @@ async def _written(store: Store, file: Path) -> Snapshot:
         finally:
             await target.close()
         partial.replace(file)
-        _sync(file.parent)
+        sync_folder(file.parent)
     except OSError as error:
         raise StoreError(f"{file} cannot be written: {error.strerror}") from error
     finally:
-        for each in file.parent.glob(f"{partial.name}*"):
+        for each in [each for each in file.parent.iterdir() if each.name.startswith(partial.name)]:
             each.unlink()
     return found
 
@@ -163,15 +164,6 @@ def _refuse_beside_service(settings: Settings) -> None:
             "If it is not the service of this Redis, give the address of that service (--config, "
             "QSERVER_ZMQ_CONTROL_ADDRESS_FOR_SERVER)"
         )
-
-
-def _sync(folder: Path) -> None:
-    """Make the name of a new file durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _counts(content: Snapshot) -> str:

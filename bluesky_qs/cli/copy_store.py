@@ -12,7 +12,7 @@ from bluesky_qs.errors import StoreError
 from bluesky_qs.nearest import did_you_mean
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store
-from bluesky_qs.store.copy import copy_store
+from bluesky_qs.store.copy import copy_store, has_plans
 from bluesky_qs.store.place import default_store_path
 
 _PREFIX = "qs_default"
@@ -93,7 +93,7 @@ async def _copy(source: Store, target: Store, *, replace: bool) -> tuple[int, in
         await target.open()
         try:
             held = await target.load()
-            if not replace and (held.items or held.history or held.facts.get("running_plan", b"{}") != b"{}"):
+            if not replace and has_plans(held):
                 raise StoreError(
                     f"{target.description} is not empty (items: {len(held.items)}, history: {len(held.history)}): "
                     "nothing was copied. Use --replace to overwrite it"

@@ -45,7 +45,7 @@ class Level(IntEnum):
 
 
 class Finding(NamedTuple):
-    """Something that was looked at: what is the case, and what to do about it."""
+    """The result of a check: ``text`` states the fact, ``advice`` says what to do about it."""
 
     name: str
     level: Level
@@ -233,7 +233,7 @@ def _disk(settings: Settings) -> list[Finding]:
 
 
 def _files(path: Path) -> list[Finding]:
-    """The open files of the manager that holds the lock of the store, on Linux."""
+    """Compare the number of open files of the running manager with its limit. Nothing outside of Linux."""
     try:
         words = path.with_name(f"{path.name}.lock").read_text().split()
         process = Path("/proc") / words[1]
@@ -271,7 +271,7 @@ def _encryption(settings: Settings) -> list[Finding]:
         return [Finding("encryption", Level.OK, "The control socket is encrypted.")]
     if not reaches_beyond(network.zmq_control_addr):
         return [Finding("encryption", Level.OK, "Only programs on this computer reach the control socket.")]
-    text = "The control socket is not encrypted: whoever reaches it may run plans."
+    text = "The control socket is not encrypted: anyone who reaches it can run plans."
     advice = "Make keys with qserver-zmq-keys, or listen on tcp://localhost:60615, or let a firewall protect the port."
     return [Finding("encryption", Level.WARNING, text, advice)]
 

@@ -61,6 +61,15 @@ def network_file_system(path: Path, mounts: str | None = None) -> str | None:
     return found_type if found_type in _NETWORK else None
 
 
+def sync_folder(folder: Path) -> None:
+    """Write the folder's list of files to the disk, so that a power cut does not lose a new file."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class LockFile:
     """Keeps a second service from using the same file. The lock ends with the process that holds it."""
 

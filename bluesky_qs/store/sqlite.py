@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import AddHistory, Change, NumberedItem, Snapshot, StoredItem
 from bluesky_qs.store.base import Words
-from bluesky_qs.store.place import LockFile, network_file_system
+from bluesky_qs.store.place import LockFile, network_file_system, sync_folder
 from bluesky_qs.store.refusals import RefusalLog
 from bluesky_qs.store.sqlite_history import TABLES, HashTable, HistoryReader, numbers_of_history, reading_address
 from bluesky_qs.store.sqlite_statements import statements_of
@@ -328,7 +328,7 @@ class _File:
             for statement in _TABLES:
                 db.execute(statement)
             db.execute("COMMIT")
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         else:
             for statement in _ADDED_TABLES:
                 db.execute(statement)
@@ -433,12 +433,3 @@ def _added_later(db: sqlite3.Connection, table: str) -> list[bytes]:
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is None:
         return []
     return [data for (data,) in db.execute(f"SELECT data FROM {table} ORDER BY number")]  # noqa: S608 - our own names
-
-
-def _sync_folder(folder: Path) -> None:
-    """Write the folder's list of files to the disk, so that a power cut does not lose a new file."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -192,8 +192,8 @@ class Supervisor:
         _log.info("ZMQ control channels: encryption %s", "enabled" if network.zmq_private_key else "disabled")
         if not network.zmq_private_key and reaches_beyond(network.zmq_control_addr):
             _log.warning(
-                "Whoever reaches %s may run plans, because there is no encryption. Make keys with qserver-zmq-keys, or "
-                "use --zmq-control-addr tcp://localhost:60615 if all clients are on this computer.",
+                "Anyone who reaches %s can run plans, because there is no encryption. Make keys with "
+                "qserver-zmq-keys. If all clients are on this computer, use --zmq-control-addr tcp://localhost:60615.",
                 network.zmq_control_addr,
             )
         try:
