@@ -239,7 +239,7 @@ class Operation(msgspec.Struct, frozen=True):
         int,
         Setting(
             "Wait this many seconds for the clean-up of a plan that is aborted because the service is stopped. Then "
-            "kill the plan.",
+            "kill the plan. 0 waits without limit.",
             ("--plan-cleanup-timeout",),
             metavar="SECONDS",
             minimum=0,

@@ -102,9 +102,10 @@ async def _clean_up(ctx: Context, reason: str, stopping: Stopping) -> str:
     seconds = ctx.settings.operation.plan_cleanup_timeout
     aborting = asyncio.ensure_future(ctx.runner.interrupt(reason, changed))
     hurried = asyncio.ensure_future(stopping.wait_hurried())
-    logger.warning("Waiting up to %d s for the clean-up of the plan. Press Ctrl-C again to stop waiting.", seconds)
+    limit = f"Waiting up to {seconds} s" if seconds else "Waiting"
+    logger.warning("%s for the clean-up of the plan. Press Ctrl-C again to stop waiting.", limit)
     try:
-        await asyncio.wait([aborting, hurried], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([aborting, hurried], timeout=seconds or None, return_when=asyncio.FIRST_COMPLETED)
         if not aborting.done():
             return (
                 "did not end before the second request to stop" if hurried.done() else f"did not end within {seconds} s"

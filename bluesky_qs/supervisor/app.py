@@ -5,6 +5,7 @@ One thread waits for a message from the manager, a signal (such as the death of 
 
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -31,8 +32,10 @@ from bluesky_qs.supervisor.child import DOOR_SECRETS, Child, Lifeline
 from bluesky_qs.supervisor.console import Console
 from bluesky_qs.supervisor.door import DoorCommand, Doorkeeper
 from bluesky_qs.supervisor.item_logs import ItemLogs
-from bluesky_qs.supervisor.policy import Exit, GiveUp, Keep, Life, Restart, decide
+from bluesky_qs.supervisor.policy import FROZEN_AFTER, Exit, GiveUp, Keep, Life, Restart, decide
 from bluesky_qs.supervisor.rundir import OwnedDir
+from bluesky_qs.supervisor.signals import STOPS, Signals
+from bluesky_qs.supervisor.systemd import Systemd
 from bluesky_qs.supervisor.workers import SPARE_DELAY, Workers
 
 _log = logging.getLogger(__name__)
@@ -46,7 +49,6 @@ _OVERSLEPT = 1.0
 _TRACEBACK_TIME = 0.2
 #: Seconds to wait until the last output of an item is in its log, before the log is read.
 _LOG_TIME = 0.5
-_REASONS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP: the terminal was closed"}
 
 Command = Callable[[str], Sequence[str]]
 
@@ -99,10 +101,12 @@ def run(
     StartupError
         The runtime directory could not be made, or an address is in use.
     """
+    systemd = Systemd.of(os.environ)
     rundir = OwnedDir.make()
     terminal = sys.__stdout__.fileno() if settings.operation.print_console_output and sys.__stdout__ else None
     network = settings.network
     with contextlib.ExitStack() as stack:
+        stack.callback(systemd.close)
         stack.callback(rundir.release)
         http = settings.http.addr
         door_socket = None if http is None else stack.enter_context(listening.listen(http, "--http"))
@@ -123,7 +127,13 @@ def run(
             feed=None if door_socket is None else rundir.feed,
         )
         supervisor = Supervisor(
-            settings, rundir, console, context, manager=manager, worker=worker or partial(worker_command, settings)
+            settings,
+            rundir,
+            console,
+            context,
+            systemd,
+            manager=manager,
+            worker=worker or partial(worker_command, settings),
         )
         if door_socket is not None:
             supervisor.keep_door(door_socket, partial(door, str(rundir.path)), door_key)
@@ -151,6 +161,7 @@ class Supervisor:
         rundir: RuntimeDir,
         console: Console,
         context: "zmq.Context[zmq.Socket[bytes]]",
+        systemd: Systemd,
         *,
         manager: Command,
         worker: Command,
@@ -158,9 +169,10 @@ class Supervisor:
         self._settings = settings
         self._console = console
         self._rundir = rundir
+        self._systemd = systemd
         self._manager_command = manager
         self._lifeline = Lifeline()
-        self._signals = _Signals()
+        self._signals = Signals()
         self._terminal = ControllingTerminal()
         self._link = ServerEnd(context, rundir.supervisor_link, supervision.SupervisorCommand, self._handle)
         self._workers = Workers(rundir, self._spawn_worker, worker, keep_spare=settings.worker.warm_worker)
@@ -234,6 +246,8 @@ class Supervisor:
         """Perform the actions that are due, and return the time of the next deadline."""
         self._workers.tick(now)
         times = [] if self._workers.spare_due is None else [self._workers.spare_due]
+        if (due := self._systemd.act(now, answers=self._manager_answers(now))) is not None:
+            times.append(due)
         if self._door is not None:
             times += self._watch_door(self._door, now)
         if self._exit_code is not None:  # a stop before the manager has served
@@ -266,6 +280,7 @@ class Supervisor:
                 return until
             case Restart(delay, reason):
                 _log.error("%s. Restarting ...", reason)
+                self._systemd.status(f"{reason}. Restarting")
                 self._end_manager(traceback=True)
                 self._life = self._life.ended(now)
                 self._start_due = now + delay
@@ -277,6 +292,10 @@ class Supervisor:
                 return now
             case never:
                 assert_never(never)
+
+    def _manager_answers(self, now: float) -> bool:
+        last = self._life.last_beat
+        return self._manager is not None and last is not None and now - last < FROZEN_AFTER
 
     def _watch_stop(self, ending: Exit | None, now: float) -> float:
         assert self._stop_due is not None
@@ -295,9 +314,10 @@ class Supervisor:
         if number == signal.SIGHUP and self._door is not None and not self._terminal.was_closed:
             self._door.reload()
             return
-        reason = _REASONS[number]
+        reason = STOPS[number]
         if self._stop_reason is None:
             _log.info("Stopping (%s) ...", reason)
+            self._systemd.stopping(f"Stopping ({reason}); a running plan cleans up")
             self._stop_reason = reason
             self._workers.spare_due = None
             if self._door is None:
@@ -312,7 +332,7 @@ class Supervisor:
 
     def _stop_manager(self, reason: str, now: float) -> None:
         # A manager that has not served yet has nothing to clean up, and reads no messages before its start is done.
-        patience = self._settings.operation.plan_cleanup_timeout + STOP_TIMEOUT
+        patience = (self._settings.operation.plan_cleanup_timeout or math.inf) + STOP_TIMEOUT
         self._stop_due = now + patience if self._life.served else now
         self._link.push(
             supervision.StopRequested(reason), keep=False
@@ -373,6 +393,8 @@ class Supervisor:
     def _beat(self, now: float) -> None:
         if not self._life.served:
             self._workers.plan_spare(now + SPARE_DELAY)
+        if self._life.last_beat is None and self._stop_reason is None:
+            self._systemd.ready(f"Ready for requests at {self._settings.network.zmq_control_addr}")
         self._life = self._life.beats(now)
 
     # ----------------------------------------------------------------------------------------------- processes
@@ -415,6 +437,7 @@ class Supervisor:
             manager.wait(1.0)
 
     def _end(self) -> None:
+        self._systemd.stopping("Stopping")
         if self._door is not None:
             self._door.end()
         self._end_manager(traceback=False)
@@ -422,36 +445,6 @@ class Supervisor:
         self._link.close()
         self._signals.close()
         self._lifeline.close()
-
-
-class _Signals:
-    """Signals as a readable file descriptor."""
-
-    def __init__(self) -> None:
-        self.fd, self._writer = os.pipe()
-        os.set_blocking(self.fd, False)
-        os.set_blocking(self._writer, False)
-        self._wakeup_before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        self._before: dict[signal.Signals, Any] = {}
-        for number in (signal.SIGCHLD, *_REASONS):
-            # A signal that was ignored from the start (nohup, background jobs of scripts) stays ignored.
-            if number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, lambda *_: None)
-
-    def arrived(self) -> list[signal.Signals]:
-        """Return the signals that request a stop; the death of a child only wakes the loop."""
-        try:
-            return [signal.Signals(number) for number in os.read(self.fd, 4096) if number in _REASONS]
-        except BlockingIOError:
-            return []
-
-    def close(self) -> None:
-        """Restore the previous signal handlers."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(self._wakeup_before)
-        os.close(self.fd)
-        os.close(self._writer)
 
 
 def _log_into(fd: int, level: LogLevel) -> Callable[[], None]:

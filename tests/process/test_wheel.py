@@ -41,6 +41,13 @@ def test_a_wheel_has_the_page_if_it_is_built_and_nothing_that_it_is_built_from(u
     assert names == sorted(expected)
 
 
+def test_a_wheel_has_the_units_of_systemd(unpacked):
+    (data,) = unpacked.glob("*.data")
+    installed = data / "data" / "share" / "bluesky-qs" / "systemd"
+    units = {str(path.relative_to(installed)) for path in installed.rglob("*.service")}
+    assert {"system/bluesky-qs.service", "system/bluesky-qs@.service", "user/bluesky-qs.service"} <= units
+
+
 def found_profiles(cwd):
     code = "from bluesky_qs.startup.find import find; print(find().directory)"
     shown = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)

@@ -263,6 +263,22 @@ async def test_a_plan_has_as_long_for_its_clean_up_as_the_settings_say():
         await stopping
 
 
+async def test_a_plan_without_a_limit_for_its_clean_up_is_waited_for(caplog):
+    async with AsyncManager(settings=Settings(operation=Operation(plan_cleanup_timeout=0))) as manager:
+        await manager.open()
+        manager.worker.on_plan("count", Hang())
+        await manager.add("count", ["det1"])
+        await manager.do("queue_start")
+        stopping = manager.loop.create_task(manager.stop())
+        await manager.until(lambda _: manager.worker.unheard)
+        manager.clock.advance(100_000)
+        await turns_of_the_loop()
+        assert not stopping.done()
+        assert "Waiting for the clean-up of the plan." in caplog.text
+        manager._supervisor.ask_stop("Ctrl-C", hurry=True)
+        await stopping
+
+
 async def test_an_idle_environment_is_closed_when_the_service_stops(opened, caplog):
     with caplog.at_level(logging.INFO):
         await opened.stop()
