@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
@@ -21,6 +20,7 @@ from bluesky_qs.door.logs import guard_loggers
 from bluesky_qs.door.protocol import LimitedProtocol, limited_protocol
 from bluesky_qs.door.reloading import Read, Reloading
 from bluesky_qs.door.streams.protocol import SharedFrames
+from bluesky_qs.ipc import open_files
 from bluesky_qs.ipc.hangup import ControllingTerminal, EarlyHangup
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ _KEEP_ALIVE = 75
 #: Seconds between two signs of life for the supervisor.
 _BEAT_PERIOD = 0.5
 #: Maximum number of open files to request: macOS refuses more, and 100 000 connections are enough.
-_MOST_FILES = 102_400
 _FEW_FILES = 2048
 
 
@@ -212,13 +211,9 @@ def serve(door: Door, listening: socket.socket, *, read: Read, beat: int | None 
 
 def raise_file_limit() -> None:
     """Raise the soft limit of open files to what the system allows, because each connection is an open file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):  # the old limit remains, and is logged if it is low
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit != resource.RLIM_INFINITY and limit < _FEW_FILES:
+    open_files.raise_limit()
+    limit = open_files.limit()
+    if limit is not None and limit < _FEW_FILES:
         logger.warning("The limit of open files (ulimit -n) lets the HTTP door keep about %d connections", limit - 50)
 
 

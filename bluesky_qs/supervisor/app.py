@@ -23,7 +23,7 @@ from bluesky_qs.addresses import reaches_beyond
 from bluesky_qs.config.load import unknown_variables
 from bluesky_qs.config.logs import FORMAT, LEVELS, OURS, configure_logging
 from bluesky_qs.config.schema import LogLevel, Settings
-from bluesky_qs.ipc import listening, supervision
+from bluesky_qs.ipc import listening, open_files, supervision
 from bluesky_qs.ipc.hangup import ControllingTerminal
 from bluesky_qs.ipc.item_marks import VARIABLE
 from bluesky_qs.ipc.runtime import RuntimeDir
@@ -44,8 +44,10 @@ _log = logging.getLogger(__name__)
 STOP_TIMEOUT = 4.7
 #: The same after a second request to stop, when nobody waits for the plan.
 HURRY_TIMEOUT = 3.2
-#: If the supervisor wakes up this number of seconds late, nothing could run, including the manager.
-_OVERSLEPT = 1.0
+#: Longest time (s) between two looks at the processes, and the delay of such a look that does not count as silence of
+#: the others: a machine that is paused or busy lets nobody run, including the manager.
+_LOOK = 1.0
+_LATE = 0.1
 _TRACEBACK_TIME = 0.2
 #: Seconds to wait until the last output of an item is in its log, before the log is read.
 _LOG_TIME = 0.5
@@ -58,13 +60,18 @@ def manager_command(rundir: str) -> Sequence[str]:
     return [sys.executable, "-P", "-m", "bluesky_qs.manager", rundir]
 
 
-def worker_command(settings: Settings, address: str) -> Sequence[str]:
-    """Return the command line of a worker."""
+def worker_command(settings: Settings, address: str, *, open_files: int | None = None) -> Sequence[str]:
+    """Return the command line of a worker. ``open_files`` is the soft limit of open files for user code.
+
+    In a service it is the limit with which the service was started, as in a terminal. User code that uses ``select()``
+    fails with files of higher numbers than 1023, and some programs close every file that a process might have.
+    """
     level = logging.getLevelName(LEVELS[settings.operation.console_logging_level])
     # A worker with a kernel imports IPython before its startup code runs, so the spare one may import it in advance.
     kernel = ["bluesky_qs.worker.kernel"] if settings.worker.use_ipython_kernel else []
     preload = [f"--preload={module}" for module in (*kernel, *settings.worker.preload)]
-    return [sys.executable, "-P", "-m", "bluesky_qs.worker", address, f"--log-level={level}", *preload]
+    files = [] if open_files is None else [f"--open-files={open_files}"]
+    return [sys.executable, "-P", "-m", "bluesky_qs.worker", address, f"--log-level={level}", *files, *preload]
 
 
 def door_command(rundir: str, listen: int, beat: int) -> Sequence[str]:
@@ -102,6 +109,7 @@ def run(
         The runtime directory could not be made, or an address is in use.
     """
     systemd = Systemd.of(os.environ)
+    worker = worker or partial(worker_command, settings, open_files=open_files.raise_limit())
     rundir = OwnedDir.make()
     terminal = sys.__stdout__.fileno() if settings.operation.print_console_output and sys.__stdout__ else None
     network = settings.network
@@ -133,7 +141,7 @@ def run(
             context,
             systemd,
             manager=manager,
-            worker=worker or partial(worker_command, settings),
+            worker=worker,
         )
         if door_socket is not None:
             supervisor.keep_door(door_socket, partial(door, str(rundir.path)), door_key)
@@ -222,14 +230,13 @@ class Supervisor:
         poller.register(self._signals.fd, zmq.POLLIN)
         if self._door is not None:
             poller.register(self._door.beats, zmq.POLLIN)
-        wake = self._act(time.monotonic())
+        now = time.monotonic()
+        wake = min(self._act(now), now + _LOOK)
         while self._exit_code is None:
             events = dict(poller.poll(max(0, int(1000 * (wake - time.monotonic())) + 1)))
             now = time.monotonic()
-            if now > wake + _OVERSLEPT:
-                self._life = self._life.excused(now)
-                if self._door is not None:
-                    self._door.excuse(now)
+            if now > wake + _LATE:
+                self._excuse(now - wake)
             if self._link.socket in events:
                 self._receive()
             if self._door is not None and self._door.beats in events:
@@ -240,7 +247,13 @@ class Supervisor:
                 _log.debug("Worker process %d ended: %s", ended.pid, ended.how)
                 # Not kept: a manager that starts later learns it from the reply to its Hello.
                 self._link.push(ended, keep=False)
-            wake = self._act(now)
+            wake = min(self._act(now), now + _LOOK)
+
+    def _excuse(self, seconds: float) -> None:
+        """Do not count time in which not even the supervisor could run."""
+        self._life = self._life.excused(seconds)
+        if self._door is not None:
+            self._door.excuse(seconds)
 
     def _act(self, now: float) -> float:
         """Perform the actions that are due, and return the time of the next deadline."""

@@ -73,9 +73,9 @@ class Doorkeeper:
         if self._reload_due:
             self.reload()
 
-    def excuse(self, now: float) -> None:
+    def excuse(self, seconds: float) -> None:
         """Do not count time in which nothing could run."""
-        self._life = self._life.excused(now)
+        self._life = self._life.excused(seconds)
 
     def stop(self, now: float) -> None:
         """Request the door to end; the second time, end it."""

@@ -51,11 +51,11 @@ class Life(msgspec.Struct, frozen=True):
         """Return the record with a heartbeat at this time."""
         return msgspec.structs.replace(self, last_beat=now, served=True)
 
-    def excused(self, now: float) -> "Life":
-        """Return the record after the whole machine was paused, for example in sleep mode."""
+    def excused(self, seconds: float) -> "Life":
+        """Return the record after the whole machine was paused or busy, so that nothing could run for some time."""
         if self.last_beat is None:
-            return msgspec.structs.replace(self, started=now)
-        return msgspec.structs.replace(self, last_beat=now)
+            return msgspec.structs.replace(self, started=self.started + seconds)
+        return msgspec.structs.replace(self, last_beat=self.last_beat + seconds)
 
     def ended(self, now: float) -> "Life":
         """Return the record of the next one; set ``started`` when it starts."""

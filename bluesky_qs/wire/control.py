@@ -8,6 +8,9 @@ import zmq
 from bluesky_qs.addresses import CONTROL_ADDRESS, bind_address, client_address
 from bluesky_qs.errors import AddressInUse, ConfigError
 
+#: Connections that may wait until the service accepts them. The operating system may allow fewer. More arrive at once
+#: when the manager is replaced and all clients connect again.
+_BACKLOG = 4096
 #: Length of a key in its text form (Z85).
 KEY_LENGTH = 40
 
@@ -120,6 +123,7 @@ def server_socket(
     socket = context.socket(kind)
     try:
         socket.linger = 0
+        socket.backlog = _BACKLOG
         for name, value in options.items():
             setattr(socket, name, value)
         if private_key is not None:

@@ -6,6 +6,7 @@ import sys
 
 from bluesky_qs.config.logs import configure_logging
 from bluesky_qs.ipc.child import begin_worker
+from bluesky_qs.ipc.open_files import set_limit
 from bluesky_qs.startup.later import put_off_slow_imports
 from bluesky_qs.startup.leaving import leave
 from bluesky_qs.worker.output import ItemOutput, TaskAwareHandler
@@ -15,6 +16,8 @@ def main() -> None:
     """Serve until the environment is closed, then exit."""
     options = _options()
     begin_worker(sys.argv)
+    if options.open_files is not None:
+        set_limit(options.open_files)
     output = ItemOutput.of_process()
     configure_logging(options.log_level, TaskAwareHandler(output))
     os.environ.setdefault("MPLBACKEND", "Agg")  # there is no screen, and a window would block the main thread
@@ -35,6 +38,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--parent-pipe", type=int, metavar="FD", help="end this process when this pipe closes")
     parser.add_argument("--preload", action="append", default=[], metavar="MODULE", help="import it while waiting")
     parser.add_argument("--log-level", default="INFO")
+    parser.add_argument("--open-files", type=int, metavar="N", help="soft limit of open files for user code")
     return parser.parse_args()
 
 

@@ -5,9 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+
+from bluesky_qs.supervisor.policy import FROZEN_AFTER
 
 
 # --------------------------------------------------------------------------------------------------- the manager
@@ -42,6 +45,20 @@ def test_frozen_manager_is_replaced_with_a_traceback(start, wait_ended):
     assert service.ask()["inventory"]["restarted"]
     assert "has not responded for 4 s" in service.printed()
     assert "in serve" in service.printed()
+
+
+def test_a_manager_that_was_paused_together_with_the_supervisor_is_kept(start):
+    service = start()
+    pid = service.ask()["pid"]
+    paused = (pid, service.process.pid)  # as by Ctrl-Z, or with the whole virtual machine
+    for each in paused:
+        os.kill(each, signal.SIGSTOP)
+    threading.Event().wait(FROZEN_AFTER + 1)  # the time itself is what is tested
+    for each in reversed(paused):
+        os.kill(each, signal.SIGCONT)
+    service.command("KillWorker")  # the supervisor has looked at the manager since
+    assert service.ask()["pid"] == pid
+    assert "has not responded" not in service.printed()
 
 
 def test_manager_that_cannot_start_ends_the_service_with_its_message(start):

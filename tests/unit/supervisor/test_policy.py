@@ -84,7 +84,7 @@ def test_one_that_lived_long_enough_ends_a_series_of_crashes():
 
 
 def test_time_in_which_nothing_could_run_is_not_counted():
-    life = Life(0).beats(100).excused(1000)
+    life = Life(0).beats(100).excused(900)
     assert decide(1001, life, None) == Keep(1000 + FROZEN_AFTER)
     assert decide(1001, Life(0).excused(1000), None) == Keep(1000 + START_TIMEOUT)
 
