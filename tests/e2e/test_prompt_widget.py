@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from bluesky_qs import REManagerAPI
 from tests.conftest import PATIENCE
 from tests.e2e.prompt_kernel import Kernel
 
@@ -213,6 +214,44 @@ def test_while_a_cell_runs_the_view_stays_live_and_knows_whether_its_requests_wa
     kernel.wait_for(lambda data: "count([det1])" in data["text/plain"], "the still of the change")
     kernel.manager.interrupt_kernel()
     view.wait(lambda each: each["type"] == "beat" and not each["held"], "the end of the cell")
+
+
+def test_over_http_the_view_follows_the_door_and_knows_what_its_key_allows(kernel_of, new_service, free_ports):
+    key, (port,) = "k3yOfTheTests", free_ports(1)
+    address = f"127.0.0.1:{port}"
+    env = {"QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY": key}
+    service = new_service("--warm-worker", "OFF", "--http", address, env=env).start()
+    service.open()
+    with REManagerAPI(http_server_uri=f"http://{address}") as owner:
+        owner.set_authorization_key(api_key=key)
+        read_only = owner.apikey_new(expires_in=3600, scopes=["read:status", "read:queue", "read:history"])["secret"]
+    service.env["QSERVER_HTTP_SERVER_API_KEY"] = key
+    kernel = kernel_of(service)
+    kernel.run(f"%qs connect http://{address}")
+    view = Browser(kernel, kernel.show())
+    assert "write:queue:edit" in view.wait(lambda each: each["type"] == "hello", "a greeting")["scopes"]
+    item = {"item_type": "plan", "name": "count", "args": [["det1"]], "kwargs": {"num": 3}}
+    added = view.request("queue_item_add", item=item)["reply"]["item"]
+    kernel.wait_for(lambda data: "count([det1], num=3" in data["text/plain"], "the queue")
+    view.request("queue_start")
+
+    def is_the_end(message):
+        messages = message.get("messages", ())
+        return any(topic == "event" and each["type"] == "item_ended" for topic, each in messages)
+
+    ended = view.wait(is_the_end, "the end of the plan")["messages"]
+    assert added["item_uid"] in {
+        event["item_uid"] for topic, event in ended if topic == "event" and "item_uid" in event
+    }
+    kernel.wait_for(lambda data: "Last plans" in data["text/plain"], "the history")
+
+    service.env["QSERVER_HTTP_SERVER_API_KEY"] = read_only
+    observing = kernel_of(service)
+    observing.run(f"%qs connect http://{address}")
+    view = Browser(observing, observing.show())
+    assert "write:queue:edit" not in view.wait(lambda each: each["type"] == "hello", "a greeting")["scopes"]
+    assert "write:queue:edit" in view.request("queue_item_add", item=item)["forbidden"]
+    assert view.request("queue_get")["reply"]["items"] == []
 
 
 def test_a_service_that_stops_is_said_in_the_still_and_it_comes_back(kernel_of, new_service):
