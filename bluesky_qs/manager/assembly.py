@@ -270,7 +270,8 @@ def _tasks(common: _Common, settings: Settings) -> TaskRecords:
 
 
 def _switches(common: _Common, snapshot: Snapshot, inventory: Inventory) -> Switches:
-    return Switches(common.changed, snapshot.facts, restarted=inventory.restarted)
+    has_worker = inventory.worker is not None
+    return Switches(common.changed, snapshot.facts, restarted=inventory.restarted, has_worker=has_worker)
 
 
 def _subscribed(ctx: Context, publisher: Publisher) -> Context:
@@ -301,7 +302,7 @@ def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     reports.in_turn(WorkerGone, ctx.readings.lost)
     reports.in_turn(WorkerGone, ctx.dry_runs.lost)
     reports.in_turn(WorkerGone, lambda _: ctx.pulse.end())
-    reports.in_turn(WorkerGone, lambda _: ctx.runner.switches.forget_stop())
+    reports.in_turn(WorkerGone, lambda _: ctx.ledger.submit(*ctx.runner.switches.forget_stop()))
     reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))
     reports.in_turn(WorkerGone, lambda gone: ctx.runner.worker_lost(gone.reason))
     return ctx

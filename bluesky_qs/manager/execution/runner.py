@@ -374,7 +374,7 @@ class Runner:
             case Next.PASS_INSTRUCTION:
                 edits.append(self._queue.pass_instruction())
             case Next.STOP:
-                pass
+                edits += self.switches.queue_stops(decision)
         return edits
 
     def _new_run(self) -> CurrentItem | None:
@@ -443,7 +443,8 @@ class Runner:
         autostart, why, logged = self.switches.autostart, decision.why, False
         while self._queue.running_uid is not None:
             try:
-                await self._ledger.commit(self._queue.put_back(), *self.switches.off(why))
+                stop = [*self.switches.off(why), *self.switches.queue_stops(decision)]
+                await self._ledger.commit(self._queue.put_back(), *stop)
             except StoreError as error:
                 await self._wait_for_store(error, logged=logged)
                 logged = True
@@ -471,7 +472,6 @@ class Runner:
             logger.info("Queue is empty.")
         elif decision.reason is not StopReason.WAS_NOT_RUNNING:
             logger.info("The queue has stopped: %s", decision.why)
-        self.switches.queue_stopped(decision)
         self._leave()
 
     def _leave(self) -> None:

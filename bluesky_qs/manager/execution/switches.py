@@ -22,17 +22,24 @@ class Switches:
     restarted
         The manager replaces another one in the same service. Otherwise the service has just started, and both switches
         are off.
+    has_worker
+        The worker of the last manager is still there.
 
     Attributes
     ----------
     autostart_off_reason
         The reason if autostart switched itself off, otherwise None.
     stopped_reason
-        Why the queue stopped the last time in this environment, unless it became empty. It is not stored.
+        Why the queue stopped the last time in this environment, unless it became empty.
     """
 
     def __init__(
-        self, changed: Callable[[], None], facts: Mapping[str, bytes] | None = None, *, restarted: bool = True
+        self,
+        changed: Callable[[], None],
+        facts: Mapping[str, bytes] | None = None,
+        *,
+        restarted: bool = True,
+        has_worker: bool = True,
     ) -> None:
         autostart, stop = _read(facts, _AUTOSTART), _read(facts, _STOP_PENDING)
         self._changed = changed
@@ -41,10 +48,10 @@ class Switches:
         if autostart.get("enabled") and not restarted:
             self.autostart_off_reason = "the service was restarted"
         self.stop_pending = bool(stop.get("enabled")) and restarted
-        self.stopped_reason: str | None = None
+        self.stopped_reason: str | None = stop.get("stopped_reason") if restarted and has_worker else None
 
     def to_store(self, facts: Mapping[str, bytes]) -> list[FactEdit]:
-        """The edits for the switches that the start of the service has turned off.
+        """The edits for what has changed since it was stored: switches turned off, an old reason.
 
         Without them, a manager that replaces this one would find the switches on.
         """
@@ -52,8 +59,11 @@ class Switches:
         if _read(facts, _AUTOSTART).get("enabled") and not self.autostart:
             off = _fact(enabled=False, off_reason=self.autostart_off_reason)
             edits.append(FactEdit(_AUTOSTART, off, lambda: None, AutostartChanged(enabled=False)))
-        if _read(facts, _STOP_PENDING).get("enabled") and not self.stop_pending:
-            edits.append(FactEdit(_STOP_PENDING, _fact(enabled=False), lambda: None, StopPendingChanged(enabled=False)))
+        stop = _read(facts, _STOP_PENDING)
+        was_pending = bool(stop.get("enabled"))
+        if (was_pending, stop.get("stopped_reason")) != (self.stop_pending, self.stopped_reason):
+            event = StopPendingChanged(self.stop_pending) if was_pending != self.stop_pending else None
+            edits.append(FactEdit(_STOP_PENDING, self._stop_fact(), lambda: None, event))
         return edits
 
     def set_stop_pending(self, *, pending: bool) -> FactEdit:
@@ -65,7 +75,7 @@ class Switches:
 
         self.stop_pending = pending
         self._changed()
-        return FactEdit(_STOP_PENDING, _fact(enabled=pending), undo, StopPendingChanged(pending))
+        return FactEdit(_STOP_PENDING, self._stop_fact(), undo, StopPendingChanged(pending))
 
     def set_autostart(self, *, enabled: bool, off_reason: str | None = None) -> FactEdit:
         """Switch autostart on or off. ``off_reason`` is the reason if autostart switches itself off."""
@@ -79,14 +89,15 @@ class Switches:
         reason = {} if off_reason is None else {"off_reason": off_reason}
         return FactEdit(_AUTOSTART, _fact(enabled=enabled, **reason), undo, AutostartChanged(enabled))
 
-    def queue_stopped(self, decision: Decision) -> None:
-        """Keep the reason of this decision to stop the queue."""
-        if decision.reason is not StopReason.WAS_NOT_RUNNING:
-            self.stopped_reason = None if decision.reason is StopReason.IS_EMPTY else decision.why
+    def queue_stops(self, decision: Decision) -> list[FactEdit]:
+        """Keep the reason for this decision to stop the queue."""
+        if decision.reason is StopReason.WAS_NOT_RUNNING:
+            return []
+        return self._keep(None if decision.reason is StopReason.IS_EMPTY else decision.why)
 
-    def forget_stop(self) -> None:
+    def forget_stop(self) -> list[FactEdit]:
         """Forget why the queue stopped, because the environment is closed anyway."""
-        self.stopped_reason = None
+        return self._keep(None)
 
     def off(self, why: str) -> list[FactEdit]:
         """Switch off autostart and cancel a pending stop."""
@@ -96,6 +107,22 @@ class Switches:
         if self.autostart:
             edits.append(self.set_autostart(enabled=False, off_reason=why))
         return edits
+
+    def _keep(self, reason: str | None) -> list[FactEdit]:
+        before = self.stopped_reason
+        if reason == before:
+            return []
+
+        def undo() -> None:
+            self.stopped_reason = before
+
+        self.stopped_reason = reason
+        self._changed()
+        return [FactEdit(_STOP_PENDING, self._stop_fact(), undo)]
+
+    def _stop_fact(self) -> bytes:
+        reason = {} if self.stopped_reason is None else {"stopped_reason": self.stopped_reason}
+        return _fact(enabled=self.stop_pending, **reason)
 
 
 def _read(facts: Mapping[str, bytes] | None, name: str) -> dict[str, Any]:

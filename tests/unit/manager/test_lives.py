@@ -182,6 +182,27 @@ async def test_the_reason_why_autostart_switched_itself_off_outlives_manager_and
     assert (await opened.do("status"))["queue_autostart_off_reason"] == reason
 
 
+async def test_why_the_queue_stopped_outlives_a_manager_and_not_the_environment_or_the_service(opened):
+    opened.worker.on_plan("count", Fail("no beam"))
+    await opened.add("count", ["det1"])
+    await opened.do("queue_start")
+    why = (await opened.until(lambda status: status["queue_stopped_reason"]))["queue_stopped_reason"]
+    assert why == "the last plan failed"
+    await opened.restart()
+    assert (await opened.do("status"))["queue_stopped_reason"] == why
+    await opened.do("environment_close")
+    await opened.until(lambda status: status["worker_environment_state"] == "closed")
+    await opened.restart()
+    await opened.do("environment_open")
+    assert (await opened.until_idle())["queue_stopped_reason"] is None
+    await opened.do("queue_start")
+    await opened.until(lambda status: status["queue_stopped_reason"])
+    await opened.stop()
+    await opened.start()
+    await opened.restart()
+    assert (await opened.do("status"))["queue_stopped_reason"] is None
+
+
 async def test_a_plan_that_was_running_when_everything_ended_has_failed(opened, running):
     await running()
     store = opened.store
