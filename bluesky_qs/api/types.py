@@ -129,12 +129,12 @@ class Status(TypedDict):
     """The state of the service. Each ``…_uid`` changes if, and only if, the list with that name changes.
 
     ``queue_autostart_off_reason`` is the reason if autostart switched itself off, otherwise null.
-    ``queue_stopped_reason`` is the reason why the queue has stopped although it is not empty; null while it runs and when
-    the environment is closed. ``extensions`` lists optional parameters that other
-    versions of the service may not have. Send them only to a service that lists them. ``stopping``: the service is
-    stopping, and will no longer answer. ``queue_end`` is when the running queue ends (epoch seconds; null if it does
-    not run or if that is not known), at least if ``queue_at_least`` is true. Both change, with ``estimates_uid``, when
-    the end moves by more than 1 s and 2 % of the time to go.
+    ``queue_stopped_reason`` is the reason why the queue has stopped although it is not empty; null while it runs and
+    when the environment is closed. ``extensions`` lists optional parameters that other versions of the service may not
+    have. Send them only to a service that lists them. ``stopping``: the service is stopping, and will no longer answer.
+    ``queue_end`` is when the running queue ends (epoch seconds; null if it does not run or if that is not known), at
+    least if ``queue_at_least`` is true. Both change, with ``estimates_uid``, when the end moves by more than 1 s and 2
+    % of the time to go.
     """
 
     msg: str
