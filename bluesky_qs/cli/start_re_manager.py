@@ -69,6 +69,8 @@ def _start(values: dict[str, Any]) -> int:
 def _with_door(settings: Settings) -> tuple[Settings, str | None]:
     """Return the settings with those of the HTTP door complete and checked, and the key if one was generated."""
     if settings.http.addr is None:
+        if settings.http.metrics is not None and find_spec("prometheus_client") is None:
+            raise StartupError("Metrics need the package prometheus-client: pip install 'bluesky-qs[metrics]'")
         return settings, None
     require_door()
 

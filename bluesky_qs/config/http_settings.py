@@ -80,10 +80,11 @@ class Http(msgspec.Struct, frozen=True):
     metrics: Annotated[
         str | None,
         Setting(
-            "Also publish the metrics of the HTTP door at this address, for everybody who can reach it: PORT (on "
-            "this computer only) or HOST:PORT.",
+            "Publish metrics for Prometheus at this address, for everybody who can reach it: PORT (on this computer "
+            "only) or HOST:PORT. The HTTP door is not needed.",
             ("--metrics",),
-            metavar="ADDRESS",
+            ("QSERVER_METRICS_ADDRESS_FOR_SERVER",),
+            "ADDRESS",
             fault=http_fault,
         ),
     ] = None

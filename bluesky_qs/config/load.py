@@ -144,7 +144,8 @@ def load_http(options: Mapping[str, Any], environ: Mapping[str, str]) -> Http:
     values = _Values()
     for field in fields():
         if field.section == "http":
-            raw = options.get(field.key) or (environ.get(HTTP_CONFIG_VARIABLE) if field.key == "http.config" else None)
+            variable = None if field.name == "addr" else next(iter(field.setting.variables), None)
+            raw = options.get(field.key) or (environ.get(variable) if variable else None)
             values.set(field, raw, Origin(_COMMAND_LINE, _option(field)))
     return _settings(values.values).http
 

@@ -41,6 +41,15 @@ def begin_door(argv: Sequence[str]) -> RuntimeDir:
     return RuntimeDir(argv[1])
 
 
+def begin_metrics(argv: Sequence[str]) -> RuntimeDir:
+    """Prepare the process that serves metrics; return the runtime directory from its command line.
+
+    If the supervisor dies, the process dies immediately.
+    """
+    _begin(argv, orphaned=lambda: None, death_signal=signal.SIGKILL)
+    return RuntimeDir(argv[1])
+
+
 def begin_worker(argv: Sequence[str]) -> str:
     """Prepare a worker's process; return the address from its command line, where it listens to the manager.
 

@@ -14,7 +14,7 @@
 
 The manager is started as ``python -m bluesky_qs.manager DIR --parent-pipe FD``, a worker as
 ``python -m bluesky_qs.worker ipc://DIR/w-N --parent-pipe FD``, and the HTTP door as ``python -m bluesky_qs.door DIR
---listen FD --beat FD --parent-pipe FD``.
+--listen FD --beat FD --parent-pipe FD``. Without a door, ``bluesky_qs.metrics`` may take its place and its sockets.
 """
 
 import contextlib

@@ -91,7 +91,7 @@ def outside_of_service(directory: RuntimeDir, settings: Settings) -> Outside:
             private_key=network.zmq_private_key,
             setting="--zmq-control-addr",
         )
-        if settings.http.addr is not None:
+        if settings.http.addr or settings.http.metrics:
             socket.bind(directory.control)
         return socket
 

@@ -29,6 +29,14 @@ from bluesky_qs.ipc.item_marks import VARIABLE
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.server import ServerEnd
 from bluesky_qs.supervisor.child import DOOR_SECRETS, Child, Lifeline
+from bluesky_qs.supervisor.commands import (
+    Command,
+    ListenerCommand,
+    door_command,
+    manager_command,
+    metrics_command,
+    worker_command,
+)
 from bluesky_qs.supervisor.console import Console
 from bluesky_qs.supervisor.door import DoorCommand, Doorkeeper
 from bluesky_qs.supervisor.item_logs import ItemLogs
@@ -52,33 +60,6 @@ _TRACEBACK_TIME = 0.2
 #: Seconds to wait until the last output of an item is in its log, before the log is read.
 _LOG_TIME = 0.5
 
-Command = Callable[[str], Sequence[str]]
-
-
-def manager_command(rundir: str) -> Sequence[str]:
-    """Return the command line of the manager. ``-P`` keeps it from importing modules in the current folder."""
-    return [sys.executable, "-P", "-m", "bluesky_qs.manager", rundir]
-
-
-def worker_command(settings: Settings, address: str, *, open_files: int | None = None) -> Sequence[str]:
-    """Return the command line of a worker. ``open_files`` is the soft limit of open files for user code.
-
-    In a service it is the limit with which the service was started, as in a terminal. User code that uses ``select()``
-    fails with files of higher numbers than 1023, and some programs close every file that a process might have.
-    """
-    level = logging.getLevelName(LEVELS[settings.operation.console_logging_level])
-    # A worker with a kernel imports IPython before its startup code runs, so the spare one may import it in advance.
-    kernel = ["bluesky_qs.worker.kernel"] if settings.worker.use_ipython_kernel else []
-    preload = [f"--preload={module}" for module in (*kernel, *settings.worker.preload)]
-    files = [] if open_files is None else [f"--open-files={open_files}"]
-    return [sys.executable, "-P", "-m", "bluesky_qs.worker", address, f"--log-level={level}", *files, *preload]
-
-
-def door_command(rundir: str, listen: int, beat: int) -> Sequence[str]:
-    """Return the command line of the HTTP door."""
-    files = ["--listen", str(listen), "--beat", str(beat)]
-    return [sys.executable, "-P", "-m", "bluesky_qs.door", rundir, *files]
-
 
 def run(
     settings: Settings,
@@ -87,7 +68,7 @@ def run(
     door_key: str | None = None,
     manager: Command = manager_command,
     worker: Command | None = None,
-    door: Callable[[str, int, int], Sequence[str]] = door_command,
+    door: ListenerCommand = door_command,
 ) -> int:
     """Run the service until it ends, and return its exit code. Call it from the main thread.
 
@@ -116,8 +97,8 @@ def run(
     with contextlib.ExitStack() as stack:
         stack.callback(systemd.close)
         stack.callback(rundir.release)
-        http = settings.http.addr
-        door_socket = None if http is None else stack.enter_context(listening.listen(http, "--http"))
+        address, option = (settings.http.addr, "--http") if settings.http.addr else (settings.http.metrics, "--metrics")
+        door_socket = None if address is None else stack.enter_context(listening.listen(address, option))
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.term)
         console = _console(settings, terminal)
@@ -144,7 +125,8 @@ def run(
             worker=worker,
         )
         if door_socket is not None:
-            supervisor.keep_door(door_socket, partial(door, str(rundir.path)), door_key)
+            command = door if settings.http.addr else metrics_command
+            supervisor.keep_door(door_socket, partial(command, str(rundir.path)), door_key)
         code = supervisor.run()
     if code and terminal is None:  # the reason is not in the log yet
         sys.stderr.write(console.record.text())
@@ -195,15 +177,23 @@ class Supervisor:
         self._exit_code: int | None = None
 
     def keep_door(self, door_socket: socket.socket, command: DoorCommand, key: str | None) -> None:
-        """Keep an HTTP door running on this socket. The link with the key is shown in the terminal once it is open."""
-        url = listening.url(door_socket, tls=self._settings.http.ssl_certfile is not None)
-        _log.info("HTTP server at '%s'", url)
+        """Keep an HTTP door running on this socket, or without one a server of metrics.
+
+        The link with the key is shown in the terminal once the door is open.
+        """
+        http = self._settings.http
+        url = listening.url(door_socket, tls=http.ssl_certfile is not None)
+        if http.addr is None:
+            _log.info("Metrics at '%s/metrics'", listening.url(door_socket, tls=False))
+        else:
+            _log.info("HTTP server at '%s'", url)
 
         def ready() -> None:
             if key is not None:
                 self._console.show(f"\n    {url}/#api_key={key}\n\n")
 
-        self._door = Doorkeeper(door_socket, self._spawn_door, command, ready)
+        name = "The server of metrics" if http.addr is None else "The HTTP door"
+        self._door = Doorkeeper(door_socket, self._spawn_door, command, ready, name=name, reloads=http.addr is not None)
 
     def run(self) -> int:
         """Run until the service ends, and return its exit code."""
@@ -324,7 +314,7 @@ class Supervisor:
         return now
 
     def _stop_asked(self, number: signal.Signals, now: float) -> None:
-        if number == signal.SIGHUP and self._door is not None and not self._terminal.was_closed:
+        if number == signal.SIGHUP and self._door is not None and self._door.reloads and not self._terminal.was_closed:
             self._door.reload()
             return
         reason = STOPS[number]
@@ -429,8 +419,8 @@ class Supervisor:
             output=self._console.output,
             lifeline=self._lifeline,
             files=files,
-            secrets=DOOR_SECRETS,
-            held_signals=[signal.SIGHUP],
+            secrets=DOOR_SECRETS if self._settings.http.addr else (),
+            held_signals=[signal.SIGHUP] if self._settings.http.addr else (),
         )
 
     def _start_manager(self, now: float) -> None:

@@ -1,4 +1,7 @@
-"""The HTTP door as a child of the supervisor: it is started, watched by its heartbeats, replaced and stopped."""
+"""The HTTP door as a child of the supervisor: it is started, watched by its heartbeats, replaced and stopped.
+
+Without a door, a server of metrics can take its place.
+"""
 
 import contextlib
 import logging
@@ -35,9 +38,22 @@ class Doorkeeper:
     ----------
     beats
         File descriptor that becomes readable when the door has sent a heartbeat.
+    reloads
+        Whether it reads its files again when it is asked.
     """
 
-    def __init__(self, sock: socket.socket, spawn: Spawn, command: DoorCommand, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        spawn: Spawn,
+        command: DoorCommand,
+        ready: Callable[[], None],
+        *,
+        name: str = "The HTTP door",
+        reloads: bool = True,
+    ) -> None:
+        self.reloads = reloads
+        self._name = name
         self._socket = sock
         self._spawn = spawn
         self._command = command
@@ -66,7 +82,7 @@ class Doorkeeper:
         if not self._drained() or self._child is None:
             return
         if self._life.last_beat is None:
-            _log.info("The HTTP door is open")
+            _log.info("%s is open", self._name)
         if not self._life.served:
             self._ready()
         self._life = self._life.beats(now)
@@ -115,7 +131,7 @@ class Doorkeeper:
         self._child = self._spawn(self._command(*files), files)
 
     def _watch(self, child: Child, now: float) -> float:
-        match decide_door(now, self._life, child.poll()):
+        match decide_door(now, self._life, child.poll(), self._name):
             case Keep(until):
                 return until
             case Restart(delay, reason):

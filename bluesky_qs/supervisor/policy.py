@@ -100,15 +100,15 @@ def decide(now: float, life: Life, ending: Exit | None) -> Keep | Restart | Give
     return Restart(0, f"RE Manager process has not responded for {patience:g} s")
 
 
-def decide_door(now: float, life: Life, ending: Exit | None) -> Keep | Restart:
+def decide_door(now: float, life: Life, ending: Exit | None, name: str = "The HTTP door") -> Keep | Restart:
     """Decide what to do about an HTTP door that is running or has ended. It never takes the service down."""
     if ending is not None:
-        return Restart(_delay(life.short_lives), f"The HTTP door ended unexpectedly ({ending.how})")
+        return Restart(_delay(life.short_lives), f"{name} ended unexpectedly ({ending.how})")
     last = life.started if life.last_beat is None else life.last_beat
     patience = START_TIMEOUT if life.last_beat is None else FROZEN_AFTER
     if now - last < patience:
         return Keep(last + patience)
-    return Restart(0, f"The HTTP door has not responded for {patience:g} s")
+    return Restart(0, f"{name} has not responded for {patience:g} s")
 
 
 def _no_start(ending: Exit) -> GiveUp:

@@ -19,8 +19,8 @@ from bluesky_qs.ipc.link import ClientEnd, Link
 from bluesky_qs.ipc.reports import WorkerReport
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.supervision import WorkerEnded, WorkerProcess
-from bluesky_qs.supervisor.app import worker_command
 from bluesky_qs.supervisor.child import Child, Lifeline
+from bluesky_qs.supervisor.commands import worker_command
 from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.supervisor.record import Record
 from bluesky_qs.supervisor.workers import Workers

@@ -12,13 +12,13 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 import bluesky_qs
-from bluesky_qs.door.metrics import METRICS
 from bluesky_qs.door.signin.keys import new_key
 from bluesky_qs.door.signin.provider import Identity
 from bluesky_qs.door.signin.settings import read_sign_in
 from bluesky_qs.door.streams.frame import Frame
 from bluesky_qs.door.streams.outlet import QueueOutlet
 from bluesky_qs.errors import ConfigError
+from bluesky_qs.metrics.names import METRICS
 from bluesky_qs.testing import Fail
 
 DOCS = Path(bluesky_qs.__file__).parents[1] / "docs" / "http-door.md"
