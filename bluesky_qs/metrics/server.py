@@ -21,7 +21,7 @@ from bluesky_qs.config.schema import Network
 from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.supervision import BEAT_PERIOD
 from bluesky_qs.metrics.counting import PlanCounts, ServiceState, state_metrics
-from bluesky_qs.wire.codec import DecodeError, decode
+from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 from bluesky_qs.wire.control import client_socket, public_key
 from bluesky_qs.wire.info import EVENT, INFO
 
@@ -45,7 +45,7 @@ class ServiceMetrics:
 
     def __init__(self, rundir: RuntimeDir, network: Network) -> None:
         private_key = network.zmq_private_key
-        self._encoding = network.zmq_encoding
+        self._encoding: Encoding = network.zmq_encoding
         self.registry = CollectorRegistry()
         self._plans = PlanCounts(self.registry)
         self.registry.register(self)
@@ -76,7 +76,7 @@ class ServiceMetrics:
         """Take the messages that the service publishes, for this time."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            events = dict(self._poller.poll(1000 * left))
+            events = dict(self._poller.poll(int(1000 * left) + 1))
             if self._monitor in events:
                 self._connection_changed(recv_monitor_message(self._monitor)["event"])
             if self._feed in events:
