@@ -15,6 +15,7 @@ _FILES = {
     "libpam-wrapper": "**/pam_wrapper/pam_matrix.so",
     "nginx-light": "nginx",
     "slapd": "slapd",
+    "strace": "strace",
     "systemd": "systemd-analyze",
 }
 _PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"  # a user's PATH often lacks sbin

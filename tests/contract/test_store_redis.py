@@ -263,6 +263,25 @@ async def test_a_redis_that_hangs_is_an_error_in_time(redis_server, store, queue
     redis_server.kill()
 
 
+@pytest.mark.parametrize(
+    ("appendonly", "appendfsync", "warned"),
+    [("yes", "always", False), ("yes", "everysec", True), ("yes", "no", True), ("no", "always", True)],
+)
+async def test_a_redis_that_may_lose_changes_in_a_power_cut_is_warned_of(
+    redis_server, caplog, appendonly, appendfsync, warned
+):
+    redis_server.client.config_set("appendfsync", appendfsync)
+    redis_server.client.config_set("appendonly", appendonly)
+    try:
+        store = RedisStore(redis_server.address)
+        await store.open()
+        assert await store.writes_each_change() is not warned
+        await store.close()
+    finally:
+        redis_server.client.config_set("appendonly", "no")
+    assert ("set 'appendonly yes' and 'appendfsync always' in Redis" in caplog.text) is warned
+
+
 async def test_an_unreachable_redis_is_an_error_at_the_start(tmp_path):
     with pytest.raises(StoreError, match=r"Redis at /.*/none\.sock is unreachable"):
         await RedisStore(f"unix://{tmp_path}/none.sock").open()
