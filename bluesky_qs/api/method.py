@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar, cast
 
 import msgspec
 
@@ -20,6 +20,11 @@ from bluesky_qs.nearest import did_you_mean, nearest
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: Parameters whose values appear in no message.
+SECRETS = frozenset(("lock_key",))
+#: Keys of an object that a message names.
+_MOST_KEYS = 10
 
 
 #: The permissions of clients, with the names of the Bluesky HTTP server. Each method needs one scope.
@@ -235,7 +240,7 @@ class Method(Generic[P, R]):
         except msgspec.ValidationError as error:
             raise BadParams(self._wrong({name: value}, str(error))) from None
         except UnicodeEncodeError:
-            msg = f"{name}={shortened(value)} is not valid Unicode text (contains a lone surrogate)"
+            msg = f"{name}={shown(name, value)} is not valid Unicode text (contains a lone surrogate)"
             raise BadParams(msg) from None
 
     def failure(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,10 +265,12 @@ class Method(Generic[P, R]):
         value: object = params[name]
         messages = self._messages.get(name)
         if messages and messages.wrong:
+            if name in SECRETS and value:
+                value = Hidden()
             return messages.wrong.format(value=value, type=type(value))
         explained = reason.partition(" - at ")[0]
         place = f" (at {path})" if path != name else ""
-        return f"Parameter '{name}' of '{self.name}' has an unsupported value {shortened(value)}: {explained}{place}"
+        return f"Parameter '{name}' of '{self.name}' has an unsupported value {shown(name, value)}: {explained}{place}"
 
 
 class MethodTable(dict[str, Method[..., Any]]):
@@ -339,6 +346,44 @@ def shortened(value: Any, limit: int = 200) -> str:
     """``repr`` of a value for a message. Long text is cut in the middle."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 4 :]} ({len(text)} characters)"
+
+
+class Hidden:
+    """Stands for a secret in a message."""
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+def shown(name: str, value: Any) -> str:
+    """The value of a parameter for a message: shortened, or hidden if it is a secret.
+
+    >>> shown("lock_key", ["my key"]), shown("lock_key", ""), shown("pos", "top")
+    ('***', "''", "'top'")
+    """
+    return "***" if name in SECRETS and value else shortened(value)
+
+
+def outline(value: Any) -> str:
+    """Describe a value of a wrong form without its content, which may be a secret in the wrong place.
+
+    >>> outline(["unlock", "my key"]), outline({"unlock": "my key"}), outline(None)
+    ('a list', "an object with the keys 'unlock'", 'null')
+    """
+    if isinstance(value, dict) and value:
+        keys = list(cast("dict[Any, Any]", value))[:_MOST_KEYS]
+        return f"an object with the keys {', '.join(shortened(key, 50) for key in keys)}"
+    return "null" if value is None else _JSON_TYPES.get(type(value), f"a value of type {type(value).__name__}")
+
+
+_JSON_TYPES = {
+    dict: "an empty object",
+    list: "a list",
+    str: "a text",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+}
 
 
 def _messages_of(annotation: Any) -> Messages | None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from bluesky_qs.api.method import Method, shortened
+from bluesky_qs.api.method import Method, shown
 from bluesky_qs.client.failures import RequestTimeoutError, UnsupportedParameterError
 from bluesky_qs.client.http_failures import HTTPUnreachableError, NotAuthorizedError
 from bluesky_qs.client.identity import Identity
@@ -156,7 +156,7 @@ def _supported(
         yield from _asking_for(extensions)
         missing = extensions.missing(method, sent)
     if refused := [name for name in missing if name in given]:
-        listed = ", ".join(f"{name}={shortened(given[name])}" for name in refused)
+        listed = ", ".join(f"{name}={shown(name, given[name])}" for name in refused)
         raise UnsupportedParameterError(f"This service does not have these parameters of {method.name}: {listed}")
     return {name: value for name, value in sent.items() if name not in missing}
 

@@ -14,10 +14,21 @@ _LOWEST = logging.INFO
 
 _QUERY = re.compile(r"\?[^\s\"']*")
 _SECRET = re.compile(
-    r"(?i)\b((?:api_?key|access_token|refresh_token|password|secret|client_secret)[\"']?\s*[=:]\s*)[^\s&;,]+"
+    r"(?i)\b((?:(?:api|lock)_?key|access_token|refresh_token|password|secret|client_secret)[\"']?\s*[=:]\s*)[^\s&;,]+"
 )
 #: Each match of the patterns has one of these words. Searching for them takes a tenth of the time.
-_TELLING = ("api_key", "apikey", "_token", "password", "secret", "authorization", "cookie", "csrf")
+_TELLING = (
+    "api_key",
+    "apikey",
+    "lock_key",
+    "lockkey",
+    "_token",
+    "password",
+    "secret",
+    "authorization",
+    "cookie",
+    "csrf",
+)
 _HEADER = re.compile(r"(?i)\b(authorization|cookie|set-cookie|x-csrf)([\"']?\s*[:=]\s*).*")
 
 

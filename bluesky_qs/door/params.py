@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from bluesky_qs.api.method import Method, shortened
+from bluesky_qs.api.method import Method, outline, shortened
 from bluesky_qs.door.refusals import BadRequest
 from bluesky_qs.errors import BadParams
 from bluesky_qs.wire.codec import DecodeError, decode, json_text
@@ -76,7 +76,7 @@ class Parameters:
         if values is None:
             return {}
         if not isinstance(values, dict):
-            raise BadRequest(f"The body of the request must be a JSON object, not {shortened(values)}")
+            raise BadRequest(f"The body of the request must be a JSON object, not {outline(values)}")
         self.check(values)
         return {name: json_text(value) for name, value in values.items()}
 

@@ -185,4 +185,7 @@ def _restored(stored: bytes) -> dict[str, Any]:
 
 def _same(key: str | None, other: str | None) -> bool:
     """Compare keys in constant time, which does not reveal how many characters match."""
-    return key is not None and other is not None and hmac.compare_digest(key.encode(), other.encode())
+    if key is None or other is None:
+        return False
+    # A key from the environment may contain bytes that are not UTF-8, as lone surrogates.
+    return hmac.compare_digest(*(each.encode(errors="surrogatepass") for each in (key, other)))

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from bluesky_qs.api.method import METHODS, Lock, Method, expanded_signature, shortened
+from bluesky_qs.api.method import METHODS, Lock, Method, expanded_signature, outline, shown
 from bluesky_qs.error_text import LONGEST_MESSAGE, cut
 from bluesky_qs.errors import BadParams, Locked, QSError, RequestError, StoreError
 from bluesky_qs.manager.context import Context
@@ -105,7 +105,10 @@ class Dispatcher:
         except Exception as error:  # the process boundary: the client gets a reply to any error
             # Not with the request, because it may contain a lock key or a password. The traceback names the handler.
             logger.exception("Unexpected error while answering a request")
-            refusal = self._refusal(None, {}, QSError(f"Unexpected error in the manager: {error!a}"))
+            # Not its repr, which may contain values: that of a UnicodeEncodeError contains the whole text.
+            reason = str(error).encode("ascii", "backslashreplace").decode()
+            message = f"Unexpected error in the manager: {type(error).__name__}: {reason}"
+            refusal = self._refusal(None, {}, QSError(message))
             return encode(refusal, self._encoding)
 
     async def _answer(self, frame: bytes) -> bytes:
@@ -179,22 +182,22 @@ class Dispatcher:
         except DecodeError as error:
             raise RequestError(f"Failed to decode the request: {error}") from None
         if not isinstance(request, dict):
-            raise RequestError(f"Invalid request format: the request is not an object: {shortened(request)}")
+            raise RequestError(f"Invalid request format: the request is not an object: {outline(request)}")
         if "method" not in request:
-            raise RequestError(f"Invalid request format: method is not specified: {shortened(request)}")
+            raise RequestError(f"Invalid request format: method is not specified: {outline(request)}")
         if unknown := [key for key in request if key not in ("method", "params")]:
             listed = ", ".join(repr(key) for key in unknown)
             msg = f"Invalid request format: unsupported keys: {listed}. Supported keys: 'method', 'params'"
             raise RequestError(msg)
         name = request["method"]
         if not isinstance(name, str):
-            raise RequestError(f"Invalid request format: method is not a string: {shortened(name)}")
+            raise RequestError(f"Invalid request format: method is not a string: {outline(name)}")
         return METHODS.find(name), request.get("params")
 
     async def _run(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         key = params.get("lock_key")
         if "lock_key" in method.parameters and key is not None and (not isinstance(key, str) or not key):
-            raise BadParams(f"Lock key must be a non-empty string: lock_key={shortened(key)}")
+            raise BadParams(f"Lock key must be a non-empty string: lock_key={shown('lock_key', key)}")
         self._ctx.lock.check(method.lock, key)
         arguments = method.arguments(params)
         known = dict(arguments)
@@ -228,7 +231,7 @@ class Dispatcher:
 def _as_params(sent: Any) -> dict[str, Any]:
     params: dict[Any, Any] = {} if sent is None else sent
     if not isinstance(sent, dict | None) or not all(isinstance(key, str) for key in params):
-        raise RequestError(f"Invalid request format: params is not an object: {shortened(sent)}")
+        raise RequestError(f"Invalid request format: params is not an object: {outline(sent)}")
     return params
 
 
@@ -238,7 +241,7 @@ def _check_text(params: dict[str, Any]) -> None:
             if isinstance(value, str):
                 value.encode()
         except UnicodeEncodeError:
-            msg = f"{name}={shortened(value)} is not valid Unicode text (contains a lone surrogate)"
+            msg = f"{name}={shown(name, value)} is not valid Unicode text (contains a lone surrogate)"
             raise BadParams(msg) from None
 
 

@@ -60,6 +60,8 @@ def test_a_request_is_logged_without_its_query(logged):
         f"ApiKey: {SECRET}",
         f"Set-Cookie: session={SECRET}",
         f"X-CSRF: {SECRET}",
+        f"{{'lock_key': '{SECRET}'}}",
+        f"lock_key={SECRET}&x=1",
     ],
 )
 def test_secrets_are_replaced_in_our_log_too(logged, message):

@@ -70,19 +70,19 @@ def test_every_method_that_a_lock_can_refuse_takes_the_user_who_sends_it():
         (b"\xff\x00garbage", "Failed to decode the request: JSON decode error: "),
         (b"", "Failed to decode the request: JSON decode error: "),
         (b"[" * 100_000, "Failed to decode the request: JSON decode error: "),
-        ([1, 2], "Invalid request format: the request is not an object: [1, 2]"),
-        ({"met": "status"}, "Invalid request format: method is not specified: {'met': 'status'}"),
-        ({"method": 5}, "Invalid request format: method is not a string: 5"),
+        ([1, 2], "Invalid request format: the request is not an object: a list"),
+        ({"met": "status"}, "Invalid request format: method is not specified: an object with the keys 'met'"),
+        ({"method": 5}, "Invalid request format: method is not a string: a number"),
         ({"method": "status", "x": 1}, "Invalid request format: unsupported keys: 'x'"),
         ({"method": "no_such"}, "Unknown method 'no_such'"),
         ({"method": "queue_gett"}, "did you mean 'queue_get'"),
-        ({"method": "queue_get", "params": [1]}, "Invalid request format: params is not an object: [1]"),
+        ({"method": "queue_get", "params": [1]}, "Invalid request format: params is not an object: a list"),
         (
             {"method": "queue_get", "params": {"a": 1, "b": 2}},
             "API request contains unsupported parameters: 'a', 'b'. Supported parameters: []",
         ),
         ({"method": "queue_start", "params": {"lock_key": ""}}, "Lock key must be a non-empty string: lock_key=''"),
-        ({"method": "queue_start", "params": {"lock_key": 7}}, "Lock key must be a non-empty string: lock_key=7"),
+        ({"method": "queue_start", "params": {"lock_key": 7}}, "Lock key must be a non-empty string: lock_key=***"),
         ({"method": "re_pause", "params": {"option": "now"}}, "Option 'now' is not supported."),
         (
             {"method": "queue_item_add", "params": {"user": "me", "user_group": "admin"}},
@@ -142,8 +142,49 @@ async def test_the_log_of_an_error_in_a_handler_does_not_contain_the_lock_key(di
 
 
 @pytest.mark.parametrize(
-    ("method", "name"), [("lock", "lock_key"), ("lock", "user"), ("script_upload", "script"), ("queue_item_get", "uid")]
+    "request_",
+    [
+        {"methd": "unlock", "params": {"lock_key": "se-cret"}},
+        {"method": {"unlock": "se-cret"}},
+        {"method": "unlock", "params": ["se-cret"]},
+        {"method": "unlock", "params": "se-cret"},
+        ["unlock", "se-cret"],
+        "se-cret",
+        {"method": "unlock", "lock_key": "se-cret"},
+        {"method": "unlock", "params": {"key": "se-cret"}},
+        {"method": "queue_get", "params": {"lock_key": "se-cret"}},
+        {"method": "unlock", "params": {"lock_key": ["se-cret"]}},
+        {"method": "lock_info", "params": {"lock_key": {"a": "se-cret"}}},
+        {"method": "unlock", "params": {"lock_key": "se-cret\ud800"}},
+        {"method": "lock_info", "params": {"lock_key": "se-cret"}},
+        {"method": "queue_start", "params": {"lock_key": "se-cret"}},
+        {"method": "lock", "params": {"lock_key": "se-cret", "user": "me", "queue": "yes"}},
+        {"method": "lock", "params": {"lock_key": "se-cret"}},
+    ],
+    ids=str,
 )
+async def test_no_refusal_contains_the_lock_key_wherever_it_was_put(dispatcher, request_, caplog):
+    dispatcher._ctx.lock.apply(key="other", environment=True, queue=True, user="me", note=None, now=0.0)
+    frame = json.dumps(request_).encode()
+    reply = await dispatcher.answer(frame)
+    assert json.loads(reply)["success"] is False
+    assert b"se-cret" not in reply
+    assert "se-cret" not in caplog.text
+
+
+async def test_an_error_that_holds_a_text_is_answered_without_it(dispatcher, monkeypatch):
+    def fail(ctx, **params):
+        raise UnicodeEncodeError("utf-8", "se-cret", 0, 1, "odd")
+
+    monkeypatch.setitem(HANDLERS, "unlock", fail)
+    answer = await ask(dispatcher, {"method": "unlock", "params": {"lock_key": "se-cret"}})
+    assert answer["msg"] == (
+        "Unexpected error in the manager: UnicodeEncodeError: "
+        "'utf-8' codec can't encode character '\\x73' in position 0: odd"
+    )
+
+
+@pytest.mark.parametrize(("method", "name"), [("lock", "user"), ("script_upload", "script"), ("queue_item_get", "uid")])
 async def test_text_that_utf8_cannot_hold_is_refused_by_name(dispatcher, method, name):
     answer = await ask(dispatcher, {"method": method, "params": {name: "x\ud800"}})
     assert answer["success"] is False

@@ -47,6 +47,33 @@ def test_the_emergency_key_unlocks_but_does_not_open():
     assert book.state == {"environment": False, "queue": False}
 
 
+def test_keys_are_compared_in_constant_time(monkeypatch):
+    compared = []
+
+    def compare(one, other):
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    book = locked(emergency_key="emkey")
+    for use in (
+        lambda: book.check(Lock.ENVIRONMENT, "tried"),
+        lambda: book.check_key("tried"),
+        lambda: book.apply(key="tried", environment=True, queue=True, user="me", note=None, now=NOW),
+        lambda: book.release("tried"),
+    ):
+        with pytest.raises(Locked):
+            use()
+    assert compared == [(b"tried", b"userkey")] * 4 + [(b"tried", b"emkey")]
+
+
+def test_an_emergency_key_that_is_not_utf8_is_only_a_key():
+    book = locked(emergency_key="\udcff")
+    with pytest.raises(Locked):
+        book.release("other")
+    book.release("\udcff")
+
+
 def test_another_key_can_neither_unlock_nor_change_the_lock():
     book = locked()
     with pytest.raises(Locked):
