@@ -373,10 +373,11 @@ def outline(value: Any) -> str:
     if isinstance(value, dict) and value:
         keys = list(cast("dict[Any, Any]", value))[:_MOST_KEYS]
         return f"an object with the keys {', '.join(shortened(key, 50) for key in keys)}"
-    return "null" if value is None else _JSON_TYPES.get(type(value), f"a value of type {type(value).__name__}")
+    kind = type(cast("object", value))
+    return "null" if value is None else _JSON_TYPES.get(kind, f"a value of type {kind.__name__}")
 
 
-_JSON_TYPES = {
+_JSON_TYPES: dict[type[Any], str] = {
     dict: "an empty object",
     list: "a list",
     str: "a text",

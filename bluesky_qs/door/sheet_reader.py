@@ -6,14 +6,17 @@
 
 import asyncio
 import os
-import pickle
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
-from bluesky_qs.wire.codec import json_text
+import msgspec
+
+from bluesky_qs.wire.codec import decode, json_text
 from bluesky_qs.words.sheet_preview import SheetPreview, read_preview
 from bluesky_qs.words.spreadsheet import SpreadsheetError, read_items
+
+_T = TypeVar("_T")
 
 #: Files up to this number of bytes are read in a thread, because starting a process would take longer.
 _SMALL = 50_000
@@ -62,7 +65,7 @@ class SheetReader:
         async with self._turn:
             if len(data) <= _SMALL:
                 return await asyncio.to_thread(_read, data, name)
-            return ReadSheet(*await self._read_apart(data, name))
+            return await self._read_apart(_SHEET, data, name)
 
     async def preview(self, data: bytes, name: str) -> SheetPreview:
         """Read a file, even if cells are invalid.
@@ -75,9 +78,13 @@ class SheetReader:
         async with self._turn:
             if len(data) <= _SMALL:
                 return await asyncio.to_thread(read_preview, data, name)
-            return SheetPreview(*await self._read_apart(data, name, _PREVIEW))
+            items, found = await self._read_apart(_PARTS, data, name, _PREVIEW)
+            plans = zip(found.plans, decode(items), strict=True)
+            return found._replace(plans=[plan._replace(item=item) for plan, item in plans])
 
-    async def _read_apart(self, data: bytes, name: str, *options: str) -> tuple[Any, ...]:
+    async def _read_apart(
+        self, written_as: msgspec.msgpack.Decoder[_T | str], data: bytes, name: str, *options: str
+    ) -> _T:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*self._command, name, *options, stdin=pipe, stdout=pipe)
         try:
@@ -88,7 +95,7 @@ class SheetReader:
                 await process.wait()
         if process.returncode != 0:
             raise SpreadsheetError(f"{name} cannot be read: the process that reads it failed. Split the file")
-        found: tuple[Any, ...] | str = pickle.loads(written)  # noqa: S301 - our own process has written it
+        found = written_as.decode(written)
         if isinstance(found, str):
             raise SpreadsheetError(found)
         return found
@@ -99,15 +106,29 @@ def _read(data: bytes, name: str) -> ReadSheet:
     return ReadSheet(json_text(items), items.places, items.columns)
 
 
+def _preview(data: bytes, name: str) -> tuple[bytes, SheetPreview]:
+    """A preview in two parts, because JSON can hold all numbers in items, and MessagePack cannot."""
+    found = read_preview(data, name)
+    plans = [plan._replace(item={}) for plan in found.plans]
+    return json_text([plan.item for plan in found.plans]), found._replace(plans=plans)
+
+
+#: What the process writes; text is the reason why the file cannot be read.
+_SHEET: msgspec.msgpack.Decoder[ReadSheet | str] = msgspec.msgpack.Decoder(ReadSheet | str)
+_PARTS: msgspec.msgpack.Decoder[tuple[bytes, SheetPreview] | str] = msgspec.msgpack.Decoder(
+    tuple[bytes, SheetPreview] | str
+)
+
+
 def _main() -> None:
     os.nice(_NICE)
     name, *options = sys.argv[1:]
-    read = read_preview if _PREVIEW in options else _read
+    read: Callable[[bytes, str], object] = _preview if _PREVIEW in options else _read
     try:
-        found = tuple(read(sys.stdin.buffer.read(), name))  # the class has another name in this process
+        found = read(sys.stdin.buffer.read(), name)
     except SpreadsheetError as error:
         found = error.message
-    sys.stdout.buffer.write(pickle.dumps(found))
+    sys.stdout.buffer.write(msgspec.msgpack.encode(found))
 
 
 if __name__ == "__main__":

@@ -110,6 +110,16 @@ async def test_all_wrong_cells_are_named_at_once(door, manager, is_large, monkey
     assert reply["item_rows"] == [5]
 
 
+async def test_a_large_file_keeps_every_number(door, manager, monkeypatch):
+    await manager.open()
+    content = f"plan,detectors,num,delay\ncount,[det1],{10**30},1e300\ncount,[det1],-3,{2**63}\n".encode()
+    small = await preview(door, content, "a.csv")
+    monkeypatch.setattr(sheet_reader, "_SMALL", 0)
+    assert await preview(door, content, "a.csv") == small
+    assert small["items"][0]["kwargs"]["num"] == 10**30
+    assert (await preview(door, b"PK", "a.xlsx"))["msg"].startswith("a.xlsx is not an XLSX file")
+
+
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     [
