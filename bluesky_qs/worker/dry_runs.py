@@ -129,7 +129,7 @@ class DryRuns:
     def close(self) -> None:
         """End the shadow, because the worker is ending."""
         if (shadow := self._shadow) is not None:
-            _kill(shadow)
+            _kill(shadow)  # nobody waits for it: at its priority it may need a while on a busy machine
 
     def outdate(self) -> None:
         """Record that user code has run, so the next dry run needs a new shadow. Any thread may call this."""
@@ -284,6 +284,8 @@ class DryRuns:
         if shadow is not None:
             _kill(shadow)
             shadow.channel.close()
+            # Plans must not wait until the shadow is gone: at its priority it may need a while on a busy machine.
+            threading.Thread(target=_reap, args=(shadow.process,), daemon=True, name="qs-reap").start()
 
 
 def _fork(descriptor: int, world: World) -> int:
@@ -314,6 +316,10 @@ def _request(command: DryRun, items: list[Any], carried: dict[str, Any], seconds
 
 
 def _kill(shadow: _Shadow) -> None:
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):  # user code may have waited for all children
+    with contextlib.suppress(ProcessLookupError):  # user code may have waited for all children
         os.kill(shadow.process, signal.SIGKILL)
-        os.waitpid(shadow.process, 0)
+
+
+def _reap(process: int) -> None:
+    with contextlib.suppress(ChildProcessError):  # as above
+        os.waitpid(process, 0)
