@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from bluesky_qs.client.identity import login_name
 from bluesky_qs.errors import ConfigError
+from bluesky_qs.private import make_folder
 
 _FILE = Path(".config") / "qserver" / "http_keys.json"
 #: The name of our entries in a keyring.
@@ -191,7 +192,7 @@ def _write(kept: dict[str, dict[str, str]]) -> None:
     if not kept and not file.exists():
         return
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)  # with mode 0600
         with os.fdopen(descriptor, "w") as new:
             json.dump(kept, new, indent=1)

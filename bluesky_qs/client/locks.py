@@ -3,7 +3,6 @@
 # Callers without a type checker may pass anything.
 # pyright: reportUnnecessaryIsInstance=false
 
-import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from bluesky_qs.client.bind import Asks
 from bluesky_qs.client.failures import SettingError
 from bluesky_qs.client.identity import Identity, login_name
 from bluesky_qs.errors import ConfigError
+from bluesky_qs.private import make_folder, write_text
 
 _KEY_FILE = Path(".config") / "qserver" / "default_lock_key.txt"
 
@@ -114,9 +114,8 @@ class LockKeys(Asks):
         lock_key = _key(lock_key)
         path = self.default_lock_key_path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(lock_key)
+            make_folder(path.parent)
+            write_text(path, lock_key)
         except OSError as error:
             raise ConfigError(f"Cannot write the lock key to {path}: {error}") from None
 

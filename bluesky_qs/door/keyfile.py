@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from bluesky_qs.errors import ConfigError
+from bluesky_qs.private import make_folder
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def key_in(file: Path) -> str:
 
 def _write_key(file: Path) -> None:
     """Write a new key atomically, unless another process does so first."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(file.parent)
     handle, written = tempfile.mkstemp(dir=file.parent)  # readable by its owner only
     try:
         with open(handle, "w", encoding="ascii") as opened:  # noqa: PTH123 - a descriptor

@@ -24,7 +24,7 @@ class LastWords:
         self._path = RuntimeDir.last_words(link)
         self._over = False
         # The descriptor stays open until the process ends, because the fault handler continues to write to its number.
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         self._file: IO[bytes] = os.fdopen(descriptor, "w+b", buffering=0, closefd=False)
         # Meanwhile not to standard error, because the manager logs the crash.
         faulthandler.enable(self._file)

@@ -25,6 +25,7 @@ from pathlib import Path
 import msgspec
 
 from bluesky_qs.config.schema import Settings
+from bluesky_qs.private import write_text
 
 SETTINGS_FILE = "settings.json"
 #: Longest path of a Unix socket; macOS has the shorter limit.
@@ -83,14 +84,14 @@ class RuntimeDir:
 
     def own(self, link: str, file: Path) -> None:
         """Record a file that a worker made elsewhere. It is removed after the worker ends, for any reason."""
-        _owned(link).write_text(str(file))
+        write_text(_owned(link), str(file))
 
     def own_for_all(self, file: Path) -> None:
         """Record a file that a worker made elsewhere and that later workers use too.
 
         It is removed after the service ends.
         """
-        (self.path / f"all{_OWNED}").write_text(str(file))
+        write_text(self.path / f"all{_OWNED}", str(file))
 
     def clear(self, link: str) -> None:
         """Remove the socket of a worker that has ended, and the file that it made elsewhere."""

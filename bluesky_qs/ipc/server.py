@@ -12,6 +12,7 @@ import zmq
 from bluesky_qs.errors import QSError
 from bluesky_qs.ipc.encoding import encode
 from bluesky_qs.ipc.frames import Refusal, ReplyFrame, Report
+from bluesky_qs.private import close_socket
 
 
 class AnsweringEnd(ABC):
@@ -118,6 +119,7 @@ class ServerEnd(AnsweringEnd):
         self.socket.linger = 0
         self.socket.sndhwm = self.socket.rcvhwm = 0  # reports are never dropped, however slow the peer is
         self.socket.bind(address)
+        close_socket(address)
 
     def receive(self) -> None:
         """Handle every message that has arrived. Call it when the socket is readable."""

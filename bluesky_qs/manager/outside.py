@@ -16,6 +16,7 @@ from bluesky_qs.ipc.runtime import RuntimeDir
 from bluesky_qs.ipc.supervision import SupervisorReport
 from bluesky_qs.manager.loop.clock import Clock, SystemClock
 from bluesky_qs.manager.other_queue import mention_other_queue
+from bluesky_qs.private import close_socket
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store
 from bluesky_qs.wire.control import server_socket
@@ -93,6 +94,7 @@ def outside_of_service(directory: RuntimeDir, settings: Settings) -> Outside:
         )
         if settings.http.addr or settings.http.metrics:
             socket.bind(directory.control)
+            close_socket(directory.control)
         return socket
 
     return Outside(

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from bluesky_qs.private import make_folder
 from bluesky_qs.store.place import network_file_system
 
 _FILES = ("", "-wal", "-shm", "-journal")
@@ -87,7 +88,7 @@ class DerivedFile:
         return self._db
 
     def _connect(self) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._path.parent)
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         db = self._db = sqlite3.connect(self._path, isolation_level=None, timeout=5)
         db.execute(f"PRAGMA auto_vacuum = {self.vacuum}")  # counts only for a file without tables

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from bluesky_qs.private import make_folder
 from bluesky_qs.wire.info import ConsoleMessage, console_payload
 
 #: Number of bytes to keep from the beginning and from the end of a log.
@@ -52,7 +53,7 @@ class LogFile:
         ------
         OSError
         """
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         self._file = self._opened(self.path)
 
     def add(self, text: str, when: float) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from bluesky_qs.errors import StoreError
 from bluesky_qs.plan_queue.changes import AddHistory, Change, NumberedItem, Snapshot, StoredItem
+from bluesky_qs.private import make_folder
 from bluesky_qs.store.base import Words
 from bluesky_qs.store.place import LockFile, network_file_system, sync_folder
 from bluesky_qs.store.refusals import RefusalLog
@@ -274,7 +275,7 @@ class _File:
 
     def _make_folder(self) -> None:
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path.parent)
         except OSError as error:
             msg = f"The folder of the queue store {self.path} cannot be created: {error.strerror}. {_MAKE}"
             raise StoreError(msg) from error

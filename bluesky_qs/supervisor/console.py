@@ -14,6 +14,7 @@ from typing import Any
 
 import zmq
 
+from bluesky_qs.private import close_socket
 from bluesky_qs.supervisor.item_logs import ItemLogs
 from bluesky_qs.supervisor.pace import Pace
 from bluesky_qs.supervisor.pipes import ManagerPipe, Pipe, WorkerOutput
@@ -100,8 +101,10 @@ class Console:
         """
         self._pub = server_socket(context, info_address, kind=zmq.PUB, setting="--zmq-info-addr", sndhwm=SEND_LIMIT)
         self._pull = server_socket(context, publications, kind=zmq.PULL, rcvhwm=0)
+        close_socket(publications)
         if feed is not None:
             self._feed = server_socket(context, feed, kind=zmq.PUB, sndhwm=SEND_LIMIT)
+            close_socket(feed)
         self._welcome_ends = time.monotonic() + _WELCOME
         self._thread.start()
 

@@ -29,6 +29,7 @@ from traitlets.config import Config
 
 from bluesky_qs.errors import StartupError
 from bluesky_qs.ipc.commands import KernelSpec, StartupSpec
+from bluesky_qs.private import make_folder
 from bluesky_qs.startup.configured import ConfiguredCode
 from bluesky_qs.startup.failure import sentence
 from bluesky_qs.startup.find import shipped_profiles
@@ -302,6 +303,11 @@ class _Application(ConfiguredCode, IPKernelApp):
 
     def init_code(self) -> None:
         pass
+
+    def init_connection_file(self) -> None:
+        with contextlib.suppress(OSError):  # if the file cannot be written, the kernel says so
+            make_folder(Path(self.connection_dir))
+        super().init_connection_file()
 
     def write_connection_file(self, **info: Any) -> None:
         super().write_connection_file(**info)

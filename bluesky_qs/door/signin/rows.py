@@ -26,6 +26,7 @@ from bluesky_qs.door.signin.records import (
     SessionRecord,
 )
 from bluesky_qs.errors import StartupError
+from bluesky_qs.private import make_folder
 
 _OPEN_ATTEMPT_SECONDS = 10
 _ANOTHER = "Choose another file: database.uri in the configuration of the door"
@@ -282,7 +283,7 @@ class Rows:
 
     def _make_folder(self) -> None:
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path.parent)
         except OSError as error:
             raise SignInDatabaseError(
                 f"The folder of the sign-in database {self.path} cannot be created: {error.strerror}. {_ANOTHER}"

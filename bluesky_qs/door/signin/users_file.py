@@ -14,6 +14,7 @@ import msgspec
 import platformdirs
 
 from bluesky_qs.errors import ConfigError, QSError
+from bluesky_qs.private import make_folder
 
 SHORTEST_PASSWORD = 8
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
@@ -162,7 +163,7 @@ class UsersFile:
     def _changing(self) -> Iterator[list[str]]:
         """Yield the lines, then write them atomically. Simultaneous changes wait for each other."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
             raise UsersFileError(f"The users file {self.path} cannot be written: {_reason(error)}") from None
