@@ -22,13 +22,14 @@ LAB := $(PAGE)/labextension
 LAB_LINK := .venv/share/jupyter/labextensions/bluesky-qs
 NPM = .ci/npm
 
-.PHONY: help setup demo web pictures test clients stress check format reference notebooks docs coverage bench bench-http bench-page clean
+.PHONY: help setup demo web pictures test clients chaos stress check format reference notebooks docs coverage bench bench-http bench-page clean
 
 help:
 	@echo "make demo        run two scans through a demo queue, with live tables; WEB=1 shows it in a browser"
 	@echo "make web         build the page that the HTTP door serves, and the extension of JupyterLab"
 	@echo "make test        run all the tests; ARGS=... runs some of them"
 	@echo "make clients     run other people's clients against our service; CLIENTS=... runs some of them"
+	@echo "make chaos       cause faults in a service under load, and write a report; MINUTES=60 STORE=sqlite|redis, or KILLS=500"
 	@echo "make stress      run two tests of kernel mode N times on a busy machine (N=200)"
 	@echo "make check       check format, lint, types and import contracts"
 	@echo "make reference   generate docs/reference and the methods of the clients from the code"
@@ -88,6 +89,9 @@ build/clients/%/.installed: tests/clients/requirements/%.txt
 	@if $(PYTHON) -m venv --clear build/clients/$* \
 		&& build/clients/$*/bin/pip install --quiet --disable-pip-version-check -r $< > build/clients/$*/install.log 2>&1; \
 	then touch $@; else echo "$* could not be installed; see build/clients/$*/install.log"; fi
+
+chaos: $(INSTALLED)
+	$(BIN)/python -m tests.chaos.run --store $(or $(STORE),sqlite) --minutes $(or $(MINUTES),10) --kills $(or $(KILLS),0) $(ARGS)
 
 stress: $(INSTALLED)
 	.ci/stress $(N)
