@@ -6,10 +6,10 @@ export default defineConfig({
   build: {
     target: "es2022",
     modulePreload: { polyfill: false },
-    license: { fileName: "licenses.md" }, // of the packages whose code is in the page
-    assetsInlineLimit: 0, // the policy of the page allows no data: addresses
+    license: { fileName: "licenses.md" }, // the licenses of the packages whose code is in the page
+    assetsInlineLimit: 0, // the page's security policy does not allow data: URLs
     reportCompressedSize: false,
   },
-  // vmThreads makes the environment once per thread, with modules of its own for each file.
+  // vmThreads creates the environment once per thread, with separate modules for each file.
   test: { environment: "happy-dom", pool: "vmThreads", include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
 });

@@ -1,7 +1,7 @@
-/** Builds the extension of JupyterLab, which has the page's components for the outputs of `%qs widget`.
+/** Builds the JupyterLab extension, which uses the page's components for the outputs of `%qs widget`.
  *
- * JupyterLab loads `remoteEntry` as a script, and gets the extension from the container that this registers. The
- * container is so small that it is written here, in place of JupyterLab's own builder.
+ * JupyterLab loads `remoteEntry` as a script, and gets the extension from the container that this script registers. The
+ * container is so small that it is written here instead of by JupyterLab's own builder.
  */
 
 import { readFileSync } from "node:fs";

@@ -16,22 +16,22 @@ from ipython_extension.live.plot import Canvas, Chart, NoPlot
 from ipython_extension.live.runs import one_line
 from ipython_extension.shown.tables import terminal_height, terminal_width
 
-#: Seconds between updates: in a notebook each one sends a picture to the browser.
+#: Seconds between updates. In a notebook, each update sends a picture to the browser.
 _WINDOW, _NOTEBOOK, _TEXT = 0.1, 0.5, 0.5
 #: Backends that write to memory or files.
 _WITHOUT_WINDOWS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
-#: Lines of a panel made of text, and lines of the terminal for the title, the progress and the input.
+#: Minimum and maximum height of a text panel, and the number of terminal lines for the title, progress and input.
 _LOWEST, _HIGHEST, _FREE = 8, 20, 4
 _WIDEST = 100
-#: Lines of a panel with five ticks at the y axis; a lower one has three.
+#: Height in lines from which a text panel has five ticks on its y axis instead of three.
 _TICKS = 14
-#: The same for columns and the x axis.
+#: Width in columns from which a text panel has five ticks on its x axis instead of three.
 _NARROW = 60
-#: Steps between ticks that are easy to read, times a power of ten.
+#: Easily readable steps between ticks, to be multiplied by a power of ten.
 _STEPS = ("1", "2", "2.5", "5")
-#: Digits that distinguish two points.
+#: Significant digits that are kept when rounding errors are removed.
 _DIGITS = 12
-#: Axes of a map.
+#: Number of axes of a map.
 _AXES = 2
 
 
@@ -85,7 +85,7 @@ def _empty_map(panel: Any) -> Any:
 
 
 def _draw_map(panel: Any, chart: Chart, values: list[float]) -> None:
-    """Draw the points of a grid where they were measured, as rectangles in the color of their value."""
+    """Draw each grid point as a rectangle where it was measured; the color shows its value."""
     points = [point for point in zip(chart.x, chart.rows, values, strict=True) if all(map(math.isfinite, point))]
     if not points:
         return
@@ -103,16 +103,16 @@ def _draw_map(panel: Any, chart: Chart, values: list[float]) -> None:
     rectangles.set_array(found)
     rectangles.autoscale()
     panel.margins(0)
-    panel.ignore_existing_data_limits = True  # the rectangles of the first points may have had another size
+    panel.ignore_existing_data_limits = True  # the first points may have had rectangles of a different size
     panel.update_datalim([corner for each in corners for corner in each])
 
 
 def _formatter(column: Column) -> Any:
-    """The labels of an axis, with digits as in a table of these values."""
+    """A matplotlib formatter that writes tick labels with the same digits as in a table of these values."""
     from matplotlib.ticker import Formatter  # noqa: PLC0415 - optional, and slow
 
     class Ticks(Formatter):
-        def __call__(self, x: float, pos: Any = None) -> str:  # noqa: ARG002 - its signature
+        def __call__(self, x: float, pos: Any = None) -> str:  # noqa: ARG002 - matplotlib's signature
             return column.now(float(x))
 
         def format_ticks(self, values: Any) -> list[str]:
@@ -154,13 +154,13 @@ class Cell(_Matplotlib):
     def _figure(self, panels: int, size: tuple[float, float]) -> Any:
         from matplotlib.figure import Figure  # noqa: PLC0415 - optional, and slow
 
-        # Not pyplot's: the inline backend would show those again at the end of the cell.
+        # Not a pyplot figure: the inline backend would show it again at the end of the cell.
         figure = Figure(figsize=size, layout="tight")
         figure.subplots(panels, 1, sharex=True)
         return figure
 
     def _show(self, figure: Any) -> None:
-        from IPython.display import Image, display  # noqa: PLC0415 - a terminal does without
+        from IPython.display import Image, display  # noqa: PLC0415 - a terminal does not need it
 
         picture = BytesIO()
         figure.savefig(picture, format="png")
@@ -172,13 +172,13 @@ class Cell(_Matplotlib):
 
 
 class TextCanvas:
-    """Charts drawn with characters, for a terminal without a display. A figure is a list with its text."""
+    """Charts drawn with characters, for a terminal without a display. A figure is a list that contains its text."""
 
     period = _TEXT
 
     def __init__(self) -> None:
-        # Release 6 has other names, and ends the process if a value is not a number.
-        import plotext  # noqa: PLC0415 - few need it
+        # plotext 6 uses different names, and it ends the process if a value is not a number.
+        import plotext  # noqa: PLC0415 - optional
 
         self._plt = plotext
         self._picture: Callable[[str, str], None] = _print
@@ -215,7 +215,7 @@ class TextCanvas:
 
 
 def _ticks(values: list[float], most: int, column: Column) -> tuple[list[float], list[str]]:
-    """Round numbers between these values, with their labels. Whole numbers have whole ticks."""
+    """Round numbers between these values, with their labels. If the values are integers, the ticks are too."""
     low, high = (_exact(value) for value in (min(values), max(values)))
     if low == high:
         return [float(low)], [column.now(float(low))]
@@ -235,13 +235,13 @@ def _exact(value: float) -> Decimal:
 
 
 def _multiples(step: Decimal, low: Decimal, high: Decimal) -> range:
-    """The factors of the multiples of a step in an interval."""
+    """The integers by which a step can be multiplied to stay within an interval."""
     first, last = (low / step).to_integral_value(ROUND_CEILING), (high / step).to_integral_value(ROUND_FLOOR)
     return range(int(first), int(last) + 1)
 
 
 def _round_steps(least: Decimal) -> Iterator[Decimal]:
-    """Steps that are easy to read, in ascending order, starting at about this one."""
+    """Easily readable steps in ascending order, starting near this one."""
     for exponent in count(least.adjusted()):
         yield from (Decimal(step).scaleb(exponent) for step in _STEPS)
 
@@ -252,7 +252,7 @@ def canvas(shell: Any) -> Canvas:
     Raises
     ------
     NoPlot
-        A notebook has no matplotlib.
+        This is a notebook, and matplotlib is not installed.
     """
     is_notebook = hasattr(shell, "kernel")
     if not is_notebook and _has_surely_no_display():
@@ -270,7 +270,7 @@ def canvas(shell: Any) -> Canvas:
 
 
 def _has_surely_no_display() -> bool:
-    """Whether windows are impossible. It does not import matplotlib, because that takes a long time."""
+    """Whether windows are impossible. This check avoids importing matplotlib, because that takes a long time."""
     is_open = "matplotlib" in sys.modules or "MPLBACKEND" in os.environ or sys.platform != "linux"
     return not is_open and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 

@@ -1,8 +1,8 @@
-"""The digits of the values of one field: in live tables, in tables of plans that have ended, and at the axes of plots.
+"""How many digits the values of one field have: in live tables, in tables of finished plans, and on plot axes.
 
-A device may give its precision. Then each number has this many decimals, or an exponent if it is small, so a value
-looks the same everywhere. Otherwise, and for positions, the numbers of a column have the same number of digits: all
-significant ones.
+If a device reports its precision, each number has this many decimals, or an exponent if it is small, so a value
+looks the same everywhere. Otherwise, and for positions, all numbers in a column have the same number of decimals:
+enough for all significant digits.
 """
 
 import sys
@@ -16,19 +16,19 @@ from ipython_extension.live.runs import one_line
 NARROWEST, WIDEST = 10, 16
 #: Maximum number of decimals that a device may request.
 _DECIMALS = 10
-#: Digits of the largest number of a column: minimum, usual maximum, and maximum to distinguish positions.
+#: Digits of the largest number in a column: minimum, usual maximum, and maximum for telling positions apart.
 _COARSE, _FINE, _FINEST = 3, 6, 7
-#: Digits that printed rows may have beyond the significant ones, so that the decimal points stay aligned.
+#: Extra digits that printed rows may have, so that the decimal points stay aligned.
 _SPARE = 1
 #: Numbers below 10 to this power are written with an exponent.
 _TINY = -5
-#: Significant digits below which the decimals of a device are not enough for a number.
+#: Minimum number of significant digits. If the device's decimals would show fewer, the number has an exponent.
 _ENOUGH = 2
-#: Characters of a tick's label without an exponent, and most digits of one with an exponent.
+#: Maximum number of characters of a tick label without an exponent, and of digits of one with an exponent.
 _LABEL, _EXACT = 9, 14
-#: A position is zero if it is smaller than a step by this factor. The rest is an error of rounding or of the readback.
+#: A position counts as zero if it is below these fractions of a step: it is then a rounding error or readback noise.
 _ROUNDING, _FINEST_READBACK, _READBACK = 1e-10, 1e-8, 1e-2
-#: Characters of a number with an exponent, without its decimals: ``1.e-09``.
+#: Characters of a number with an exponent, not counting its decimals: ``1.e-09``.
 _EXPONENT = 6
 
 
@@ -42,7 +42,7 @@ class Column:
     key
         The field's entry in the descriptor.
     is_moved
-        Whether the plan moves it: then neighboring positions must look different.
+        Whether the plan moves it. If so, neighboring positions must look different.
     """
 
     def __init__(self, field: str, key: Mapping[str, Any], *, is_moved: bool) -> None:
@@ -75,21 +75,21 @@ class Column:
         self._last = value
 
     def now(self, value: Any) -> str:
-        """The value with the digits that suit all values so far."""
+        """The value, with the number of digits that suits all values so far."""
         return self._text(value, self._digits())
 
     def next_printed(self, value: Any) -> str:
-        """The value with the digits of the rows printed above, unless they no longer suit."""
+        """The value, with as many digits as in the rows printed above, unless that no longer suits."""
         best = self._digits()
         is_moved_little = self._precision is not None and 0 < self._largest < _least(self._precision, _COARSE)
         if self._is_moved and self._is_first_page and is_moved_little:
-            best = None  # larger numbers, for which the device's digits are enough, may follow
+            best = None  # larger numbers may follow, for which the device's digits are enough
         if not self._has_printed or not self._suits(self._printed, best):
             self._printed, self._has_printed = best, True
         return self._text(value, self._printed)
 
     def ticks(self, values: Sequence[Decimal]) -> list[str]:
-        """The labels of ticks at an axis for this field; they have exponents if the values in a table have them."""
+        """Tick labels for this field's axis; they have exponents if the values in a table have them."""
         largest = max(values, key=abs)
         decimals = max(_decimals_of(value) for value in values)
         labels = [f"{value:.{decimals}f}" for value in values]
@@ -105,7 +105,7 @@ class Column:
 
     def _suits(self, printed: int | None, best: int | None) -> bool:
         if printed is None and best is not None:
-            # Rows above have exponents. Keep them if the smallest number would have few digits without one.
+            # The rows above have exponents. Keep exponents if the smallest number would have few digits without one.
             return self._smallest < 10.0 ** (_COARSE - 1 - best) and not self._is_an_error(best)
         if printed is None or best is None:
             return printed is best
@@ -129,11 +129,11 @@ class Column:
         return decimals if is_readable and not self._loses(decimals) else None
 
     def _loses(self, decimals: int) -> bool:
-        """Whether the smallest number would look like zero: then the whole column has exponents."""
+        """Whether the smallest number would look like zero. If so, the whole column has exponents."""
         return not self._is_an_error(decimals) and self._smallest > 0 and float(f"{self._smallest:.{decimals}f}") == 0
 
     def _is_an_error(self, decimals: int) -> bool:
-        """Whether the smallest number is a position of zero, with an error of rounding or of the readback."""
+        """Whether the smallest number is a position of zero with a rounding error or readback noise."""
         if not self._is_moved or not self._step:
             return False
         part = self._smallest / self._step
@@ -175,17 +175,17 @@ class Column:
 
     @property
     def _follows_device(self) -> bool:
-        """Whether each number has as many decimals as the device requests.
+        """Whether each number gets as many decimals as the device requests.
 
-        Many devices are not set up, and request none although their numbers have decimals.
+        Many devices are not configured, and request no decimals although their numbers have them.
         """
         return not self._is_moved and self._precision is not None and bool(self._precision or not self._decimals)
 
     def _not_zero(self, value: float, digits: int) -> str:
-        """A position that is too small for the digits of its column. It must not look like zero.
+        """The text for a position that is too small for its column's digits. It must not look like zero.
 
-        If the device requests the digits, the number is shown as smaller than the last one, so that the column stays
-        aligned.
+        If the device requests the digits, the text says that the number is smaller than the last digit can show
+        (``<0.001``), so that the column stays aligned.
         """
         if digits != self._precision:
             return f"{value:.{_COARSE - 1}e}"
@@ -193,14 +193,14 @@ class Column:
 
 
 def _with_precision(value: float, precision: int, width: int) -> str:
-    """The number with this many decimals, or with an exponent if it would have too few digits or be too long."""
+    """The number with this many decimals; with an exponent if it would have too few digits or be too long."""
     text = f"{value:.{precision}f}"
     has_enough = abs(value) >= _least(precision, _ENOUGH) or float(text) == value
     return text if has_enough and len(text) <= width else f"{value:.{_COARSE - 1}e}"
 
 
 def _least(decimals: int, digits: int) -> float:
-    """The smallest number that has this many significant digits with this many decimals."""
+    """The smallest number that still has this many significant digits when it is written with this many decimals."""
     return 10.0 ** (digits - 1 - decimals)
 
 

@@ -1,4 +1,4 @@
-"""The console of the service while it prints: new output, and the output of one task."""
+"""The service's console output as it is printed: all new output, or the output of one task."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from bluesky_qs.client.sync import REManagerAPI
 _PAGE = 1000
 #: Log lines of the service itself.
 _OF_THE_SERVICE = re.compile(r"^\[[A-Z] [^\]\n]* bluesky_qs\.[^\]\n]*\][^\n]*\n", re.MULTILINE)
-#: Log lines about requests of anybody to the HTTP door.
+#: Log lines about anybody's requests to the HTTP door.
 _OF_THE_DOOR = re.compile(r"^\[[A-Z] [^\]\n]* bluesky_qs\.door\.audit\][^\n]*\n?", re.MULTILINE)
 
 
@@ -48,7 +48,7 @@ class ConsoleTail:
         return _OF_THE_DOOR.sub("", self.text)
 
     def last_line(self) -> str:
-        """Return the last line that is not empty."""
+        """Return the last nonempty line."""
         lines = self.read().replace("\r", "\n").strip().splitlines()
         return lines[-1] if lines else ""
 
@@ -69,7 +69,7 @@ class ConsoleTail:
 
 
 class TaskOutput:
-    """The output of a task: the console between the log lines of its start and its end."""
+    """The output of a task: the console output between the log lines about its start and its end."""
 
     def __init__(self, task_uid: str) -> None:
         uid = re.escape(task_uid)
@@ -79,7 +79,7 @@ class TaskOutput:
         self._has_begun = self.has_ended = False
 
     def take(self, text: str) -> str:
-        """Take more console output; return the complete lines of the task."""
+        """Process more console output; return the complete lines that belong to the task."""
         return _OF_THE_SERVICE.sub("", self._lines(text))
 
     def _lines(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Maps of grid scans, drawn with characters."""
+"""Grid-scan maps that are drawn with characters."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -14,7 +14,7 @@ _WIDEST, _AROUND, _LABELS = 6, 4, 10
 
 
 def heat_map(chart: Chart, field: str, width: int, height: int) -> str:
-    """A field of a grid scan as a map: the latest value at each point, as a shade."""
+    """Draw a grid scan's field as a map: a shade for the latest value at each point."""
     found = zip(chart.x, chart.rows, chart.y[field], strict=True)
     points = [point for point in found if all(map(isfinite, point))]
     if not points:
@@ -26,7 +26,7 @@ def heat_map(chart: Chart, field: str, width: int, height: int) -> str:
     shades = [[" "] * columns for _ in range(lines)]
     for x, row, value in points:
         shades[-1 - _place(row, rows, lines)][_place(x, xs, columns)] = _SHADES[_place(value, values, len(_SHADES))]
-    # Characters are about twice as high as wide.
+    # Characters are about twice as tall as they are wide.
     tall = max(min((height - _AROUND) // lines, size // 2), 1)
     drawn = ["".join(shade * size for shade in line) for line in shades for _ in range(tall)]
     highest, lowest = (cut(chart.row_column.now(each), _LABELS - 1) for each in (max(rows), min(rows)))

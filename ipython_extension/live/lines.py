@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ipython_extension.live.columns import Column
 from ipython_extension.shown.tables import cut
 
-#: Mark of a line between rows, about rows that are missing.
+#: The mark of a line between rows about rows that are missing.
 MISSING = "missing"
 
 
@@ -17,12 +17,12 @@ class PermanentLine(NamedTuple):
     mark: str = ""
 
     def now(self) -> str:
-        """The text at this moment."""
+        """The current text."""
         return self.printed
 
 
 class TableRow(NamedTuple):
-    """A row of a table; a notebook can show it again with the digits of the whole column."""
+    """A table row; a notebook can redraw it with the digits that suit the whole column."""
 
     printed: str
     lead: str
@@ -31,13 +31,13 @@ class TableRow(NamedTuple):
     mark: str = ""
 
     def now(self) -> str:
-        """The row, with the digits that suit all rows so far."""
+        """The row, with the number of digits that suits all rows so far."""
         texts = [column.now(value) for column, value in zip(self.columns, self.values, strict=True)]
         return self.lead + cells(texts, self.columns)
 
 
 def cells(texts: Iterable[str], columns: Sequence[Column]) -> str:
-    """Texts in columns, aligned to the right."""
+    """Right-aligned texts in columns."""
     pairs = zip(texts, columns, strict=True)
     return "".join(f"  {cut(text, column.width):>{column.width}}" for text, column in pairs)
 

@@ -11,9 +11,9 @@ from ipython_extension.shown.tables import cut, cut_in_the_middle, moment, plura
 
 _INDENT = "  "
 _NUMBER, _TIME = 5, 8
-#: Maximum number of lines to print at once. If there are more, the latest are printed.
+#: Maximum number of lines to print at once. If there are more, only the latest are printed.
 _MOST = 40
-#: Lines of a screen that are not rows: the heading, the progress line, the input line.
+#: Lines on a screen that are not rows: the heading, the progress line, the input line.
 _NO_ROWS = 4
 #: Maximum number of lines with the names of omitted columns.
 _OMITTED = 4
@@ -29,7 +29,7 @@ class RunTables:
         self._screenful = screenful
         self._runs = LiveRuns()
         self._columns: dict[int, list[Column]] = {}
-        #: The number of the last event of each run.
+        #: The number of each run's last event.
         self._last: dict[int, int] = {}
         self._above: LiveRun | None = None
         self._rows = 0
@@ -76,10 +76,10 @@ class RunTables:
         return lines
 
     def _missing(self, run: LiveRun, last: int, *, then: int) -> list[PermanentLine]:
-        """A line about the events up to the ``last`` one that have not arrived. The event ``then`` follows."""
+        """A line about missing events up to number ``last``. The event with number ``then`` follows."""
         before = self._last.get(id(run), 0)
         self._last[id(run)] = then
-        missing = last - before if before else 0  # the heading reports those before the first row
+        missing = last - before if before else 0  # the heading reports points before the first row
         verb = "is" if missing == 1 else "are"
         text = f"{_INDENT}{'…':>{_NUMBER}}  {plural(missing, 'point')} {verb} missing here"
         return [PermanentLine(text, MISSING)] if missing > 0 else []
@@ -99,7 +99,7 @@ class RunTables:
         return fields[len(columns) :]
 
     def _names(self, run: LiveRun) -> PermanentLine:
-        """The names of the columns. Rows below them may have other digits than those above."""
+        """The line with the column names. The rows below it may have other digits than those above it."""
         columns = self._columns[id(run)]
         self._rows = 0
         for column in columns:
@@ -122,7 +122,7 @@ class RunTables:
         if self._above is run:
             self._above = None
         status = stop.get("exit_status", "success")
-        if status in ("success", "abort"):  # the wait reports how the plan ended, once
+        if status in ("success", "abort"):  # the wait reports once how the plan ended
             return []
         why = f": {reason}" if (reason := one_line(text(stop.get("reason")))) else ""
         ended = "failed" if status == "fail" else f"ended with {one_line(str(status))}"
@@ -167,7 +167,7 @@ class Live:
             return
         self._seen.add(uid)
         if name == "start":
-            if uid in self._shown:  # the table ignores the other documents of a run without its start
+            if uid in self._shown:  # without this start document, the table ignores the run's other documents
                 return
             self.begun.add(uid)
         if name == "stop":
@@ -175,7 +175,7 @@ class Live:
         self._lines += self._tables.take(name, doc)
 
     def show(self, status: Mapping[str, Any]) -> Sequence[PermanentLine | TableRow]:
-        """Return the new lines to print; if there are very many, the latest."""
+        """Return the new lines to print; only the latest if there are very many."""
         self._wanted.add(status["running_item_uid"])
         self._shown |= self._ended & self.begun
         lines, self._lines = self._lines, []

@@ -1,4 +1,4 @@
-"""The rectangles of a map: one around each measured point, so that those of a grid touch each other."""
+"""The rectangles of a map: one around each measured point. In a grid, neighboring rectangles touch."""
 
 from bisect import bisect
 from collections.abc import Sequence
@@ -6,16 +6,16 @@ from itertools import pairwise
 from math import sqrt
 from typing import NamedTuple
 
-#: Part of a step by which positions differ that belong to the same column or row of a grid.
+#: Positions in the same grid column or row differ by less than this fraction of a step.
 _SAME = 0.4
-#: If there are more rectangles per point than this, the positions do not form a grid.
+#: If a grid would need more rectangles per point than this, the positions do not form a grid.
 _SPARSE = 2
-#: The size of the rectangle around the only point, if nothing else is known.
+#: The size of the rectangle around a single point, if nothing else is known.
 _ALONE = 1.0
 
 
 class Axis(NamedTuple):
-    """One axis of a map: the position of each point, and what the plan announces; None if it announces nothing."""
+    """One axis of a map: the position of each point, and the number of points and the extent if the plan gives them."""
 
     positions: Sequence[float]
     points: int | None = None
@@ -26,7 +26,7 @@ Span = tuple[float, float]
 
 
 def spans(x: Axis, y: Axis) -> tuple[list[Span], list[Span]]:
-    """The interval around each point, along both axes."""
+    """The intervals around each point along both axes."""
     steps = _step(x), _step(y)
     groups = [_groups(axis.positions, _SAME * step) for axis, step in zip((x, y), steps, strict=True)]
     if len(groups[0]) * len(groups[1]) > _SPARSE * len(x.positions):
@@ -35,7 +35,7 @@ def spans(x: Axis, y: Axis) -> tuple[list[Span], list[Span]]:
 
 
 def _step(axis: Axis) -> float:
-    """The distance of neighboring positions, at least about."""
+    """The approximate distance between neighboring positions."""
     low, high = axis.extent or (min(axis.positions), max(axis.positions))
     different = len({f"{each:.6g}" for each in axis.positions})
     count = axis.points if axis.points and axis.extent else different
@@ -54,7 +54,7 @@ def _groups(positions: Sequence[float], same: float) -> list[float]:
 
 
 def _between(positions: Sequence[float], centers: list[float], step: float) -> list[Span]:
-    """For each position, the interval from the middle to the group before it to the middle to the group after it."""
+    """For each position, the interval between the midpoints to the groups before and after its own group."""
     inner = [(one + other) / 2 for one, other in pairwise(centers)]
     first, last = (inner[0] - centers[0], centers[-1] - inner[-1]) if inner else ((step or _ALONE) / 2,) * 2
     edges = [centers[0] - first, *inner, centers[-1] + last]
@@ -62,7 +62,7 @@ def _between(positions: Sequence[float], centers: list[float], step: float) -> l
 
 
 def _at(edges: list[float], position: float) -> Span:
-    """The interval between two of the edges that has this position."""
+    """The interval between two neighboring edges that contains this position."""
     at = min(max(bisect(edges, position), 1), len(edges) - 1)
     return edges[at - 1], edges[at]
 

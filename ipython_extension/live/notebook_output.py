@@ -1,4 +1,4 @@
-"""Progress in a notebook: one display, with permanent lines and below them a progress bar."""
+"""Progress in a notebook: one display with permanent lines and a progress bar below them."""
 
 import html
 import time
@@ -10,17 +10,17 @@ from ipython_extension.shown.notebook_html import COLORS, WRAPPED, in_one_typefa
 from ipython_extension.shown.status_text import Bar
 from ipython_extension.shown.tables import NOTEBOOK_WIDTH
 
-#: Seconds between updates: each one is a message to the browser.
+#: Seconds between updates. Each update sends a message to the browser.
 _PERIOD = 0.2
-#: Seconds before the first update: quick commands need no bar.
+#: Seconds before the first update. Quick commands need no bar.
 _PATIENCE = 0.3
 _WIDTH = 80
-#: Lines of a display, because each update sends all of them; then another display begins below.
+#: Maximum number of lines in a display, because each update sends all of them. Further lines go into a new display.
 _MOST = 200
 _STYLES = {"heading": "opacity:0.6", **COLORS}
-#: The bar is not displayed unless this style shows it, until some seconds after the latest update. So it goes away if
-#: the kernel does. A notebook that was saved in the middle of a wait shows it for so long when it is drawn again, and
-#: never if it is not trusted, because styles do not count there.
+#: The bar is hidden by default. This style shows it until a few seconds after the latest update, so it disappears if
+#: the kernel dies. A notebook that was saved during a wait shows it for those seconds each time it is drawn, and not at
+#: all if it is not trusted, because such a notebook ignores styles.
 _BAR_STYLE = (
     "<style>.qs-progress{display:flex!important;"
     "animation:qs-gone 4s step-end forwards}"
@@ -39,7 +39,7 @@ class Notebook:
     has_bar
         If False, only the lines are shown.
     place
-        The display of an earlier wait of this line, which had nothing but a bar; it is used again.
+        The display of an earlier wait in the same line, if it showed only a bar. It is reused.
     """
 
     shows = True
@@ -85,7 +85,7 @@ class Notebook:
 
     @property
     def place(self) -> Any:
-        """The display, if it shows only progress and nothing is below it; otherwise None. The result can replace it.
+        """The display, if it shows only progress and has nothing below it; otherwise None. The result can replace it.
 
         A notebook cannot remove a display, so it would otherwise remain as an empty output.
         """
@@ -97,7 +97,7 @@ class Notebook:
         self._bar, self._lines, self._handle, self._sent = bar, [], None, {}
 
     def _draw(self) -> None:
-        from IPython.display import display  # noqa: PLC0415 - a terminal does without
+        from IPython.display import display  # noqa: PLC0415 - a terminal does not need it
 
         self._due = time.monotonic() + _PERIOD
         data = {"text/plain": self._text(), "text/html": self._html()}
@@ -110,7 +110,7 @@ class Notebook:
             self._handle = display(data, raw=True, display_id=True)
 
     def _text(self) -> str:
-        # Leave out the bar, because a notebook that is saved now would keep it.
+        # Omit the bar, because a notebook that is saved now would keep it.
         return "\n".join(line.now() for line in self._shown())
 
     def _html(self) -> str:
@@ -121,7 +121,7 @@ class Notebook:
 
 
 def lines_html(lines: Sequence[PermanentLine | TableRow]) -> str:
-    """Lines of tables below each other, for a notebook; empty if there are none."""
+    """HTML for table lines, one below the other; empty if there are none."""
     text = "\n".join(map(_line_html, lines))
     return f'<pre style="white-space:pre;font-size:1em">{text}</pre>' if lines else ""
 
@@ -135,7 +135,7 @@ def _line_html(line: PermanentLine | TableRow) -> str:
 
 def _bar_html(bar: Bar) -> str:
     done = f'<progress style="{_WHOLE}" value="{bar.done:.3f}" max="1"></progress>' if bar.done is not None else ""
-    # The time in the text also renews the bar each second, when nothing else changes.
+    # The time in the text also refreshes the bar each second when nothing else changes.
     title, rest = map(html.escape, bar.words(_WIDTH, time.time()))
     words = f'<span style="{_SHORTENED}">{" " if done else ""}{title}</span><span style="{_WHOLE}">  {rest}</span>'
     return f'{_BAR_STYLE}<div style="{_BAR_LINE}" class="qs-progress">{done}{words}</div>'

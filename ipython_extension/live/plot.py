@@ -21,7 +21,7 @@ class NoPlot(QSError):
 
 
 class Chart:
-    """The points of one run: readings against the moved device, or against the event number; of a grid, maps.
+    """The points of one run: readings against the moved device or the event number; for a grid scan, maps.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Chart:
     y
         The values of each plotted field; NaN if an event has none.
     columns
-        The digits of the values and of the ticks, as in tables: by field, and of both axes.
+        The columns that set the digits of values and ticks, as in tables: by field, and for both axes.
     shape
-        The numbers of points along ``across`` and ``along``, if the plan announces them.
+        The number of points along ``across`` and along ``along``, if the plan announces them.
     extents
         The first and last positions along these axes, if the plan announces them.
     left_out
@@ -50,7 +50,7 @@ class Chart:
         read = [field for field in run.read if field in numbers]
         fields = list(wanted) or read[:_MOST] or run.along[:1]
         self.left_out = [] if wanted else [one_line(field) for field in read[_MOST:]]
-        # In a grid, the last axis moves at each point; along the first one, all points of a row would coincide.
+        # In a grid, the last axis moves at each point. On the first axis, all points of a row would coincide.
         axes = run.along[::-1] if run.is_grid else run.along
         moved = [field for field in axes if field in numbers and field not in fields]
         self._moved = moved[0] if moved else ""
@@ -106,7 +106,7 @@ class Canvas(Protocol):
         ...
 
     def draw_above(self, picture: Callable[[str, str], None]) -> None:
-        """Show pictures made of text with this function, above the progress line: their name, and the text."""
+        """Show text pictures above the progress line with this function, which takes their name and their text."""
         ...
 
 
@@ -125,7 +125,7 @@ class LivePlot:
         self._item_uid = item_uid
         self._runs = LiveRuns()
         self._seen: set[str] = set()
-        #: All figures that were made, and the runs that they show.
+        #: All figures that were created, and the runs that they show.
         self.figures: list[Any] = []
         self.names: list[str] = []
         #: Why a run has no figure.
@@ -138,7 +138,7 @@ class LivePlot:
         self._due = 0.0
 
     def take_document(self, message: Mapping[str, Any], requested: bool) -> None:
-        """Take a document. Requested documents are used only if they belong to the plotted item."""
+        """Process a document. Requested documents are used only if they belong to the plotted item."""
         doc = mapping(message["doc"])
         uid = text(doc.get("uid"))
         if (requested and message["item_uid"] != self._item_uid) or uid in self._seen or not uid:
@@ -190,5 +190,5 @@ class LivePlot:
 
 
 def _number(value: Any) -> float:
-    # Larger numbers must be wrong, and matplotlib cannot plot them.
+    # Larger numbers must be errors, and matplotlib cannot plot them.
     return float(value) if isinstance(value, int | float) and abs(value) < _LARGEST else float("nan")

@@ -1,4 +1,4 @@
-"""Progress in a terminal or notebook: one line that changes, and lines above it that stay."""
+"""Progress in a terminal or notebook: one line that changes, below lines that stay."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from ipython_extension.shown.colors import colored, in_colors
 from ipython_extension.shown.status_text import Bar
 from ipython_extension.shown.tables import cells, cut, terminal_width, wrapped
 
-#: Columns for ^C and one free column, because some terminals break a line that fills the last column.
+#: Columns for ^C plus one free column, because some terminals wrap a line that fills the last column.
 _CTRL_C = 3
 
 
@@ -21,7 +21,7 @@ class ProgressOutput(Protocol):
 
     @property
     def width(self) -> int:
-        """Columns of the lines that it shows."""
+        """Maximum number of columns of the lines that it shows."""
         ...
 
     def say(self, progress: str | Bar) -> None:
@@ -33,11 +33,11 @@ class ProgressOutput(Protocol):
         ...
 
     def copy(self, text: str) -> None:
-        """Print the output of user code, as it is."""
+        """Print the output of user code unchanged."""
         ...
 
     def picture(self, name: str, text: str) -> None:
-        """Show a picture made of text. It replaces the last one with that name if nothing was shown since."""
+        """Show a text picture. It replaces the previous one with that name if nothing has been shown since."""
         ...
 
     def clear(self) -> None:
@@ -58,13 +58,13 @@ class Nowhere:
         return terminal_width()
 
     def say(self, progress: str | Bar) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def put(self, lines: Sequence[PermanentLine | TableRow]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def copy(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def picture(self, name: str, text: str) -> None:
         self._pictures[name] = text
@@ -122,7 +122,7 @@ class Terminal:
 def of(shell: Any, *, is_terminal: bool, is_silent: bool = False, place: Any = None) -> ProgressOutput:
     """Return the output of a session: a notebook, a terminal, or none. ``place`` is as in `Notebook`.
 
-    A line that is silent has no bar in a notebook, because a display would stay there.
+    In a notebook, a silent line has no bar, because its display could not be removed afterwards.
     """
     if hasattr(shell, "kernel"):
         is_console = _is_console(shell.kernel.get_parent("shell"))
@@ -131,9 +131,9 @@ def of(shell: Any, *, is_terminal: bool, is_silent: bool = False, place: Any = N
 
 
 def _is_console(request: Mapping[str, Any]) -> bool:
-    """Whether a cell comes from `jupyter console` or the like, which prints what it gets and cannot update it.
+    """Whether a cell comes from `jupyter console` or a similar program, which cannot update output once it is printed.
 
-    Notebooks name the cell. Programs that run notebooks do not, but they do not answer input().
+    Notebooks name the cell. Programs that run notebooks do not name it, but they cannot answer input() either.
     """
     names_cell = "cellId" in request.get("metadata", {})
     return not names_cell and bool(request.get("content", {}).get("allow_stdin"))

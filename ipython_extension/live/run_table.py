@@ -1,4 +1,4 @@
-"""The table of a plan: its runs with their readings."""
+"""The table for a plan: its runs with their readings."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ _ENDLESS = 10**9
 class RunTable(View, list[dict[str, Any]]):
     """The readings of a plan: a dictionary for each point, with ``scan_id``, ``seq_num``, ``time`` and the fields.
 
-    ``pandas.DataFrame(table)`` has a column for each field. ``heading`` is the line above it for a width.
+    ``pandas.DataFrame(table)`` has a column for each field. ``heading`` returns the line above the table for a width.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class RunTable(View, list[dict[str, Any]]):
         )
 
     def _latest(self, lines: list[PermanentLine | TableRow]) -> Sequence[PermanentLine | TableRow]:
-        """The latest rows, below the heading of their run."""
+        """The latest rows, below their run's heading."""
         rows = [at for at, line in enumerate(lines) if isinstance(line, TableRow)]
         if len(rows) <= self._rows:
             return lines
@@ -67,7 +67,7 @@ class RunTable(View, list[dict[str, Any]]):
 
 
 def _is_in_table(line: PermanentLine | TableRow) -> bool:
-    """Whether a line is below a heading: a row, or a line about missing rows."""
+    """Whether a line belongs below a heading: it is a row, or a line about missing rows."""
     return isinstance(line, TableRow) or line.mark == MISSING
 
 

@@ -13,11 +13,11 @@ class LiveRun:
     Attributes
     ----------
     along
-        Fields of the devices that the plan moves, from its hints; empty if it moves none.
+        Fields of the devices that the plan moves, from the plan's hints; empty if it moves none.
     read
-        Fields that the plan reads, from the hints of the devices; without hints, all single numbers.
+        Fields that the plan reads, from the devices' hints; without hints, all scalar numbers.
     keys
-        The descriptor's entry for each field.
+        Each field's entry in the descriptor.
     """
 
     def __init__(self, start: Doc) -> None:
@@ -37,12 +37,12 @@ class LiveRun:
 
     @property
     def plan(self) -> str:
-        """The name of its plan."""
+        """The name of the run's plan."""
         return one_line(text(self.start.get("plan_name"))) or "a plan"
 
     @property
     def is_grid(self) -> bool:
-        """Whether the plan moves several axes one after the other."""
+        """Whether the plan scans several independent axes, as a grid scan does."""
         return self._dimensions.count > 1
 
     @property
@@ -61,11 +61,11 @@ class LiveRun:
 
     @property
     def is_described(self) -> bool:
-        """Whether its fields are known."""
+        """Whether the run's fields are known."""
         return bool(self.keys)
 
     def describe(self, descriptor: Doc) -> None:
-        """Read the fields of the main stream."""
+        """Take the fields from the main stream's descriptor."""
         self.stream = text(descriptor.get("name")) or "primary"
         self.keys = data_keys(descriptor)
         self.along, self.read = self._dimensions.fields(descriptor)
@@ -101,14 +101,14 @@ def one_line(value: str) -> str:
 
 
 class LiveRuns:
-    """The open runs; documents of runs whose start was missed are ignored."""
+    """The open runs. Documents of a run are ignored if its start document was missed."""
 
     def __init__(self) -> None:
         self._reader = Reader()
         self._runs: dict[str, LiveRun] = {}
 
     def take(self, name: str, doc: Any) -> Reading | RunEnd | None:
-        """Take a document; return the row or the end of a run that it adds, if any."""
+        """Process a document; return the row or the end of a run that it adds, if any."""
         doc = mapping(doc)
         place = self._reader.place(name, doc)
         if place is None or place.is_aside:
@@ -122,7 +122,7 @@ class LiveRuns:
                     run.describe(doc)
             case "event":
                 run = self._runs[place.run]
-                if not run.is_described:  # the run has no stream that its hints name: use the first one
+                if not run.is_described:  # the hints name a stream that the run does not have: use the first one
                     run.describe(place.descriptor)
                 return Reading(run, doc) if place.stream == run.stream else None
             case "stop":

@@ -22,7 +22,7 @@ _KEY_LIFE = 30 * 24 * 3600
 
 
 class Wish(NamedTuple):
-    """The parts of the line about signing in.
+    """The options of the line that are about signing in.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Wish(NamedTuple):
 
 
 def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
-    """Sign the client in if the server requires it, or if the line names another user. Return a sentence about it.
+    """Sign the client in if the server requires it, or if the line names another user. Return sentences about it.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
 
 @contextmanager
 def staying(session: Session, address: str | None) -> Generator[None]:
-    """Add the service that the session still uses to an error.
+    """If connecting fails, say in the error which service the session still uses.
 
     Ctrl-C, or Ctrl-D at a question, cancels the sign-in.
     """
@@ -99,7 +99,8 @@ def sign_out(client: REManagerAPI, user: str) -> str:
         in_use = [name for name, key in kept.items() if key == client.auth_key]
         user = next(iter(in_use or kept), "")
         if not in_use and len(kept) > 1:
-            raise ConfigError(f"{kept_keys.names(kept)} keep a key for {uri}. Name one of them: --user NAME")
+            users = kept_keys.names(kept)
+            raise ConfigError(f"Several users have keys for {uri} ({users}). Name one of them: --user NAME")
     if user not in kept:
         return f"No key is kept for {uri}."
     key = kept[user]
@@ -127,7 +128,7 @@ def only_server() -> str | None:
 
 
 def _with_kept_key(client: REManagerAPI, wish: Wish) -> Wish:
-    """Use the key of the user in the line. If there are several keys and no user, ask."""
+    """Use the key of the user who is named in the line. If there are several keys and no user is named, ask."""
     kept = kept_keys.keys_for(client.settings.address)
     if not wish.user and len(kept) > 1 and client.auth_method is AuthorizationMethods.NONE:
         wish = wish._replace(user=input(f"User name (keys are kept for {kept_keys.names(kept)}): ").strip())
@@ -145,12 +146,12 @@ def _is_accepted(client: REManagerAPI, user: str) -> bool:
         signed_in_as = client.api_scopes()
     except NotSignedInError:
         return False
-    # A shared key has no user, so the name is that of this client.
+    # A shared key has no user, so the name comes from this client.
     return SHARED_ROLE in signed_in_as["roles"] or login_of(signed_in_as.get("user") or "") == user
 
 
 def as_whom(client: REManagerAPI) -> str:
-    """The user of the client at the service, as part of a sentence."""
+    """The user as whom the service knows the client, as part of a sentence."""
     if client.protocol is client.Protocols.HTTP and client.auth_method is AuthorizationMethods.NONE:
         return "not signed in"
     if not client.identity.shares_key:
@@ -169,14 +170,14 @@ def _revoked(client: REManagerAPI, key: str) -> bool:
 
 
 def _chosen(client: REManagerAPI, wish: Wish) -> Provider | None:
-    """Return the way to sign in; None if the server has one shared key and no users."""
+    """Return the provider to sign in with; None if the server has a shared key and no users."""
     wanted = wish.provider.strip("/").removesuffix("/token")
     try:
         offered = providers(client.auth_providers())
     except HTTPClientError:
         if not wanted:
             raise
-        return Provider(wanted, is_external=False)  # a server that does not list them
+        return Provider(wanted, is_external=False)  # this server does not list its providers
     names = ", ".join(each.name for each in offered)
     if not offered:
         if wanted:
@@ -198,35 +199,35 @@ def _show(code: DeviceCode) -> None:
 
 
 def _with_typed_key(client: REManagerAPI) -> list[str]:
-    """Use a key that the user types, because the server has no users."""
+    """Sign in with a key that the user types, because the server has no users."""
     client.set_authorization_key(api_key=getpass(f"API key for {client.settings.address}: ").strip())
     client.status()
     return [_kept(client)]
 
 
 def _with_own_key(client: REManagerAPI, user: str) -> list[str]:
-    """Create a key for this computer, so that later sessions need no sign-in, and end the session of the sign-in.
+    """Create a key for this computer, so that later sessions need no sign-in, and end the sign-in session.
 
     ``user`` is empty if unknown.
     """
     try:
         made = client.apikey_new(expires_in=_KEY_LIFE, note=f"%qs on {platform.node()}")
     except (HTTPClientError, RequestFailedError):
-        return ["Signed in for this session only, because this server gives you no API key."]
+        return ["Signed in for this session only, because this server does not give you an API key."]
     is_ended = _session_ended(client)
     client.set_authorization_key(api_key=made["secret"])
     user = login_of(client.api_scopes().get("user") or "") or user  # bluesky-httpserver does not send it
     replaced = kept_keys.keys_for(client.settings.address).get(user)
     sentences = [_kept(client, user)]
     if replaced and _revoked(client, replaced):
-        sentences.append("The key that was kept before is revoked.")
+        sentences.append("The previous key has been revoked.")
     if not is_ended:
-        sentences.append("The server could not end the session of your sign-in: end it with RM.session_revoke(…).")
+        sentences.append("The server could not end your sign-in session. End it with RM.session_revoke(…).")
     return sentences
 
 
 def _session_ended(client: REManagerAPI) -> bool:
-    """End the session of a sign-in. Return False if the server does not answer: the new key must not be lost then."""
+    """End the sign-in session. Return False if that fails, without an error, so that the new key is not lost."""
     try:
         client.logout()
     except QSError:

@@ -10,7 +10,7 @@ from bluesky_qs.words.plantext import plan_text
 from ipython_extension.shown.tables import plural, ranges
 from ipython_extension.typed.line import Line, LineWord
 
-#: Number of characters of a uid that are enough to find it, and that tables and messages show.
+#: Number of uid characters that are enough to find an item, and number that tables and messages show.
 _SHORTEST_UID, _SHOWN_UID = 4, 8
 #: A position or the beginning of a uid. No field of a plan has this form.
 _POSITION, _UID = re.compile(r"-?\d{1,9}"), re.compile(r"(?=[a-f-]*\d)[\da-f]{4}[\da-f-]*")
@@ -29,10 +29,10 @@ def _integer(text: str) -> int | None:
 
 
 def position_of(text: str, seen: Mapping[int, Item]) -> int | None:
-    """The text as a position of the table that was shown; None if it is the beginning of a uid.
+    """The text as a position in the last table; None if it is the beginning of a uid.
 
-    A uid can begin with eight digits, so eight or more are always a uid. Fewer are a uid only if the table has no such
-    position, and shows exactly one item whose uid begins with them.
+    A uid can begin with eight digits, so eight or more digits are always a uid. Fewer digits are a uid only if the
+    table has no such position and shows exactly one item whose uid begins with them.
     """
     position = _integer(text)
     if position is None or len(text) < _SHORTEST_UID or not text.isdigit():
@@ -42,23 +42,23 @@ def position_of(text: str, seen: Mapping[int, Item]) -> int | None:
 
 
 def is_position(text: str) -> bool:
-    """Whether a text is a position, and not a field."""
+    """Whether a text is a position rather than a field."""
     return _POSITION.fullmatch(text) is not None
 
 
 def is_uid(text: str) -> bool:
-    """Whether a text is the beginning of a uid, and not a field."""
+    """Whether a text is the beginning of a uid rather than a field."""
     return _UID.fullmatch(text) is not None
 
 
 def only_one(text: str, seen: Iterable[Item]) -> Item | None:
-    """The item that was shown and whose uid begins with the text, if there is exactly one."""
+    """The item in the last table whose uid begins with the text, if there is exactly one."""
     found = {item["item_uid"]: item for item in seen if item["item_uid"].startswith(text)}
     return found.popitem()[1] if len(found) == 1 and len(text) >= _SHORTEST_UID else None
 
 
 def shown_at(line: Line, token: LineWord, position: int, seen: Mapping[int, Item]) -> Item:
-    """The item that was shown at a position; negative positions count from the end: -1 is the last."""
+    """The item at a position in the last table. Negative positions count from the end: -1 is the last."""
     numbers = sorted(seen)
     if position in seen:
         return seen[position]
@@ -73,7 +73,7 @@ def shown_at(line: Line, token: LineWord, position: int, seen: Mapping[int, Item
 
 
 def counted_back(line: Line, token: LineWord, newest: Sequence[Item], back: int) -> Item:
-    """The item that is ``back`` places from the end of the history: 1 is the newest, the last one of ``newest``."""
+    """The item at place ``back`` from the end of the history: 1 is the newest item, the last one in ``newest``."""
     if back <= len(newest):
         return newest[-back]
     ran = f"Only {plural(len(newest), 'plan')} {'is' if len(newest) == 1 else 'are'} in the history"
@@ -83,7 +83,7 @@ def counted_back(line: Line, token: LineWord, newest: Sequence[Item], back: int)
 def by_beginning(line: Line, token: LineWord, items: Sequence[Item], known: Callable[[], Container[str]]) -> Item:
     """The one item whose uid begins with the token."""
     if _RANGE.fullmatch(token.text):
-        raise line.fault("Only one item is possible here; give one position", token.start, len(token.text))
+        raise line.fault("Only one item is allowed here; give one position", token.start, len(token.text))
     if len(token.text) < _SHORTEST_UID:
         raise line.fault(f"Expected a position, or at least {_SHORTEST_UID} characters of a uid", token.start)
     found = {item["item_uid"]: item for item in items if item["item_uid"].startswith(token.text)}

@@ -1,4 +1,4 @@
-"""The functions of the worker that a user group may call, according to the service's permissions."""
+"""The worker's functions that a user group may call, according to the service's permissions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ def may_call(session: Session, name: str) -> bool | None:
         return None
     try:
         rules = PermissionRules.from_dict(source).rules(session.rm.user_group)
-    except QSError:  # the service has other rules
+    except QSError:  # the service does not have such rules
         return None
     return all(rule.functions.allows(name) for rule in rules)
 

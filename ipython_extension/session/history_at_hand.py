@@ -22,10 +22,10 @@ class HistoryAtHand:
         self._length = length
 
     def note(self, plans: Mapping[int, Item]) -> None:
-        """Record plans with their numbers. The history has at least these, also if the last status is older."""
+        """Record plans with their numbers. The history has at least these plans, even if the last status is older."""
         self._length = max([self._length, *(number + 1 for number in plans)])
         self._uids.update((number, item["item_uid"]) for number, item in plans.items())
 
     def uid(self, back: int) -> str:
-        """The uid of the plan that ended last (1), of the one before (2), …; empty if it is not known."""
+        """The uid of the plan that ended last (1), of the one before it (2), …; empty if it is not known."""
         return self._uids.get(self._length - back, "")

@@ -1,4 +1,4 @@
-"""Reads the history page by page, or as a whole if the service does not support pages."""
+"""Reads the history page by page, or all at once if the service does not support pages."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -7,14 +7,14 @@ from bluesky_qs.client.failures import RequestFailedError, UnsupportedParameterE
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.words.planexpr import Item
 
-#: Number of items in a page that is fetched for a search.
+#: Number of items per page that are fetched for a search.
 MANY = 1000
 
 
 def page(rm: REManagerAPI, filters: Mapping[str, Any], limit: int, *, reload: bool = True) -> dict[str, Any]:
     """The newest items that match, at most ``limit``, with their positions.
 
-    A service without pages sends the whole history; then the only possible filter is the exit status.
+    A service without pages sends the whole history; the only possible filter then is the exit status.
 
     Raises
     ------

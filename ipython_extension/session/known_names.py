@@ -35,16 +35,16 @@ class KnownNames:
     def objection(self, name: str, variables: Mapping[str, Any], group: str) -> str | None:
         """The reason why a bare name is not a plan or device; None if it is one, or if no names are known.
 
-        ``variables`` are those of the session: the user may have meant one of them.
+        ``variables`` are the session's variables, because the user may have meant one of them.
         """
         first, dot, _ = name.partition(".")
-        # The lists may not include all levels below a device.
+        # The lists do not always include all levels below a device.
         if name in self or (first in self.devices and self._is_below(name)):
             return None
         if has_index(name) and (self.plans or self.devices or first in variables):
             return self._no_such_element(name, variables)
         if can_be_sent(variables.get(name)):
-            return f"There is no device or plan {name!r}. To use the variable of this session, write ${name}"
+            return f"There is no device or plan {name!r}. To use this session's variable, write ${name}"
         if dot and first in variables:
             return (
                 f"There is no device or plan {name!r}. Attributes are not evaluated: "
@@ -58,7 +58,7 @@ class KnownNames:
         return f"There is no device or plan {name!r}{whose}{hint}. Put plain text in quotes: '{name}'"
 
     def _no_such_element(self, name: str, variables: Mapping[str, Any]) -> str:
-        """The reason why a name with an index, which is not in the lists, is not a device; None if it may be one."""
+        """The reason why an indexed name that is not in the lists is not a device; None if it may be one."""
         first, parent = name.partition(".")[0], name.rpartition(".")[0]
         if first in variables and first not in self.devices:
             return (
@@ -70,14 +70,14 @@ class KnownNames:
         return f"There is no device {written(name)!r}{hint}"
 
     def _parts(self, name: str) -> list[str]:
-        """The names of the parts of a device; empty if it has none or is unknown."""
+        """The names of a device's components; empty if it has none or is unknown."""
         parts: Mapping[str, Any] = self.devices
         for part in name.split("."):
             parts = (parts.get(part) or {}).get("components") or {}
         return list(parts)
 
     def _is_below(self, name: str) -> bool:
-        """Whether the lists stop above this name, so this session cannot check whether the device exists."""
+        """Whether the lists end above the level of this name, so this session cannot check that the device exists."""
         first, *rest = name.split(".")
         device = self.devices.get(first)
         for part in rest:
@@ -88,7 +88,7 @@ class KnownNames:
 
 
 def fetched(rm: REManagerAPI, status: Mapping[str, Any]) -> tuple[tuple[object, ...], KnownNames]:
-    """Fetch the names, with the versions of their lists; no names if the service refuses to list them.
+    """Fetch the names and the versions of their lists; no names if the service refuses to list them.
 
     Raises
     ------
@@ -96,14 +96,14 @@ def fetched(rm: REManagerAPI, status: Mapping[str, Any]) -> tuple[tuple[object, 
         The user may not read the lists.
     """
     try:
-        # Reloaded, because otherwise the client would fetch the status first.
+        # Without `reload`, the client would fetch the status first.
         plans, devices = rm.plans_allowed(reload=True), rm.devices_allowed(reload=True)
     except NotAuthorizedError as error:
         error.add_note("Without the lists of plans and devices, %qs cannot add, change or run a plan.")
         raise
     except RequestFailedError:
         return versions_in(status), KnownNames({}, {})
-    # Only if the service lists functions; without a status, the next one shows whether it does.
+    # Only if the service lists functions. Without a status, this is not known until the next one.
     listed = rm.functions_allowed(reload=True) if status.get("functions_allowed_uid") else {}
     uids = plans.get("plans_allowed_uid"), devices.get("devices_allowed_uid"), listed.get("functions_allowed_uid")
     return uids, KnownNames(plans["plans_allowed"], devices["devices_allowed"], listed.get("functions_allowed"))

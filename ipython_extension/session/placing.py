@@ -1,4 +1,4 @@
-"""The order of the queue after a change, from the order before it."""
+"""Derives the order of the queue after a change from the order before it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,10 +7,10 @@ from bluesky_qs.words.planexpr import Item
 
 
 def placed_in(queue: Sequence[Item], items: Sequence[Item], where: Mapping[str, Any]) -> list[Item] | None:
-    """The queue after these items were added, or moved, to the position in the request.
+    """The queue after these items were added or moved to the position in the request.
 
-    ``where`` has one of ``pos`` (for a move: the destination), ``before_uid`` and ``after_uid``. Returns None if the
-    position is uncertain: it counts from the end, or the neighbor is not in the queue.
+    ``where`` has one of the keys ``pos`` (for a move, the destination), ``before_uid`` and ``after_uid``. Returns None
+    if the position is uncertain: it counts from the end, or the neighbor is not in the queue.
     """
     uids = {item["item_uid"] for item in items}
     rest = [item for item in queue if item["item_uid"] not in uids]

@@ -20,7 +20,7 @@ class PromptSettings(Protocol):
         ...
 
     def table_width(self) -> int:
-        """Columns of a live table."""
+        """Number of columns of a live table."""
         ...
 
     def client(self) -> REManagerAPI:
@@ -40,23 +40,26 @@ class PromptSettings(Protocol):
         ...
 
     def inputs(self) -> Sequence[str]:
-        """The inputs of this session, as Python, oldest first."""
+        """The inputs of this session as Python code, oldest first."""
         ...
 
     def connect(
         self, *, address: str | None, info: str | None, user: str | None, group: str | None
     ) -> tuple[REManagerAPI, str | None]:
-        """Switch to the service at another address, if it answers; the text is its info address if that is a guess."""
+        """Switch to the service at another address if it answers.
+
+        Return its client, and its info address if that is only a guess.
+        """
         ...
 
     def uses_http(self) -> bool:
-        """Whether the client in use is one of an HTTP server."""
+        """Whether the client in use talks to an HTTP server."""
         ...
 
     def http_client(self, *, address: str | None = None, ca_file: str | None = None) -> REManagerAPI:
-        """A client of an HTTP server, with the key that is kept for the server."""
+        """A client for an HTTP server, with the key that is stored for that server."""
         ...
 
     def use(self, client: REManagerAPI) -> REManagerAPI:
-        """Switch to a client of the same HTTP server with the same keys."""
+        """Switch to this client. It talks to the same HTTP server with the same keys."""
         ...

@@ -1,4 +1,4 @@
-"""Finds queued plans that cannot run now, because lists or permissions have changed since they were queued."""
+"""Finds queued plans that can no longer run, because lists or permissions have changed since they were queued."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -19,12 +19,12 @@ _LISTED = 5
 _LONGEST = 100
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
 _LEAD = "Plan validation failed: "
-#: Keys of the status that change if the result of the check may change.
+#: Status keys that change whenever the result of the check may change.
 _VERSIONS = ("plans_allowed_uid", "devices_allowed_uid", "plan_queue_uid")
 
 
 def faults(session: Session, items: Sequence[Item], status: Mapping[str, Any]) -> dict[str, str]:
-    """The reasons why queued plans cannot run now, by uid; requested only if the queue or the lists have changed."""
+    """The reasons why queued plans cannot run now, by uid. They are fetched only after a change of queue or lists."""
     known = session.known(status)
     if not items or not known.plans:  # no plans are known yet
         return {}
@@ -35,12 +35,15 @@ def faults(session: Session, items: Sequence[Item], status: Mapping[str, Any]) -
 
 
 def doubts(session: Session) -> dict[str, str]:
-    """Warnings about queued plans that may fail, by uid, such as unknown names; from the last check for `faults`."""
+    """Warnings, by uid, about queued plans that may fail, for example because of unknown names.
+
+    They come from the last check for `faults`.
+    """
     return session.checked[2] if session.checked else {}
 
 
 def fault_of_first(session: Session, status: Mapping[str, Any]) -> str:
-    """The first plan of the queue with the reason why it cannot run now; empty if it can."""
+    """The first plan in the queue, with the reason why it cannot run now; empty if it can run."""
     known = session.known(status)
     if not status["items_in_queue"] or not known.plans:
         return ""
@@ -95,7 +98,7 @@ def _warning(finding: Mapping[str, Any]) -> str:
 
 
 def _results(session: Session, items: Sequence[Item]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Uids and results. The service checks the items as if they were added now, each for its own group."""
+    """Pairs of uid and result. The service checks each item as if its own user group added it now."""
     groups: dict[str, list[Item]] = {}
     for item in items:
         if item.get("item_type") == "plan":
@@ -104,7 +107,7 @@ def _results(session: Session, items: Sequence[Item]) -> Iterator[tuple[str, Map
         bare = [{key: item[key] for key in _OF_ITEM if key in item} for item in plans]
         try:
             results = session.rm.item_check(items=bare, user_group=group)["results"]
-        except RequestFailedError:  # the group no longer exists, or the service has no check
+        except RequestFailedError:  # the group no longer exists, or the service cannot check items
             continue
         uids = [item["item_uid"] for item in plans]
         yield from zip(uids, results, strict=True)

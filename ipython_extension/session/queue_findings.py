@@ -1,4 +1,4 @@
-"""Problems that dry runs found in queued plans. The service makes dry runs by itself, or for ``%qs add --dry-run``."""
+"""Problems that dry runs have found in queued plans. The service does dry runs by itself or for %qs add --dry-run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -9,12 +9,12 @@ from ipython_extension.session.session import Session
 from ipython_extension.shown.dry_run_view import DryRunView
 from ipython_extension.shown.queue_dry_run_view import QueueDryRunView
 
-#: Keys of the status that change if a finding may change.
+#: Status keys that change whenever a finding may change.
 _VERSIONS = ("dry_runs_uid", "plan_queue_uid")
 
 
 def findings(session: Session, items: Sequence[Item], status: Mapping[str, Any]) -> dict[str, str]:
-    """The problems that dry runs have found in queued plans, by uid; requested only after a change."""
+    """The problems that dry runs have found in queued plans, by uid. They are fetched only after a change."""
     if not items or not status.get("dry_runs_uid"):
         return {}
     version = (session.rm, len(items), *(status.get(name) for name in _VERSIONS))

@@ -1,4 +1,4 @@
-"""Fetches documents of the running plan, or of one that has ended, page by page."""
+"""Fetches the documents of the running plan, or of one that has ended, page by page."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.documents import with_numbers
 from ipython_extension.shown.tables import plural
 
-#: Number of events in a page, and maximum number of events to fetch.
+#: Number of events per page, and maximum number of events to fetch.
 _PAGE, _MOST = 5000, 100_000
 
 
@@ -36,13 +36,13 @@ class Recorded(NamedTuple):
     @property
     def notes(self) -> list[str]:
         """Sentences about missing points."""
-        notes = [f"{plural(self.missing, 'point')} of it {'is' if self.missing == 1 else 'are'} not kept."]
-        latest = [] if self.is_whole else [f"These are the latest {_MOST} points; there are more."]
+        notes = [f"The service has not kept {plural(self.missing, 'point')} of this plan."]
+        latest = [] if self.is_whole else [f"Only the latest {_MOST} points are shown."]
         return [*(notes if self.missing else []), *latest]
 
 
 def recorded(rm: REManagerAPI, item_uid: str | None = None) -> Recorded:
-    """Fetch the documents of an item; without ``item_uid``, of the plan that is running or ran last.
+    """Fetch an item's documents; without ``item_uid``, those of the plan that is running or ran last.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def recorded(rm: REManagerAPI, item_uid: str | None = None) -> Recorded:
         if before is None or len(pages) * _PAGE >= _MOST:
             break
         which = {"item_uid": reply["item_uid"], "before": before}
-    # Each page repeats the documents that its events need. In the oldest page they are in their original order.
+    # Each page repeats the documents that its events need. The oldest page has them in their original order.
     messages: dict[tuple[str, str], dict[str, Any]] = {}
     for message in (message for page in reversed(pages) for message in page):
         messages.setdefault((message["name"], str(message["doc"].get("uid"))), message)

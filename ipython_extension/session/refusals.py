@@ -1,6 +1,6 @@
-"""Messages for refused requests: the reason in the terms of the prompt, and what to do.
+"""Messages for refused requests: the reason in the prompt's terms, and what to do.
 
-The error keeps the service's message, because programs match it.
+The error keeps the service's own message, because programs match it.
 """
 
 import inspect
@@ -17,7 +17,7 @@ from ipython_extension.session import functions
 from ipython_extension.session.session import Session
 from ipython_extension.shown.tables import full_sentence, moment
 
-_RUNNING = "A plan is running. Wait until it ends (%qs wait), or stop the queue after it (%qs stop)."
+_RUNNING = "A plan is running. Wait until it ends (%qs wait), or stop the queue after this plan (%qs stop)."
 #: Messages for requests that need an idle service, by its state.
 _BUSY = {
     "initializing": "The service is starting.",
@@ -43,7 +43,7 @@ _NOT_RUNNING = {
     "paused": "The plan is paused. Resume it or end it (%qs resume, %qs finish, %qs abort).",
 }
 _NOT_OPEN = "The environment is not open (%qs open)."
-#: Messages for texts without a state.
+#: Messages for service texts that name no state.
 _ALWAYS = {
     "RE Worker environment already exists": (
         "The environment is already open. To run the startup code again: %qs close, then %qs open."
@@ -62,23 +62,23 @@ _NOT_DONE = {
     "queue_item_update": "Not changed",
     "queue_item_execute": "Not run",
 }
-#: The beginning of a message about several plans, which the commands replace with one message for each plan.
+#: The beginning of a message about several plans. The commands replace it with one message for each plan.
 _OF_BATCHES = {"queue_item_add_batch": "Not queued", "queue_item_update_batch": "Not changed"}
 _BATCH = re.compile(r"^Failed to [^:]*: (?:validation of \d+ out of \d+ submitted items failed: )?")
 _UNKNOWN_PLAN = re.compile(r"[Pp]lan '([\w.]+)' is not in the list of allowed plans")
-#: The displayed form, in which known names have no quotes, with the suggestions.
+#: The displayed form, with suggestions; known names have no quotes.
 _SHOWN_UNKNOWN = re.compile(
     r"(?P<p>[Pp])lan '?(?P<name>[\w.]+)'? is not in the list of allowed plans(?: \(did you mean (?P<near>[^?]*)\?\))?"
 )
-#: The advice for programs in the error for a service that does not answer.
+#: The advice for programs in the error about a service that does not answer.
 _SETS_ADDRESS = "(QSERVER_ZMQ_CONTROL_ADDRESS sets the address.)"
 _NOTHING_KNOWN = "No plans are known yet"
 _FUNCTION = re.compile(r"Function '(\w+)' is not (allowed|found in the worker namespace)")
-#: A value in quotes; the name of a parameter keeps its quotes, because it may not be a device.
+#: A value in quotes. A parameter name keeps its quotes, because it need not be a device.
 _QUOTED = re.compile(r"(?<!parameter )'([^\W\d][\w.]*)'")
 _LOCKED = re.compile(r"is locked by (?P<user>.*) at (?P<time>\d\d/\d\d/\d{4} [\d:]{8})$", re.MULTILINE)
 _UID = re.compile(r"Item with UID '([^']*)'")
-#: The number of the event of a later change. The prompt does not show events.
+#: The event number of a later change. The prompt does not show events.
 _BY_EVENT = re.compile(r" \(event \d+\)")
 _NOTE = re.compile(r"^\s*Note: (.*)", re.MULTILINE | re.DOTALL)
 
@@ -120,7 +120,7 @@ def _of_a_change(line: str, error: QSError, session: Session) -> str:
 
 
 def _plan_named(uid: str, session: Session) -> str:
-    """The plan with this uid if the user has seen it, or else the beginning of its uid."""
+    """The plan with this uid if the user has seen it; otherwise the beginning of its uid."""
     item = session.seen_item(uid)
     return plan_text(item, session.at_hand()) if item else f"The item {uid[:8]}"
 
@@ -172,7 +172,7 @@ def _of_a_state(line: str, method: str) -> str | None:
 
 
 def _of_a_plan(line: str, method: str, session: Session) -> str:
-    """Write names as users type them. If the plan exists only in this session, explain how to send it."""
+    """Write names as users type them. If the plan exists only in this session, explain how to send it to the worker."""
     known = session.at_hand()
     _, lead, reason = line.rpartition(_LEAD)
     reason = f"p{reason[1:]}" if reason.startswith("Plan ") else reason
@@ -200,7 +200,7 @@ def _no_such_plan(found: re.Match[str]) -> str:
 
 
 def as_typed(text: str, known: Container[str]) -> str:
-    """Remove the quotes around names of devices and plans in a message from the service."""
+    """Remove the quotes around device and plan names in a message from the service."""
     return _QUOTED.sub(lambda found: found[1] if found[1] in known else found[0], text)
 
 

@@ -8,14 +8,14 @@ from bluesky_qs.words.planexpr import Item
 
 
 class Requeued(NamedTuple):
-    """A requeued item and its position in the queue; None while it runs."""
+    """A requeued item and its position in the queue (None while it runs)."""
 
     item: Item
     position: int | None
 
     @property
     def place(self) -> str:
-        """Its place, as a phrase that follows “it is”."""
+        """The item's place, as a phrase that follows “it is”."""
         match self.position:
             case None:
                 return "running again"
@@ -26,12 +26,12 @@ class Requeued(NamedTuple):
 
     @property
     def place_with_number(self) -> str:
-        """Its place with the position."""
+        """The item's place, including the position."""
         return self.place if self.position is None else f"back in the queue at position {self.position}"
 
 
 def find_requeued(ended: Iterable[Item], queue: Mapping[str, Any]) -> dict[str, Requeued]:
-    """Find items of the history that are back in the queue, by their uids in the history.
+    """Find history items that are back in the queue, by their uids in the history.
 
     A requeued item keeps the result of its last run until somebody changes it.
     """
@@ -45,7 +45,7 @@ def find_by_uid(uid: str, queue: Mapping[str, Any]) -> Requeued | None:
 
 
 def requeued_item(client: Asks, item: Item, queue: Mapping[str, Any]) -> Requeued | None:
-    """Find the item that was put back into the queue in place of one that has left it; None if there is none."""
+    """Find the item that replaced a departed one in the queue; None if there is none."""
     uid = item_state(client, item["item_uid"]).get("requeued_as")
     return find_by_uid(uid, queue) if uid else None
 

@@ -1,4 +1,4 @@
-"""The numeric fields of the plans whose documents this session has seen, for completion and for `plot`."""
+"""The numeric fields of plans whose documents this session has seen, for completion and for `plot`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -27,7 +27,7 @@ class SeenFields:
             del self._of[next(iter(self._of))]
 
     def of(self, uid: str) -> list[str]:
-        """The fields of a plan, those of its last stream first; empty if its documents were not seen."""
+        """A plan's fields, those of its last stream first; empty if its documents were not seen."""
         return self._of.get(uid, [])
 
     def uids(self) -> list[str]:
@@ -35,7 +35,7 @@ class SeenFields:
         return list(self._of)
 
     def __iter__(self) -> Iterator[str]:
-        """The fields of all plans, latest first."""
+        """The fields of all plans, latest plan first."""
         yield from dict.fromkeys(field for fields in reversed(self._of.values()) for field in fields)
 
     def __contains__(self, field: object) -> bool:

@@ -45,19 +45,19 @@ class Session:
         self.watched = Watched()
         #: Numeric fields of the plans whose documents were shown.
         self.fields = SeenFields()
-        #: Why queued plans cannot run now, and warnings about others, by uid, with the checked versions of the queue
-        #: and of the lists.
+        #: Why queued plans cannot run now, and warnings about others, by uid; and the versions of the queue and the
+        #: lists for which this was checked.
         self.checked: tuple[tuple[object, ...], dict[str, str], dict[str, str]] | None = None
-        #: The findings of dry runs of queued plans, by uid, with the versions of the queue and of the findings.
+        #: The findings from dry runs of queued plans, by uid, and the versions of the queue and the findings.
         self.found: tuple[tuple[object, ...], dict[str, str]] | None = None
-        # The items shown last, by position: of the queue, of the history, and of the later of the two.
+        # The items shown last, by position: in the queue table, in the history table, and in the later of the two.
         self._queue: dict[int, Item] | None = None
         self._history: dict[int, Item] | None = None
         self._last: dict[int, Item] | None = None
-        #: The item that ran without the queue, if nothing was shown since then. It has no position.
+        #: The item that ran without the queue, if nothing has been shown since then. It has no position.
         self._ran: Item | None = None
         self._past_at_hand = HistoryAtHand()
-        #: Items of the history that a negative number has referred to, by their number there.
+        #: History items that a negative number has referred to, by their number in the history.
         self._counted_back: dict[int, Item] = {}
         #: Items added since the queue was shown last, by position.
         self._grown: dict[int, Item] = {}
@@ -71,7 +71,7 @@ class Session:
 
     @property
     def rm(self) -> REManagerAPI:
-        """The client. It raises an error for each refused request, even if the user's own client does not."""
+        """A client that raises an error for each refused request, even if the user's own client does not."""
         held = self.settings.client()
         if self._clients is None or self._clients[0] is not held:
             self._clients = (held, held.raising())
@@ -113,7 +113,7 @@ class Session:
         return held[1]
 
     def at_hand(self) -> KnownNames:
-        """The names that were fetched last: for completion, which sends no requests."""
+        """The names that were fetched last. This is for completion, which sends no requests."""
         if self._known is not None and self._known[0][0] is self.rm:
             return self._known[1]
         return KnownNames(self.rm.plans.at_hand(), self.rm.devices.at_hand())
@@ -123,7 +123,7 @@ class Session:
         return self._last or {}
 
     def shown_history(self) -> Mapping[int, Item]:
-        """The items of the history that were shown last, by position."""
+        """The history items that were shown last, by position."""
         return self._history or {}
 
     def users(self) -> set[str]:
@@ -136,13 +136,13 @@ class Session:
         return list({id(item): item for shown in seen if shown for item in shown.values()}.values())
 
     def metadata(self) -> Iterator[tuple[str, Any]]:
-        """Keys and values of the metadata of all items that were shown or added, without a request."""
+        """Metadata keys and values of all items that were shown or added, without a request."""
         for item in [*reversed(self._seen()), *reversed(self._with_metadata)]:
             for meta in item["meta"] if isinstance(item.get("meta"), list) else [item.get("meta") or {}]:
                 yield from meta.items() if isinstance(meta, Mapping) else ()
 
     def remember(self, items: Iterable[Item]) -> None:
-        """Remember items with metadata, whose values are offered after ``--md``."""
+        """Remember items with metadata. Completion offers their values after ``--md``."""
         self._with_metadata.extend(item for item in items if item.get("meta"))
 
     def take_document(self, message: Mapping[str, Any]) -> None:
@@ -158,7 +158,7 @@ class Session:
         )
 
     def uid_at_hand(self, text: str) -> str:
-        """The uid of the item that `finished` would find, without a request; empty if this session does not know it."""
+        """The uid of the item that `finished` would find, without a request; empty if the session does not know it."""
         if (position := position_of(text, self._history or {})) is None:
             uids = [*(item["item_uid"] for item in self._seen()), *self.fields.uids()]
             return next((uid for uid in uids if uid.startswith(text)), "")
@@ -182,7 +182,7 @@ class Session:
         return shown
 
     def place_of(self, item: Item) -> int | None:
-        """The position of an item that this line looked up. From now on, positions refer to that queue."""
+        """The position of an item that this line has looked up. From now on, positions refer to that queue."""
         place = next((at for at, each in enumerate(self._looked_at) if each["item_uid"] == item["item_uid"]), None)
         if place is not None:
             self._queue_is_seen(self._looked_at)
@@ -199,7 +199,7 @@ class Session:
         items
             The items, as the service returned them.
         where
-            Their position, as in `placed_in`.
+            Where the request puts them, as in `placed_in`.
         size
             The size of the queue in the reply.
         """
@@ -225,7 +225,7 @@ class Session:
         self._ran = None
 
     def history(self, query: HistoryQuery) -> HistoryView:
-        """Fetch the plans of the history that a query asks for; ``redo`` refers to them from now on."""
+        """Fetch the history plans that match a query; ``redo`` refers to them from now on."""
         rows = query.rows or self.settings.rows()
         return self.take_history(history_pages.page(self.rm, query.params, rows + 1), rows=rows, query=query)
 
@@ -237,7 +237,7 @@ class Session:
         since: int = 0,
         query: HistoryQuery | None = None,
     ) -> HistoryView:
-        """Show the history in a reply to the user."""
+        """Make a view of the history in a reply."""
         shown = self._history_is_seen(reply, rows=rows, since=since, query=query)
         if failed := shown.failed_rows():
             self._line_queue = cast("dict[str, Any]", self.rm.queue_get(reload=True))
@@ -247,13 +247,13 @@ class Session:
         return shown
 
     def place_is_named(self, items: Sequence[Item]) -> None:
-        """Make positions refer to this queue, which a message refers to. -1 stays the plan that ran last."""
+        """Make positions refer to this queue, because a message mentions it. -1 stays the plan that ran last."""
         ran = self._ran
         self._queue_is_seen(items)
         self._ran = ran
 
     def _follow(self, requeued: Mapping[str, Requeued]) -> None:
-        """Make the positions of items that ran refer to the requeued items, which have new uids."""
+        """Make the positions of items that have run refer to the requeued items, which have new uids."""
         for shown in (self._queue, self._grown):
             if shown is not None:
                 shown.update(
@@ -279,7 +279,7 @@ class Session:
         return shown
 
     def ran_since(self, before: int, now: int) -> HistoryView:
-        """The plans that ran while the history grew from one length to another. Positions refer to them, if any."""
+        """The plans that ran while the history grew from one length to another. Positions then refer to them."""
         self.watched.all_shown()
         self._past_at_hand.has_length(now)
         if before < now:
@@ -287,9 +287,9 @@ class Session:
         return HistoryView({"items": []}, self.known())
 
     def place_of_added(self, where: Mapping[str, Any], count: int, size: int) -> int | None:
-        """The first position of items that were just added; None if the table of the queue is needed.
+        """The first position of items that were just added; None if the queue table must be shown.
 
-        It is needed if they are not at the back and other items, whose positions were shown, have moved.
+        The table must be shown if the items are not at the back and have moved other items whose positions were shown.
         """
         pos = where.get("pos")
         if where.get("before_uid") or where.get("after_uid"):
@@ -308,13 +308,13 @@ class Session:
         # If nobody else changed its length, the shown positions are still correct.
         if first == len(self._queue or ()) == size - len(items):
             self._queue = self._last = {**(self._queue or {}), **added}
-        else:  # items before them are fetched when necessary
+        else:  # the items before them are fetched when needed
             self._queue = None
             self._grown = self._last = added
         self._ran = None
 
     def has_run(self, item: Item) -> None:
-        """Record that an item ran without the queue. From now on, it is the item that was shown last."""
+        """Record that an item ran without the queue. From now on, it counts as the item that was shown last."""
         self._ran = item
         self.remember([item])
 
@@ -323,7 +323,7 @@ class Session:
         return self.rm.lock_key or self.rm.read_default_lock_key()
 
     def task(self, beginning: str) -> str:
-        """Complete the uid of a task of this session; an unknown one is returned as it is."""
+        """Complete the uid of a task of this session; return an unknown uid unchanged."""
         return next((uid for uid in reversed(self.tasks) if uid.startswith(beginning)), beginning)
 
     def forget(self) -> None:
@@ -339,7 +339,7 @@ class Session:
     def objection(self, name: str, variables: Mapping[str, Any]) -> str | None:
         """The reason why a bare name is not a known plan or device; None if it is one, or if no names are known.
 
-        Most plans accept any string. Without this check, nobody would notice a misspelled device until the plan runs.
+        Most plans accept any string, so without this check nobody would notice a misspelled device until the plan runs.
         """
         known = self.known()
         is_new = name.partition(".")[0] not in known.devices or has_index(name)
@@ -362,9 +362,9 @@ class Session:
         return self._shown_in_queue(line, token, position)["item_uid"]
 
     def source(self, line: Line, token: LineWord) -> dict[str, Any]:
-        """The parameters of a request for the queued item that a token refers to; see `queued`.
+        """The request parameters for the queued item that a token refers to; see `queued`.
 
-        If the queue was not shown yet, a position refers to the queue as it is now.
+        If the queue has not been shown yet, a position refers to the current queue.
         """
         position = position_of(token.text, {})
         if position is None or self._queue is not None or self._grown:
@@ -373,7 +373,7 @@ class Session:
 
     @contextmanager
     def explained(self, line: Line, tokens: Sequence[LineWord]) -> Iterator[None]:
-        """If a request is refused because one of these items has left the queue, name that item."""
+        """If a request is refused because one of these items has left the queue, name that item in the error."""
         try:
             yield
         except RequestFailedError:
@@ -383,7 +383,7 @@ class Session:
             raise
 
     def queued_item(self, line: Line, token: LineWord) -> Item:
-        """The item that a token refers to in the queue of this line."""
+        """The item that a token refers to in the queue as this line has fetched it."""
         queue = self.line_queue()
         now, running = queue["items"], queue["running_item"]
         self._looked_at = now
@@ -399,16 +399,14 @@ class Session:
         where = "is running now" if running.get("item_uid") == seen["item_uid"] else "is no longer in the queue"
         if back := requeued_item(self.rm, seen, queue):
             self._follow({seen["item_uid"]: back})
-            where = (
-                f"has run since then. It is {back.place_with_number} as a new item. Enter the line again to use that."
-            )
+            where = f"has run since then. It is {back.place_with_number} as a new item. Enter the line again to use it."
         raise NotFound(f"{plan_text(seen, self.known())}, which was shown at position {position}, {where}")
 
     def finished(self, line: Line, token: LineWord) -> Item:
-        """The item of the history that a token refers to.
+        """The history item that a token refers to.
 
-        A number is that of the history table that was shown last. A negative number counts back from the plan that
-        ended last, even if the table does not show it.
+        A number refers to the last history table. A negative number counts back from the plan that ended last, even
+        if the table does not show it.
         """
         position = position_of(token.text, self._history or {})
         if position is not None and position < 0:
@@ -422,7 +420,7 @@ class Session:
         return shown_at(line, token, position, self._history or {})
 
     def _back_in_history(self, line: Line, token: LineWord, back: int) -> Item:
-        """The item of the whole history that is ``back`` items from its end, no matter which table was shown; 1 is the
+        """The item at place ``back`` from the end of the whole history, no matter which table was shown; 1 is the
         newest.
 
         A plan that runs without the queue counts as the newest, because the user has just started it.
@@ -437,7 +435,7 @@ class Session:
         return found
 
     def name_in_history(self, item: Item) -> str:
-        """The name in messages of an item that `finished` has found."""
+        """How messages name an item that `finished` has found."""
         if item is self._ran:
             return "the plan that you ran last"
         numbered = [*(self._history or {}).items(), *self._counted_back.items()]
@@ -459,21 +457,21 @@ class Session:
         else:
             seen = shown_at(line, token, position, self._last)
         found = next((item for item in now if item["item_uid"] == seen["item_uid"]), None)
-        # An item with a result is not necessarily in the history, because requeued items have a result too.
+        # An item with a result need not be in the history, because requeued items have a result too.
         if found or self._is_in_history(seen):
             return found or seen
         return next((item for item in self._past() if item["item_uid"] == seen["item_uid"]), seen)
 
     def _past(self) -> list[Item]:
-        """Fetch the items of the history."""
+        """Fetch all history items."""
         return history_pages.everything(self.rm)
 
     def _is_in_history(self, seen: Item) -> bool:
-        """Whether an item that was shown is one of the history that was shown last."""
+        """Whether an item is in the last history table."""
         return any(item is seen for item in [*(self._history or {}).values(), *self._counted_back.values()])
 
     def _shown_in_queue(self, line: Line, token: LineWord, position: int) -> Item:
-        """The item that was shown last at this position of the queue."""
+        """The item at this position in the last queue table."""
         if self._queue is None:
             grown = self._grown
             self.sees_queue()
@@ -482,7 +480,7 @@ class Session:
 
 
 def _identify(client: REManagerAPI) -> None:
-    """Request the user's name from an HTTP server. If that fails, the next request shows why."""
+    """Ask an HTTP server for the user's name. If that fails, the next request shows why."""
     if client.protocol is client.Protocols.HTTP:
         with suppress(QSError):
             client.identify()

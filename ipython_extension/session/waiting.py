@@ -1,4 +1,4 @@
-"""Waits with progress. Ctrl-C stops only the wait, nothing in the service."""
+"""Waits with progress. Ctrl-C stops only the wait; the service goes on."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ _LOOK = 0.2
 #: Seconds until a wait reports that there is no answer. A busy service answers within two seconds.
 _SILENCE = 3.0
 _UNKNOWN = (
-    "Stopped watching. The service has not answered for {}, so nobody knows whether anything is still running. "
-    "%qs shows the state when the service answers again."
+    "Stopped watching. The service has not answered for {}, so it is unknown whether anything is still running. "
+    "To see the state once it answers again: %qs"
 )
 
 
@@ -51,11 +51,11 @@ class ProgressWait:
     is_paused
         Whether a plan was paused in the last status.
     silence
-        Seconds since the service last answered, if it is silent; else 0.
+        Seconds since the service last answered; 0 unless it is silent.
     plan
         The running plan as you would type it, if a `PlanWatch` follows it; empty if none is running.
     awaited
-        The item that is awaited, as you would type it; empty if all items are.
+        The awaited item as you would type it; empty if the wait is for all items.
     """
 
     def __init__(self, session: Session, *, timeout: float | None = None, live: Listener | None = None) -> None:
@@ -91,7 +91,7 @@ class ProgressWait:
         return time.monotonic() - self._began
 
     def statuses(self) -> Iterator[dict[str, Any]]:
-        """Yield the current status, then each published one; while none is published, yield the last one again.
+        """Yield the current status, then each published one. While none is published, repeat the last one.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class ProgressWait:
             The service has not answered for a long time.
         """
         with StatusFeed(self._session.rm, self._take_document if self._live else None) as self._feed:
-            # Subscribe before the first request, so that no change is missed in between.
+            # Subscribe before the first request, so that no change in between is missed.
             status = self._session.status()
             while True:
                 self.is_paused = status["manager_state"] == "paused"
@@ -139,12 +139,12 @@ class ProgressWait:
         self._shown_prompt = uid
 
     def patiently(self, ask: Callable[[], T]) -> T | None:
-        """Return the reply to a request; None if there is no answer, because the service may be restarting."""
+        """Return the reply to a request; None if there is no answer, for example while the service restarts."""
         assert self._feed is not None
         return self._feed.patiently(ask)
 
     def recall(self) -> None:
-        """Request the documents of the running plan, or of the last one; the next status shows them."""
+        """Request the documents of the running plan, or of the last one. They are shown with the next status."""
         if self._live and self._feed:
             self._feed.recall()
 
@@ -164,9 +164,9 @@ def waiting(
     timeout: float | None = None,
     live: Listener | None = None,
 ) -> Iterator[ProgressWait]:
-    """Wait until the end or Ctrl-C. After Ctrl-C, the message contains ``still`` (or ``when_paused``).
+    """Wait until the end of the block or Ctrl-C. After Ctrl-C, the message contains ``still`` (or ``when_paused``).
 
-    While the service does not answer, its state is unknown, and the message after Ctrl-C says so.
+    If the service does not answer, the message after Ctrl-C says that its state is unknown.
     """
     wait = ProgressWait(session, timeout=timeout, live=live)
     try:

@@ -1,4 +1,4 @@
-"""Remembers which plans and runs the user of this session has seen, so that waits show each of the others once."""
+"""Remembers which plans and runs this session's user has seen, so that waits show each of the others once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,14 +25,14 @@ class Watched:
         self.ended_here: set[str] = set()
 
     def starts(self, status: Mapping[str, Any]) -> None:
-        """Record that the queue is starting, so that `wait` shows the plans after this.
+        """Record that the queue is starting, so that `wait` shows the plans that run from now on.
 
-        ``status`` is from before the start.
+        ``status`` must be from before the start.
         """
         self._started_at = status["items_in_history"]
 
     def ran_before(self, status: Mapping[str, Any]) -> int:
-        """The length of the history when this session started the queue, or now if `wait` has shown those plans."""
+        """The history length when this session started the queue; the current one if `wait` has shown those plans."""
         now = status["items_in_history"]
         return now if self._started_at is None or self._started_at > now else self._started_at
 
@@ -42,7 +42,7 @@ class Watched:
         return history_pages.page(rm, {}, count)["items"] if count > 0 else ()
 
     def until(self, status: Mapping[str, Any]) -> None:
-        """Record that all plans that have ended so far were watched, so `wait` does not show them again."""
+        """Record that the user has watched all plans up to now, so `wait` does not show them again."""
         if self._started_at is not None:
             self.starts(status)
 

@@ -1,4 +1,4 @@
-"""Views of plans, devices and functions, and of one plan with its parameters."""
+"""Views that list plans, devices and functions, or show one plan with its parameters."""
 
 import ast
 import fnmatch
@@ -13,17 +13,17 @@ from ipython_extension.shown.display import View
 from ipython_extension.shown.tables import Row, Table, plural, shortened
 from ipython_extension.typed.line import hint
 
-#: Columns of a parameter's type.
+#: Width in columns of a parameter's type.
 _TYPE_WIDTH = 26
 _DESCRIPTION_WIDTH = 100
-#: Characters of a default; a longer one is shortened.
+#: Maximum number of characters of a default; a longer one is shortened.
 _DEFAULT_WIDTH = 60
-_NO_FUNCTIONS = "The permissions of your user group allow none of the functions here (allowed_functions)."
+_NO_FUNCTIONS = "Your user group may not call any of the functions here (allowed_functions in its permissions)."
 _NOT_OPENED = "No functions are known yet. Open the environment first (%qs open)."
-#: Columns of a function with its parameters.
+#: Width in columns of a function with its parameters.
 _CALL_WIDTH = 48
 _DEFAULTS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
-#: ``:func:`name` `` and the like; ``.. code-block:: python``.
+#: Roles such as ``:func:`name` ``, and directives such as ``.. code-block:: python``.
 _ROLE = re.compile(r":[a-z][a-z:]*:`~?([^`<]*)(?:<[^`]*>)?`")
 _DIRECTIVE = re.compile(r"\.\. [a-z][a-z-]*::[^\n]*")
 _READABLE_TYPES = {
@@ -52,14 +52,14 @@ class CatalogueView(View, dict[str, Any]):
 
     @classmethod
     def of_plans(cls, plans: Mapping[str, Any], pattern: str = "*") -> "CatalogueView":
-        """The plans whose names match, with the first sentence of their descriptions."""
+        """The plans whose names match, with the first sentence of each description."""
         chosen = {name: plans[name] for name in sorted(plans) if fnmatch.fnmatchcase(name, pattern)}
         rows = [Row((name, first_sentence(plan.get("description")))) for name, plan in chosen.items()]
         return cls(chosen, "plan", ("plan", "description"), rows, _nothing("plan", plans, pattern))
 
     @classmethod
     def of_devices(cls, devices: Mapping[str, Any], pattern: str = "*") -> "CatalogueView":
-        """The devices whose names match; subdevices if the pattern has a dot."""
+        """The devices whose names match; the subdevices if the pattern has a dot."""
         chosen = {name: device for name, device in _devices(devices, pattern.count(".")) if _fits(name, pattern)}
         rows = [Row((name, _abilities(device), str(device.get("classname", "")))) for name, device in chosen.items()]
         return cls(chosen, "device", ("device", "is", "class"), rows, _nothing("device", devices, pattern))
@@ -68,7 +68,7 @@ class CatalogueView(View, dict[str, Any]):
     def of_functions(
         cls, functions: Mapping[str, Any], pattern: str = "*", *, is_open: bool = False
     ) -> "CatalogueView":
-        """The functions whose names match, as they are called, with the first lines of their docstrings."""
+        """The functions whose names match, with their parameters and the first line of each docstring."""
         chosen = {name: functions[name] for name in sorted(functions) if fnmatch.fnmatchcase(name, pattern)}
         rows = [Row((_called(name, each), _plain(str(each.get("description", ""))))) for name, each in chosen.items()]
         otherwise = _nothing("function", functions, pattern) if functions else _NO_FUNCTIONS if is_open else _NOT_OPENED
@@ -117,7 +117,7 @@ class PlanView(View, dict[str, Any]):
 def _parameter_row(parameter: Mapping[str, Any]) -> Row:
     kind, description = _type(parameter), _plain(str(parameter.get("description", "")))
     short = shortened(kind, _TYPE_WIDTH)
-    if short != kind:  # for example a list of devices: it fits into the last column, which wraps
+    if short != kind:  # for example a long list of devices: it goes into the last column, which wraps
         description = f"{description} ({kind})" if description else kind
     return Row((_starred(parameter), short, _default(parameter), description))
 
@@ -137,7 +137,7 @@ def signature(plan: Mapping[str, Any]) -> str:
 
 
 def first_sentence(text: str | None) -> str:
-    """The first sentence of a text, which may extend over several lines."""
+    """The first sentence of a text; it may extend over several lines."""
     paragraph = _plain((text or "").strip().split("\n\n")[0])
     sentence, stop, _ = paragraph.partition(". ")
     return sentence + stop.strip()
@@ -148,7 +148,7 @@ def _paragraphs(plan: Mapping[str, Any]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Remove the markup of reStructuredText from a docstring."""
+    """Remove reStructuredText markup from a docstring."""
     text = _ROLE.sub(r"\1", _DIRECTIVE.sub("", text)).replace("``", "")
     return " ".join(text.split()).replace(" ::", ":")
 
@@ -164,7 +164,7 @@ def _default(parameter: Mapping[str, Any]) -> str:
 
 
 def _short_default(parameter: Mapping[str, Any]) -> str:
-    """The default for the signature; ``...`` if it is long, because the table shows its beginning."""
+    """The default as shown in the signature; ``...`` if it is long, because the table shows its beginning."""
     text = str(parameter["default"])
     return text if len(text) <= _DEFAULT_WIDTH else "..."
 

@@ -1,4 +1,4 @@
-"""Colors in a terminal: red for failed, green for running, yellow for waiting or ended by a user, and dim headings."""
+"""Terminal colors: red for failed, green for running, yellow for waiting or ended by a user, and dim headings."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ def theme() -> str:
 
 
 def are_wanted() -> bool:
-    """Whether output goes to a terminal whose user wants colors (``NO_COLOR``, ``%colors NoColor``)."""
+    """Whether output goes to a terminal and the user has not disabled colors (``NO_COLOR``, ``%colors NoColor``)."""
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and theme() != "nocolor"
 
 
@@ -44,6 +44,6 @@ def in_colors() -> Iterator[None]:
 
 
 def colored(text: str, mark: str) -> str:
-    """Color a text within `in_colors`; a mark without a color leaves it as it is."""
+    """Color a text within `in_colors`. If the mark has no color, the text does not change."""
     code = _CODES.get(mark) if _is_on.get() else None
     return f"\x1b[{code}m{text}\x1b[0m" if code and text else text

@@ -1,4 +1,4 @@
-"""Results of ``%qs`` commands: replies of the service that can display themselves."""
+"""Results of ``%qs`` commands: replies from the service that can display themselves."""
 
 import html
 import sys
@@ -31,9 +31,9 @@ from ipython_extension.shown.tables import (
 )
 
 _WIDE = 110
-#: Columns of a prompt.
+#: Width in columns of an ``Out[12]: `` prompt.
 _PROMPT = 10
-#: Wide enough that nothing is cut.
+#: Wide enough so that nothing is cut.
 _UNCUT = 100_000
 
 
@@ -43,7 +43,8 @@ class View:
     Attributes
     ----------
     show_here
-        Shows data in the place of the progress of its cell, and returns whether it did; None if there is no such place.
+        A function that shows data in place of the cell's progress display, and returns whether it could do so; None if
+        there is no such display.
     """
 
     show_here: Callable[[dict[str, str]], bool] | None = None
@@ -69,23 +70,23 @@ class View:
     def _ipython_display_(self) -> None:
         if self.show_here is None:
             raise NotImplementedError  # IPython shows it as usual
-        from IPython.lib.pretty import pretty  # noqa: PLC0415 - a terminal does without
+        from IPython.lib.pretty import pretty  # noqa: PLC0415 - a terminal does not need it
 
         if not self.show_here({"text/plain": pretty(self), "text/html": self._repr_html_()}):
             raise NotImplementedError
 
     def _for_terminal(self, width: int) -> str:
-        """Return the text; a single line follows ``Out[12]: `` and has less room."""
+        """Return the text. A single line has less room, because it follows ``Out[12]: ``."""
         narrower, wide = self._fitted(width - _PROMPT), self._fitted(width)
         return wide if "\n" in wide else narrower
 
     def _fitted(self, width: int) -> str:
-        """Return the text; for a terminal, long lines are broken at spaces."""
+        """Return the text, with long lines broken at spaces for a terminal."""
         return wrapped(self.text(width), width) if sys.stdout.isatty() else self.text(width)
 
 
 class ReplyView(View, dict[str, Any]):
-    """A reply of the service, displayed as one sentence; it is a dictionary with all keys of the reply."""
+    """A reply from the service, displayed as one sentence. It is a dictionary with all keys of the reply."""
 
     def __init__(self, reply: Mapping[str, Any], sentence: str = "") -> None:
         super().__init__(reply)
@@ -100,7 +101,7 @@ class ReplyView(View, dict[str, Any]):
 
 
 class Items(View, list[Item]):
-    """Queue items displayed as a table; string keys read the reply: ``items["running_item"]``."""
+    """Queue items, displayed as a table. String keys give access to the reply: ``items["running_item"]``."""
 
     def __init__(self, items: Iterable[Item], reply: Mapping[str, Any], known: Container[str]) -> None:
         super().__init__(items)
@@ -138,11 +139,11 @@ class QueueView(Items):
         self.faults = faults or {}
         #: Warnings about plans that may fail, by uid.
         self.doubts: Mapping[str, str] = {}
-        #: Problems that dry runs have found in plans, by uid.
+        #: Problems that dry runs have found in queued plans, by uid.
         self.findings: Mapping[str, str] = {}
-        #: Reply of ``estimates_get``; empty if it was not asked for.
+        #: The reply to ``estimates_get``; empty if no estimates were requested.
         self.estimates: Mapping[str, Any] = {}
-        #: A time; the item that will run at that time is marked.
+        #: A time of interest: the item that will run then is marked.
         self.until: float | None = None
         self.running: Item = reply.get("running_item") or {}
         self.status = status or {}
@@ -173,7 +174,7 @@ class QueueView(Items):
         return (times_text.item_text(estimate, is_held=is_held(self.status)) if estimate else "") or "queued"
 
     def text(self, width: int) -> str:
-        # Almost all items are just queued, so a narrow terminal need not show their states.
+        # Almost all items are simply queued, so a narrow terminal need not show their states.
         table = roomiest([self._table(), self._table(has_states=False)], width)
         parts = [self.title] if not table.rows else [self.title, table.text(width)]
         return "\n".join([*parts, *self._more()])
@@ -187,7 +188,7 @@ class QueueView(Items):
         return (table.html() if table.rows else "") + "".join(f"<p>{html.escape(part)}</p>" for part in self._more())
 
     def _table(self, *, has_states: bool = True) -> Table:
-        """The table. Without a column of states, the one of the running plan is below it."""
+        """The table. Without a state column, the state of the running plan is in the line below that plan."""
         rows = []
         if self.running:
             is_paused = self.status.get("manager_state") == "paused"
@@ -203,7 +204,7 @@ class QueueView(Items):
 
     @property
     def _has_others(self) -> bool:
-        """Whether to show a column of users."""
+        """Whether to show a user column."""
         return others([*self[: self.rows], *([self.running] if self.running else [])], self.me)
 
     def _row(self, place: str, item: Item, state: str, *, mark: str = "") -> Row:
@@ -211,7 +212,7 @@ class QueueView(Items):
         return Row((place, self.plan(item), *user, state), note=self._note(item), mark=mark)
 
     def _note(self, item: Item) -> str:
-        """The note below a row: why the plan cannot run now, and its metadata."""
+        """The note below a row: why the plan cannot run now, warnings, and metadata."""
         fault = self.faults.get(item["item_uid"])
         doubt = self.doubts.get(item["item_uid"])
         parts = [f"cannot run now: {fault}"] if fault else [f"check this plan: {doubt}"] if doubt else []
@@ -226,7 +227,7 @@ class QueueView(Items):
         return [*([f"  … and {hidden} more"] if hidden > 0 else []), *self._about_until()]
 
     def _about_until(self) -> list[str]:
-        """The item that runs at the requested time, unless its row is marked."""
+        """A line about the item that runs at the requested time, unless its row is visible and marked."""
         if self.until is None or not self.estimates:
             return []
         when, end = times_text.clock(self.until), self.estimates["queue"]["end"]
@@ -238,8 +239,8 @@ class QueueView(Items):
             place = found[0] - bool(self.running)
             return [] if place < self.rows else [f"  At {when}, the item at position {place} runs."]
         if end is not None and end <= self.until and not self.estimates["queue"]["at_least"]:
-            return [f"  The queue is done before {when}."]
-        return [f"  It is not known what runs at {when}{self._because(shown)}."]
+            return [f"  The queue will be done before {when}."]
+        return [f"  The item that runs at {when} is not known{self._because(shown)}."]
 
     def _because(self, shown: Sequence[Item]) -> str:
         """Why later times are unknown, as a clause."""
@@ -249,21 +250,21 @@ class QueueView(Items):
                 return f", because the queue stops at position {position}"
             if (estimate := self._estimate(item)) is not None and estimate["seconds"] is None:
                 which = "running plan" if position < 0 else f"plan at position {position}"
-                return f", because the time of the {which} is not known"
+                return f", because the {which} has no time estimate"
         return ""
 
 
 def _without_state(row: Row, *, is_shown: bool) -> Row:
-    """The row without its last column, which goes into the note if it ``is_shown``."""
+    """The row without its last column. If the state ``is_shown``, it goes into the note."""
     *others, state = row.cells
     notes = [state if is_shown else "", row.note]
     return row._replace(cells=tuple(others), note="; ".join(note for note in notes if note))
 
 
 class StatusView(View, dict[str, Any]):
-    """The status, displayed as a sentence, with the reasons for a pause or a lock; a dictionary.
+    """The status as a dictionary. It is displayed as a sentence, with the reasons for a pause or a lock.
 
-    ``lock`` is the sentence about the lock, and ``me`` the name of the user.
+    ``lock`` is the sentence about the lock, and ``me`` is the user's name.
     """
 
     def __init__(
@@ -327,7 +328,7 @@ class Overview(StatusView):
 
 
 class Waited(StatusView):
-    """The state after a wait, and the plans that ran during it; ``stopped`` is the reason why the queue has stopped."""
+    """The state after a wait, and the plans that ran during it. ``stopped`` tells why the queue has stopped."""
 
     def __init__(self, status: Mapping[str, Any], ran: Items, *, stopped: str = "", me: str = "") -> None:
         super().__init__(status, me=me)

@@ -1,4 +1,4 @@
-"""The view of a dry run: sentences about what a plan would do."""
+"""The view of a plan's dry run: sentences about what the plan would do."""
 
 import re
 import textwrap
@@ -11,20 +11,20 @@ from ipython_extension.shown.display import View
 from ipython_extension.shown.tables import length_of_time, moment, plural, shortened
 
 _WIDEST = 110
-#: Age in seconds above which the age of the environment's copy is mentioned.
+#: Age in seconds above which the view mentions when the copy of the environment was made.
 OLD = 60.0
-#: Maximum number of decimals of a position; the rest is rounding error.
+#: Number of decimals to which positions are rounded; the rest is rounding error.
 _DIGITS = 15
-#: Parts of the time are shown from this number of seconds.
+#: Parts of the estimated time are shown if they take at least this many seconds.
 _SHORTEST = 0.05
-#: Maximum number of lines for a list, and for the output.
+#: Maximum number of lines of a list and of the plan's output.
 _MOST = 10
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>[^\n]+)(?:\n +(?P<code>[^\n]+))?')
 _INSTALLED = ("/site-packages/", "/dist-packages/", "<frozen")
 
 
 class DryRunView(View, dict[str, Any]):
-    """The report of a dry run."""
+    """The report on a dry run."""
 
     def text(self, width: int) -> str:
         return "\n".join(
@@ -43,7 +43,7 @@ class DryRunView(View, dict[str, Any]):
         return list(self._lines())
 
     def brief(self, width: int | None) -> str:
-        """The text for a line whose result IPython does not show."""
+        """The text to print for a line whose result IPython does not show."""
         return self.text(width or _WIDEST)
 
     def _lines(self) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _motor(name: str, motor: Mapping[str, Any]) -> str:
 
 
 def place_of(trace: str) -> str:
-    """The innermost line of the user's own code: ``scan.py, line 12``; empty if there is none."""
+    """The innermost line in the user's own code: ``scan.py, line 12``; empty if there is none."""
     return next((_file_and_line(frame) for frame in _innermost(trace) if _is_own(frame)), "")
 
 
@@ -112,7 +112,7 @@ def _place(trace: str) -> Iterator[str]:
 
 
 def _innermost(trace: str) -> list[re.Match[str]]:
-    """The innermost frame of the user's own code, if there is a traceback."""
+    """The innermost frame in the user's own code, if there is a traceback."""
     frames = list(_FRAME.finditer(trace))
     own = [each for each in frames if _is_own(each)]
     return (own or frames)[-1:]
@@ -147,7 +147,7 @@ def _bytes(number: float) -> str:
 
 
 def _parts(parts: Mapping[str, float | None]) -> str:
-    """``moves 3 min, triggers 8 min, …``; empty if there are not several."""
+    """``moves 3 min, triggers 8 min, …``; empty if there are fewer than two parts."""
     names = {"move": "moves", "trigger": "triggers", "sleep": "sleeps", "other": "the rest"}
     known = {name: seconds for name, seconds in parts.items() if seconds and seconds >= _SHORTEST}
     several = known if len(known) > 1 else {}

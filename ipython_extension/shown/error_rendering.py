@@ -1,4 +1,4 @@
-"""Makes IPython show errors in one line, with advice and without a traceback of our own code."""
+"""Makes IPython show an error as one line with advice, without a traceback of our own code."""
 
 import sys
 
@@ -25,7 +25,7 @@ class NotDone(QSError):
 
 
 class Detached(KeyboardInterrupt):
-    """Ctrl-C while waiting: stops the wait and the cells that follow in a notebook, but nothing in the service."""
+    """Ctrl-C during a wait. It ends the wait and stops later notebook cells; the service goes on."""
 
     def _render_traceback_(self) -> list[str]:
         from ipython_extension.shown.tables import terminal_width, wrapped  # noqa: PLC0415 - see `usage`
@@ -36,9 +36,9 @@ class Detached(KeyboardInterrupt):
 def usage(error: UsageError, width: int) -> UsageError:
     """Break the message at spaces to fit the terminal, after the ``UsageError: `` that IPython prints.
 
-    Indented lines are the line that was typed and the carets under it. They stay as they are.
+    Indented lines are not broken: they are the line that was typed and the carets under it.
     """
-    from ipython_extension.shown.tables import wrapped  # noqa: PLC0415 - loading the extension does not pay for it
+    from ipython_extension.shown.tables import wrapped  # noqa: PLC0415 - loading the extension does not need it
 
     lines = f"{_USAGE}{error}".split("\n")
     broken = [line if line.startswith("    ") else wrapped(line, width) for line in lines]
@@ -48,8 +48,8 @@ def usage(error: UsageError, width: int) -> UsageError:
 def in_one_line(error: QSError, message: str, *, theme: str, width: int | None) -> QSError:
     """Make IPython show the error as the worker's traceback, the line ``message`` and the error's notes.
 
-    ``theme`` is IPython's color theme, ``nocolor`` for none. ``width`` is that of the terminal, which would break
-    long lines within words, or of the notebook; None if the output goes elsewhere.
+    ``theme`` is IPython's color theme, or ``nocolor``. ``width`` is that of the notebook, or of the terminal, which
+    would break long lines within words; it is None if the output goes elsewhere.
     """
     from ipython_extension.shown.tables import wrapped  # noqa: PLC0415 - see `usage`
     from ipython_extension.shown.traceback_text import colored, folded, is_frame  # noqa: PLC0415 - see `usage`
@@ -65,7 +65,7 @@ def in_one_line(error: QSError, message: str, *, theme: str, width: int | None) 
     notes: list[str] = getattr(error, "__notes__", [])
     sentences = [f"{label}{message}", *(line for note in notes for line in note.splitlines())]
     if width:
-        # Lines that name a file are colored as a whole. Below a message, indented lines have carets under them.
+        # Lines that name a file are colored as a whole. Indented lines below a message have carets under them.
         detail = [line if is_frame(line) else wrapped(line, width) for line in detail]
         sentences = [line if line.startswith(" ") else wrapped(line, width) for line in sentences]
     traceback, (first, *more) = detail, sentences

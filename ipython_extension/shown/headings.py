@@ -1,4 +1,4 @@
-"""The line above the log and the readings of a plan: the plan, how it ended, and when."""
+"""The line above a plan's log or readings: the plan, how it ended, and when."""
 
 from collections.abc import Container, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from ipython_extension.shown.colors import colored
 from ipython_extension.shown.status_text import by_whom
 from ipython_extension.shown.tables import cells, length_of_time, moment, shortened
 
-#: Minimum of columns for the plan.
+#: Minimum number of columns for the plan.
 _PLAN = 24
 
 

@@ -24,23 +24,23 @@ from ipython_extension.shown.tables import (
 )
 from ipython_extension.typed.history_query import HistoryQuery
 
-#: Width of a plan that is cut, beside its metadata, and maximum width of a column of metadata in a terminal.
+#: Width of a shortened plan that has metadata beside it, and maximum width of a metadata column in a terminal.
 _PLAN, _WIDEST = 36, 24
 #: Maximum number of metadata columns, and the spaces before each column.
 _MOST, _GAP = 8, 2
 
 
 class HistoryView(Items):
-    """Plans that ran, newest at the bottom; numbered from the oldest, negative numbers count from the newest.
+    """Plans that ran, newest at the bottom. Numbers count from the oldest plan, negative ones from the newest.
 
     Attributes
     ----------
     numbers
         The position of each plan in the whole history.
     requeued
-        The present places of failed plans in the queue, in words, by uid.
+        The current places of failed plans in the queue, in words, by uid.
     suggestion
-        A suggestion if nothing matches.
+        A suggestion for the user if nothing matches.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class HistoryView(Items):
         items: list[Item] = reply["items"]
         numbers: Sequence[int] = reply.get("positions") or range(len(items))
         numbered = [(at, item) for at, item in zip(numbers, items, strict=True) if at >= since]
-        #: Whether older plans match too. A query fetches one more plan than it shows to find out.
+        #: Whether older plans match too. To find out, a query fetches one more plan than it shows.
         self.has_older = query is not None and len(numbered) > rows
         if query is not None:
             numbered = numbered[-rows:]
@@ -70,12 +70,12 @@ class HistoryView(Items):
         self._incomplete = "search" in self.query.filters and reply.get("index_complete") is False
 
     def rows_by_number(self) -> dict[int, Item]:
-        """The displayed rows."""
+        """The displayed plans by their numbers."""
         first = max(len(self) - self.rows, 0)
         return dict(zip(self.numbers[first:], self[first:], strict=True))
 
     def failed_rows(self) -> list[Item]:
-        """The plans in those rows that failed, or were aborted or halted."""
+        """The displayed plans that failed or were aborted or halted."""
         return [item for item in self.rows_by_number().values() if has_failed(item)]
 
     @property
@@ -146,10 +146,10 @@ class HistoryView(Items):
         """The table, and a note on the omitted columns.
 
         In a narrow terminal, the plan is more important than its metadata: a plan is never cut to make room for
-        metadata. The first column of metadata has priority over the user and the time that a plan took; further columns
-        do not have priority over that time. If plans would be cut, the user is omitted first, then that time, if this
-        helps. Metadata that only a few plans have do not displace other columns. The scan id always stays; plans are
-        cut instead.
+        metadata. The first metadata column has priority over the user column and the column with the time that each
+        plan took (``took``); further metadata columns have no priority over ``took``. If plans would be cut, the user
+        column is omitted first, and then ``took``, if this helps. Metadata that only a few plans have does not displace
+        other columns. The scan id always stays, even if plans must be cut.
         """
         rows = list(self.rows_by_number().values())
         everything = _Columns(took=True, scan_id=True, user=has_users)
@@ -182,7 +182,7 @@ class HistoryView(Items):
     ) -> list[str]:
         """The keys of narrow columns that fit into the table.
 
-        Plans that fit into the ``leanest`` table must not be cut, except beside the metadata in the query.
+        Plans that fit into the ``leanest`` table must not be cut, except to show metadata that the query names.
         """
         narrow = {key: texts for key, texts in columns.items() if _needed(key, texts) <= _WIDEST}
         most = self._with_columns({}, leanest).room(width)
@@ -198,7 +198,7 @@ class HistoryView(Items):
     def _with_columns(
         self, columns: Mapping[str, Sequence[str]], plain: "_Columns", *, estimates: bool = False
     ) -> Table:
-        """The table with these columns of metadata: a text for each row, by key."""
+        """The table with these metadata columns, which contain a text for each row, by key."""
         names = ("ended", "started", *plain.of(">took", ">scan", "user"))
         rows = [
             self._row(at, item, tuple(texts[place] for texts in columns.values()), plain, estimates=estimates)
@@ -230,14 +230,14 @@ class HistoryView(Items):
 
 
 def _long_stops(result: Mapping[str, Any]) -> list[str]:
-    """The pauses and suspensions of a plan, if they are a large part of the time that it took."""
+    """A plan's pauses and suspensions, if they are a large part of the time that it took."""
     took = (result.get("time_stop") or 0.0) - (result.get("time_start") or 0.0)
     stood = (result.get("time_paused") or 0.0) + (result.get("time_suspended") or 0.0)
     return stood_still(result) if stood > _LONG_STOP and stood > took / 10 else []
 
 
 class _Columns(NamedTuple):
-    """The columns that may be left out."""
+    """The columns that may be omitted."""
 
     took: bool = False
     scan_id: bool = False
@@ -248,7 +248,7 @@ class _Columns(NamedTuple):
         return [text for text, is_kept in zip((took, scan_id, user), self, strict=True) if is_kept]
 
     def less(self, everything: "_Columns") -> list[str]:
-        """The names of those of ``everything`` that are left out."""
+        """The names of the columns in ``everything`` that are omitted here."""
         return [
             name.replace("_", " ") for name in self._fields if getattr(everything, name) and not getattr(self, name)
         ]
@@ -258,9 +258,9 @@ class _Columns(NamedTuple):
 _ALL = {"failed": "failed", "aborted": "were aborted", "halted": "were halted"}
 
 
-#: Seconds of pauses above which they are mentioned.
+#: Total duration in seconds above which pauses are mentioned.
 _LONG_STOP = 1.0
-_INCOMPLETE = "The search index is being made again: older plans may be missing."
+_INCOMPLETE = "The search index is being rebuilt, so older plans may be missing."
 
 
 def _omitted(keys: Sequence[str], others: Sequence[str] = ()) -> str:
@@ -275,7 +275,7 @@ def _listed(items: Sequence[Item]) -> str:
 
 
 def _differing(items: Sequence[Item]) -> dict[str, list[str]]:
-    """The metadata whose values differ from plan to plan: by key, the text of each plan's value."""
+    """The metadata whose values differ between plans: by key, the text of each plan's value."""
     each = [metadata_of(item) for item in items]
     keys = dict.fromkeys(key for metadata in each for key in metadata)
     columns = {key: [metadata.get(key, "") for metadata in each] for key in keys}
@@ -283,13 +283,13 @@ def _differing(items: Sequence[Item]) -> dict[str, list[str]]:
 
 
 def _common(items: Sequence[Item]) -> dict[str, str]:
-    """The metadata that all plans have, with the same values."""
+    """The metadata that is the same for all plans."""
     first, *more = [metadata_of(item) for item in items] or [{}]
     return {key: value for key, value in first.items() if value and all(each.get(key) == value for each in more)}
 
 
 def metadata_of(item: Item) -> dict[str, str]:
-    """The metadata as text; of several dictionaries, earlier ones take precedence, as in the run."""
+    """The item's metadata as text. If there are several dictionaries, earlier ones take precedence, as in the run."""
     return {str(key): safe(" ".join(str(value).split())) for key, value in merged(item.get("meta")).items()}
 
 

@@ -1,4 +1,4 @@
-"""Views of single items: one with all details, and the items that a request has changed."""
+"""Views of items: one item with all details, or the items that a request has changed."""
 
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
@@ -22,17 +22,17 @@ from ipython_extension.shown.tables import (
 )
 from ipython_extension.shown.traceback_text import folded
 
-#: Columns of a line without a terminal.
+#: Width in columns of a line without a terminal.
 _WIDE = 110
-#: Maximum number of lines for a plan below a message.
+#: Maximum number of lines of a plan below a message.
 _PLAN_LINES = 3
 
 
 class ItemView(View, dict[str, Any]):
     """One item, displayed with its position and its result.
 
-    With a ``lead``, it is one line: the lead, the plan, and its metadata unless something else shows it. ``takes`` says
-    how long it will take.
+    With a ``lead``, it is one line: the lead, the plan, and the plan's metadata unless something else shows it.
+    ``takes`` says how long the item will take.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ItemView(View, dict[str, Any]):
         whole = f"{line} {metadata}".rstrip()
         if cells(whole) <= width:
             return whole
-        # The part that the user has just typed is at the end of the plan, so it is not cut unless the plan is very
+        # The end of the plan is often the part that the user has just typed, so it is cut only if the plan is very
         # long.
         shown = line if cells(line) <= width else f"{self.lead}:\n{_indented(plan, width)}"
         return f"{shown}\n{_indented(metadata, width)}" if metadata else shown
@@ -92,9 +92,10 @@ class ItemView(View, dict[str, Any]):
 
 
 class Changed(Items):
-    """Items that a request added, moved or removed, one line each; then the queue, if positions have changed.
+    """Items that a request added, moved, changed or removed, one line each; then the queue if positions have changed.
 
-    With a ``summary``, that sentence replaces all lines. Below it are the metadata, unless the request kept them.
+    With a ``summary``, that sentence replaces all lines. The metadata is below it, unless the request kept the metadata
+    unchanged.
     """
 
     def __init__(
@@ -113,9 +114,9 @@ class Changed(Items):
         self.summary = summary
         self.has_metadata = has_metadata
         self.queue = queue
-        #: The places of the items, such as lines of a file, for warnings.
+        #: Where the items come from, such as lines of a file, for warnings.
         self.places: Sequence[str] = ()
-        #: Sentences of the prompt about the typed text.
+        #: The prompt's own notes about the typed text.
         self.notes: Sequence[str] = ()
 
     def text(self, width: int) -> str:
@@ -157,7 +158,7 @@ class Changed(Items):
         return [f"--md {text}"] if text else []
 
     def _warnings(self, number: int) -> Sequence[str]:
-        """The service's warnings about one item; the reply to a batch has them for each item."""
+        """The service's warnings about one item. The reply to a batch has separate warnings for each item."""
         results = self.reply.get("results") or [self.reply]
         warnings = results[number].get("warnings", ()) if number < len(results) else ()
         place = self.places[number] if number < len(self.places) else ""

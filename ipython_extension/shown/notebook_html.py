@@ -4,7 +4,7 @@ import html
 
 #: The font of code cells, if the notebook defines one. A notebook that is not trusted keeps only the plain values.
 _FONT = "font-family:monospace;font-family:var(--jp-code-font-family,monospace)"
-#: Break lines at blanks: JupyterLab breaks preformatted text in the middle of words.
+#: Breaks lines at spaces, because JupyterLab breaks preformatted text in the middle of words.
 WRAPPED = "white-space:pre-wrap;word-break:normal;overflow-wrap:break-word"
 #: Colors that can be read on white and on black.
 _FAILED, _RUNNING, _YELLOW = "#c62828", "#388e3c", "#b26a00"
@@ -25,7 +25,7 @@ def in_one_typeface(markup: str) -> str:
 
 
 def preformatted(text: str) -> str:
-    """Keep blanks and lines of a text; the browser wraps."""
+    """Keep the spaces and line breaks of a text; the browser wraps long lines."""
     return f'<pre style="{WRAPPED};font-size:1em">{html.escape(text)}</pre>'
 
 

@@ -1,4 +1,4 @@
-"""The view of a dry run of the queue: a row for each item, and below it errors and warnings."""
+"""The view of a dry run of the queue: a row for each item, with its errors and warnings below it."""
 
 import html
 import time
@@ -14,16 +14,16 @@ from ipython_extension.shown.tables import Row, Table, moment, plural
 
 #: Maximum number of warnings below a row.
 _WARNINGS = 2
-_RUNNING = "A plan is running. The first plan of the queue begins where the motors are now."
+_RUNNING = "A plan is running. The dry run starts the first queued plan from the current motor positions."
 
 
 class QueueDryRunView(View, dict[str, Any]):
-    """The reports of a dry run of the queue; a dictionary with all keys of the reply.
+    """The reports on a dry run of the queue; a dictionary with all keys of the reply.
 
     Parameters
     ----------
     items
-        The queue, for positions and parameters.
+        The items in the queue, for their positions and parameters.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class QueueDryRunView(View, dict[str, Any]):
         return f"<p>{html.escape(self._title())}</p>{table}{notes}"
 
     def brief(self, width: int | None) -> str:
-        """The text for a line whose result IPython does not show."""
+        """The text to print for a line whose result IPython does not show."""
         return self.text(width or 100)
 
     def lines(self) -> list[str]:
@@ -63,7 +63,7 @@ class QueueDryRunView(View, dict[str, Any]):
     def _title(self) -> str:
         reports = [each["report"] for each in self["reports"] if each["report"]]
         if not reports:
-            return "The queue has no plans. For a plan that is not queued: %qs dryrun PLAN"
+            return "The queue has no plans. To try a plan that is not queued: %qs dryrun PLAN"
         words = [_state(report).partition(",")[0] for report in reports]
         counts = {word: words.count(word) for word in ("ok", "fails", "unknown")}
         states = ", ".join(f"{count} {word}" for word, count in counts.items() if count)

@@ -7,23 +7,23 @@ from typing import Any
 from ipython_extension.shown.display import View
 from ipython_extension.shown.tables import Row, Table, moment, shortened
 
-_NOTHING = "No device that you may use moves."
+_NOTHING = "There are no movable devices that you may use."
 _WIDE = 110
-#: Characters of a value.
+#: Maximum number of characters of a value.
 _VALUE_WIDTH = 40
 _HEADINGS = ("device", ">value", "units", "limits", "is", "time")
-#: Whole numbers below this have all their digits.
+#: Whole numbers below this limit are shown with all their digits.
 _ALL_DIGITS = 1e15
-#: Other numbers have an exponent below the first of these values, and from the second one, where 6 digits end.
+#: Other numbers have an exponent if they are below the first of these values, or too large for 6 digits.
 _SMALL, _LARGE = 1e-4, 999_999.5
 #: Columns that are omitted if they are empty.
 _OPTIONAL = ("units", "limits", "is", "time")
 
 
 class ReadingsView(View, dict[str, Any]):
-    """Readings by name of the device, shown as a table. ``all_fields`` also shows the other data keys of a device.
+    """Readings by device name, shown as a table. ``all_fields`` also shows a device's other data keys.
 
-    ``note`` is a sentence below it.
+    ``note`` is a sentence below the table.
     """
 
     def __init__(self, devices: Mapping[str, Any], *, all_fields: bool = True, note: str = "") -> None:
@@ -40,11 +40,11 @@ class ReadingsView(View, dict[str, Any]):
         return f"{table}<p>{html.escape(self._note)}</p>" if self._note else table
 
     def in_order(self, key: Callable[[str], Any]) -> "ReadingsView":
-        """The same readings, sorted by a key of their names."""
+        """The same readings, sorted by a key that is computed from the device name."""
         return self._with(sorted(self, key=key), self._note)
 
     def fitted(self, width: int, height: int) -> str:
-        """The text, with only as many devices as fit, so that the next table can be drawn over it."""
+        """The text with only as many devices as fit, so that the next table can be drawn over it."""
         names = list(self)
         text = self.text(width)
         for count in range(min(len(names), height), 0, -1):
@@ -57,7 +57,7 @@ class ReadingsView(View, dict[str, Any]):
         return ReadingsView({name: self[name] for name in names}, all_fields=self._all_fields, note=note)
 
     def brief(self, width: int | None) -> str:
-        """The text for a line whose result IPython does not show."""
+        """The text to print for a line whose result IPython does not show."""
         return self.text(width or _WIDE)
 
     def _table(self) -> Table:
@@ -101,7 +101,7 @@ def _value(reading: Mapping[str, Any]) -> str:
 
 
 def number_text(value: float) -> str:
-    """A single value: whole numbers with all digits, others with 6, and with an exponent if they are small or large."""
+    """A single value: whole numbers with all digits, others with 6 digits, and with an exponent if small or large."""
     if not isinstance(value, float):
         return str(value)
     if value.is_integer() and abs(value) < _ALL_DIGITS:
@@ -113,5 +113,5 @@ def _time(reading: Mapping[str, Any]) -> str:
     timestamp = reading.get("timestamp")
     try:
         return moment(timestamp) if timestamp else ""
-    except (OverflowError, ValueError, OSError):  # the clock of a device may be wrong
+    except (OverflowError, ValueError, OSError):  # a device's clock may be wrong
         return str(timestamp)

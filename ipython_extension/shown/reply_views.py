@@ -13,9 +13,9 @@ from ipython_extension.shown.tables import Row, Table, counted, full_sentence, l
 
 Reply = Mapping[str, Any]
 
-#: Characters of a uid that identify it. `task_result` and commands for items accept this many.
+#: Number of characters that identify a uid. `task_result` and commands for items accept this many.
 SHORT = 8
-#: Keys of an event that have their own columns or do not matter to users.
+#: Event keys that have their own columns or do not matter to users.
 _ASIDE = ("seq", "time", "type", "requeued_as")
 #: Sentences for accepted requests whose replies contain nothing more.
 _SENTENCES = {
@@ -28,7 +28,7 @@ _SENTENCES = {
     "re_resume": "The plan is resuming.",
     "re_stop": "The plan is finishing; its exit status will be 'stopped'.",
     "re_abort": "The plan is being aborted.",
-    "re_halt": "The plan is being halted, without clean-up.",
+    "re_halt": "The plan is being halted, without cleanup.",
     "manager_stop": "The service is stopping.",
     "permissions_reload": "The permissions have been reloaded.",
     "unlock": "Unlocked.",
@@ -38,12 +38,12 @@ _SENTENCES = {
 class Printed(ReplyView):
     """A reply shown as text with its own line breaks."""
 
-    def text(self, width: int) -> str:  # noqa: ARG002 - a terminal wraps lines as it likes
+    def text(self, width: int) -> str:  # noqa: ARG002 - the terminal wraps the lines
         return self.sentence
 
 
 class Tabled(ReplyView):
-    """A reply shown as a sentence with a table below."""
+    """A reply shown as a sentence with a table below it."""
 
     def __init__(self, reply: Reply, sentence: str, table: Table) -> None:
         super().__init__(reply, sentence)
@@ -57,7 +57,7 @@ class Tabled(ReplyView):
 
 
 def view(method: str, params: Mapping[str, Any], reply: Reply) -> View:
-    """The reply to a method as an object that displays itself."""
+    """The reply to a method, as an object that displays itself."""
     if show := _OF_REPLIES.get(method):
         return show(reply)
     if method in _OF_REQUESTS:
@@ -127,16 +127,16 @@ def _no_metadata(permitted: Sequence[str]) -> str:
     if "/" in permitted:
         return "No metadata."
     if not permitted:
-        return "The service does not allow you to see metadata (setting permitted_re_metadata_keys)."
+        return "The service does not let you see metadata (setting permitted_re_metadata_keys)."
     return (
-        f"No metadata in {', '.join(permitted)}. The service does not allow you to see more (setting "
+        f"No metadata in {', '.join(permitted)}. The service does not let you see other keys (setting "
         "permitted_re_metadata_keys)."
     )
 
 
 def permissions(reply: Reply) -> Printed:
     """Show the permissions as in their file."""
-    import yaml  # noqa: PLC0415 - only this line pays for it
+    import yaml  # noqa: PLC0415 - only this view needs it
 
     return Printed(reply, yaml.safe_dump(reply["user_group_permissions"], sort_keys=False).rstrip())
 
@@ -164,7 +164,7 @@ def report(reply: Reply) -> ReplyView:
 
 
 def task_status(reply: Reply) -> ReplyView:
-    """Show the status of tasks."""
+    """Show the states of tasks."""
     status = reply["status"]
     if isinstance(status, str):
         return ReplyView(reply, f"The task is {_found(status)}.")
@@ -229,7 +229,7 @@ def devices(reply: Reply) -> CatalogueView:
 
 
 def lock_sentence(info: Mapping[str, Any], me: str) -> str:
-    """Report the locks with user, time and note; empty if nothing is locked. ``me`` is the name of the user."""
+    """Describe the locks, with user, time and note; empty if nothing is locked. ``me`` is the user's name."""
     names = [name for name in ("environment", "queue") if info.get(name)]
     if not names:
         return ""
@@ -248,7 +248,7 @@ def task_result(reply: Reply) -> ReplyView:
             return ReplyView(reply, f"The task has been running since {moment(result['time_start'])}.")
         case "completed" if result["success"]:
             took = length_of_time(result["time_stop"] - result["time_start"])
-            return ReplyView(reply, f"The task is done ({took}). It returned {result['return_value']!r}")
+            return ReplyView(reply, f"The task is done ({took}). It returned {result['return_value']!r}.")
         case "completed":
             return ReplyView(reply, f"{result['traceback'].rstrip()}\nThe task failed: {result['msg']}")
         case _:
@@ -273,7 +273,7 @@ def autostart(params: Mapping[str, Any], reply: Reply) -> ReplyView:
 
 
 def permissions_set(reply: Reply) -> ReplyView:
-    """Report that the permissions have been replaced, and list entries that may not mean what the user intended."""
+    """Report that the permissions have been replaced, with warnings about entries that may be mistakes."""
     return ReplyView(reply, " ".join(["The permissions have been replaced.", *reply.get("warnings", ())]))
 
 

@@ -1,4 +1,4 @@
-"""Sentences about the state of the service, progress and results."""
+"""Sentences about the service's state, progress and results."""
 
 import time
 from collections import Counter
@@ -12,20 +12,20 @@ from ipython_extension.shown.colors import colored
 from ipython_extension.shown.tables import cells, length_of_time, moment, plural, ranges, shortened, wrapped
 
 _EXIT_STATUSES = ("completed", "stopped", "failed", "aborted", "halted")
-#: Maximum number of columns for the reason why a plan failed.
+#: Maximum number of columns of the reason why a plan failed.
 _LONGEST_REASON = 1000
-#: Columns of a progress bar, and at least those of its title.
+#: Width of a progress bar, and minimum width of its title, in columns.
 _BAR, _TITLE = 20, 16
-#: Kinds of waits of the plan itself, whose text changes all the time.
+#: Kinds of waits within the plan. Their texts change all the time.
 _OWN_WAITS = ("motor", "trigger", "sleep", "user_code")
-#: Seconds after which such a wait replaces the plan in the line with its progress.
+#: Seconds after which such a wait replaces the plan in the progress line.
 _LASTS = 1.0
-#: Seconds to go (ten years) above which the metadata must be wrong.
+#: Remaining seconds (ten years) above which the metadata must be wrong.
 _TOO_LONG = 3e8
 
 
 def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
-    """Describe the state of the service in one sentence."""
+    """Describe the service's state in one sentence."""
     parts = [*_waiting(status), *_end_of_queue(status), *_flags(status)]
     tail = "".join(f"; {part}" for part in parts)
     lead = state = _lead(status)
@@ -44,7 +44,7 @@ def status_sentence(status: Mapping[str, Any], plan: str, width: int) -> str:
 
 
 def _end_of_queue(status: Mapping[str, Any]) -> list[str]:
-    """When the queue ends, if more than the running plan is left; unknown while that plan is held."""
+    """When the queue ends, if more than the running plan is left; empty while that plan is held."""
     has_more = status.get("items_in_queue") and status.get("running_item_uid")
     end = status.get("queue_end") if has_more and not is_held(status) else None
     return [f"queue {times_text.done_at(end, at_least=bool(status.get('queue_at_least')))}"] if end else []
@@ -91,7 +91,7 @@ class Bar(NamedTuple):
         reason = own_wait(status)
         if progress.elapsed is not None and not reason:
             details.append(length_of_time(progress.elapsed))
-        # A plan with all of its points may still be running, and another run may follow. A full bar would be
+        # A plan may still be running after all of its points, and another run may follow, so a full bar would be
         # misleading.
         done = progress.events / progress.total if progress.total and progress.events < progress.total else None
         left = None if is_held(status) else progress.left
@@ -99,7 +99,7 @@ class Bar(NamedTuple):
 
     @property
     def constant_text(self) -> str:
-        """One line without times to go, which would soon be wrong."""
+        """One line without the remaining time, which would soon be wrong."""
         return f"{self.title}  {self.details}".rstrip()
 
     def text(self, width: int) -> str:
@@ -108,14 +108,14 @@ class Bar(NamedTuple):
         details = self._with(f"{left} to go" if left else "")
         full = round(_BAR * (self.done or 0.0))
         bar = "" if self.done is None else "█" * full + "░" * (_BAR - full)
-        # In a narrow terminal, the time to go is more important than the bar.
+        # In a narrow terminal, the remaining time is more important than the bar.
         title = cells(self.title) if self.is_wait else _TITLE
         return self._line(width, bar if title + len(bar) + len(details) + 4 <= width else "", details)
 
     def words(self, width: int, now: float) -> tuple[str, str]:
-        """The title and the rest of one line without the bar.
+        """The title, and the rest of the line without the bar.
 
-        It contains times of day, so it stays correct if it is read later.
+        The line contains times of day, so it stays correct if it is read later.
         """
         end = f"end at about {moment(now + self.left, now)}" if self.left is not None else ""
         lead = f"At {moment(now, now)}: "
@@ -162,7 +162,7 @@ class PlanProgress(NamedTuple):
     @property
     def left(self) -> float | None:
         """Estimate the seconds until the end of the plan; None if that is not possible."""
-        # One point is not enough: its time may include preparation, and the delay after it is still to come.
+        # One point is not enough: its time may include preparation, and the delay after it is not over yet.
         if self.elapsed is None or not self.total or not 1 < self.events < self.total:
             return None
         # Pauses and suspensions do not slow down the remaining points.
@@ -192,13 +192,13 @@ def reason(result: Mapping[str, Any]) -> str:
 
 
 def by_whom(result: Mapping[str, Any], me: str) -> str:
-    """The user who ended a plan: `` by grace`` or `` by you``; empty if nobody did. ``me`` is the name of the user."""
+    """The user who ended a plan: `` by grace`` or `` by you``; empty if nobody did. ``me`` is the user's name."""
     who = str(result.get("ended_by") or "")
     return f" by {'you' if who == me else shown_user(who)}" if who else ""
 
 
 def last_sentence(item: Mapping[str, Any], plan: str, width: int, me: str) -> str:
-    """Describe how the last plan ended; ``me`` is the name of the user."""
+    """Describe how the last plan ended. ``me`` is the user's name."""
     result = item.get("result") or {}
     ended = f" {moment(result['time_stop'])}" if result.get("time_stop") else ""
     scans = f", scan {ranges(result['scan_ids'])}" if result.get("scan_ids") else ""
@@ -214,7 +214,7 @@ def last_sentence(item: Mapping[str, Any], plan: str, width: int, me: str) -> st
 def queue_stopped(status: Mapping[str, Any], last: Mapping[str, Any], me: str) -> str:
     """Report that the queue has stopped because the last plan did not complete; empty if that is not the reason.
 
-    ``me`` is the name of the user.
+    ``me`` is the user's name.
     """
     if not last or not has_failed(last) or not _has_stopped(status):
         return ""
@@ -227,7 +227,7 @@ def queue_stopped(status: Mapping[str, Any], last: Mapping[str, Any], me: str) -
 
 
 def stopped_by_itself(status: Mapping[str, Any]) -> str:
-    """Report why the queue has stopped, with the reason of the service; empty if there is none."""
+    """Report why the queue has stopped, as the service explains it; empty if it gives no reason."""
     why = status.get("queue_stopped_reason")
     return f"The queue has stopped: {why}. {starts_again(status)}" if why and _has_stopped(status) else ""
 
@@ -250,7 +250,7 @@ def flags_text(status: Mapping[str, Any]) -> str:
 
 
 def has_failed(item: Mapping[str, Any]) -> bool:
-    """Whether an item of the history did not complete: it failed, was aborted or was halted."""
+    """Whether a history item did not complete: it failed, was aborted or was halted."""
     return (item.get("result") or {}).get("exit_status") not in ("completed", "stopped")
 
 
@@ -266,14 +266,14 @@ def is_suspended(status: Mapping[str, Any]) -> bool:
 
 
 def is_held(status: Mapping[str, Any]) -> bool:
-    """Whether the running plan is paused or suspended, so that it is unknown when it will go on."""
+    """Whether the running plan is paused or suspended, so that nobody knows when it will go on."""
     return status.get("manager_state") == "paused" or is_suspended(status)
 
 
 def waiting_sentence(status: Mapping[str, Any], me: str) -> str:
     """Report why the plan waits; empty if it does not wait, or if `status_sentence` reports it.
 
-    ``me`` is the name of the user.
+    ``me`` is the user's name.
     """
     waiting = status.get("waiting_for") or {}
     is_reported = waiting.get("kind") == "input" or (waiting.get("kind") == "pause" and status.get("pause_pending"))
@@ -286,7 +286,7 @@ def waiting_sentence(status: Mapping[str, Any], me: str) -> str:
 
 
 def held_sentence(status: Mapping[str, Any], me: str) -> str:
-    """Report a pause or suspension with its start; empty if there is none."""
+    """Report a pause or suspension and when it began; empty if there is none."""
     return "" if (status.get("waiting_for") or {}).get("kind") in _OWN_WAITS else waiting_sentence(status, me)
 
 
@@ -299,30 +299,30 @@ def own_wait(status: Mapping[str, Any]) -> str:
 
 
 def pause_sentence(status: Mapping[str, Any], me: str) -> str:
-    """Report the pause of a plan with time and user, and the commands that resume or end the plan."""
+    """Report a plan's pause, with time and user, and the commands that resume or end the plan."""
     since = (status.get("running_item_progress") or {}).get("paused_since")
     has_reason = (status.get("waiting_for") or {}).get("kind") == "pause"
     lead = waiting_sentence(status, me) if has_reason else f"Paused{f' at {moment(since)}' if since else ''}."
     if lead.endswith(f" by {_BY_PLAN}."):
         lead += " %qs log shows what it printed."
     if suspension_of_pause(status):
-        lead += " A resumed plan does not wait for that."
+        lead += " If you resume the plan, it does not wait for that."
     return f"{lead} %qs resume resumes the plan; %qs finish, %qs abort or %qs halt ends it."
 
 
 def suspension_of_pause(status: Mapping[str, Any]) -> str:
-    """The tripped suspenders for which a paused plan does not wait any longer; empty if there are none."""
+    """The tripped suspenders that a paused plan will no longer wait for; empty if there are none."""
     waiting = status.get("waiting_for") or {}
     is_pause = waiting.get("kind") == "pause" and not status.get("pause_pending")
     return str(waiting.get("text")).partition(_WHILE_SUSPENDED)[2] if is_pause else ""
 
 
-#: The beginning of the words before the reason of a suspension during a pause, in texts of the service. A plan that has
-#: not begun is "waiting to start".
+#: In the service's texts, separates a pause from what holds the plan besides: a suspension, or, for a plan that has not
+#: begun, "waiting to start".
 _WHILE = ", while "
-#: The words before the reason of a suspension during a pause, in texts of the service.
+#: In the service's texts, the words between a pause and the reason for a suspension.
 _WHILE_SUSPENDED = ", while suspended: "
-#: The user of a plan that paused by itself, in texts of the service.
+#: In the service's texts, who paused a plan that paused by itself.
 _BY_PLAN = "the plan"
 _ALL_ENDINGS = {"failed": "failed", "aborted": "was aborted", "halted": "was halted"}
 _STARTING = "initializing"
@@ -354,7 +354,7 @@ def _lead(status: Mapping[str, Any]) -> str:
 
 
 def _mark(status: Mapping[str, Any]) -> str:
-    """The kind of the state, which has a color."""
+    """The kind of state, which determines its color."""
     if status.get("re_state") == "panicked":
         return "failed"
     if is_suspended(status):

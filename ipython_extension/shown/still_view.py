@@ -1,4 +1,4 @@
-"""A still: the state, the queue and the last plans at one moment, for a notebook that is read without a kernel."""
+"""A still: the state, the queue and the last plans at one moment, for a notebook without a running kernel."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ class StillView(StatusView):
     Attributes
     ----------
     foot
-        The last line: when this was the state, and whether something has ended since.
+        The last line: when this was the state, and whether the connection has ended since.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ _RUNNING = ("starting_queue", "executing_queue", "paused")
 
 
 def pending_sentence(events: Sequence[Event], me: str) -> str:
-    """Report a pending stop, with who requested it."""
+    """Report a pending stop and who requested it."""
     who = _requester(events, me)
     return f"The queue stops after this plan{f', as {who} requested' if who else ''} (%qs stop cancel cancels it)."
 
@@ -22,13 +22,13 @@ def has_request(events: Sequence[Event]) -> bool:
 
 
 def stopped_sentence(events: Sequence[Event], me: str, again: str) -> str:
-    """Report why the idle queue has stopped; empty if neither a stop item nor a request is the reason.
+    """Report why the queue has stopped; empty if the reason is neither a stop item nor a request.
 
-    ``events`` are those of the service, oldest first; ``me`` is the name of the user, and ``again`` the sentence about
+    ``events`` are the service's events, oldest first; ``me`` is the user's name, and ``again`` is the sentence about
     starting the queue again.
 
-    The status may show the end before the event that reports it is stored. The event of the reason is always stored
-    first, so it is the latest one then.
+    The status may show that the queue has ended before the event about this is stored. The event with the reason is
+    always stored earlier, so it is then the latest one.
     """
     states = [at for at, event in enumerate(events) if event["type"] == "environment_changed"]
     last = states[-1] if states else -1
@@ -43,7 +43,7 @@ def stopped_sentence(events: Sequence[Event], me: str, again: str) -> str:
 
 
 def _reason(events: Sequence[Event], me: str, again: str, earlier: Sequence[Event] = ()) -> str:
-    """The sentence, if the latest of these events is a stop; ``earlier`` ones may name who requested it."""
+    """The sentence, if the latest of these events is a stop. The ``earlier`` events may name who requested it."""
     for at in range(len(events) - 1, -1, -1):
         event = events[at]
         if event["type"] == _STOP:
@@ -58,13 +58,13 @@ def _reason(events: Sequence[Event], me: str, again: str, earlier: Sequence[Even
 
 
 def _requester(events: Sequence[Event], me: str) -> str:
-    """Who requested the latest stop; empty if the service does not know the name."""
+    """The user who requested the latest stop; empty if the service does not know the name."""
     requests = (event for event in reversed(events) if event["type"] == _STOP and event["enabled"])
     name = str(next(requests, {}).get("user") or "")
     return "you" if name and name == me else name
 
 
 def _is_stop_item(event: Event) -> bool:
-    """Whether an item has left the queue by itself. If it is a plan, the event of its start follows."""
+    """Whether an item has left the queue by itself. If it is a plan, the event about its start follows."""
     by_request = event.get("user") or event.get("change") or event.get("undoes")
     return event["type"] == "queue_changed" and bool(event.get("dropped")) and not by_request

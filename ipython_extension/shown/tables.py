@@ -1,4 +1,4 @@
-"""Tables, times and durations for people to read."""
+"""Tables, times and durations as text for people."""
 
 import html
 import re
@@ -14,7 +14,7 @@ from ipython_extension.shown.notebook_html import COLORS
 
 _WORDS = re.compile(r"(\s*)(\S+)")
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
-#: Columns of a notebook's live tables, and of errors. In a narrower window, JupyterLab breaks words.
+#: Width in columns of a notebook's live tables and of errors. In a narrower window, JupyterLab breaks words.
 NOTEBOOK_WIDTH, NOTEBOOK_ERROR_WIDTH = 100, 80
 _PRECISE, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86400
 
@@ -30,7 +30,7 @@ def terminal_height() -> int:
 
 
 def stood_still(result: Mapping[str, Any]) -> list[str]:
-    """``paused for 30 min 00 s``, ``suspended for 12 s``, from the result of a plan; empty if it was not."""
+    """``paused for 30 min 00 s``, ``suspended for 12 s``, from a plan's result; empty if it was neither."""
     states = ("paused", "suspended")
     return [f"{each} for {length_of_time(result[f'time_{each}'])}" for each in states if result.get(f"time_{each}")]
 
@@ -50,7 +50,7 @@ def length_of_time(seconds: float) -> str:
 
 
 def moment(epoch: float, now: float | None = None) -> str:
-    """The local time: ``14:03:22`` today, ``21 Nov 14:03`` this year, ``2024-11-21 14:03`` before."""
+    """The local time: ``14:03:22`` today, ``21 Nov 14:03`` this year, ``2024-11-21 14:03`` in earlier years."""
     then, today = time.localtime(epoch), time.localtime(now)
     if then[:3] == today[:3]:
         return time.strftime("%H:%M:%S", then)
@@ -76,7 +76,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def counted(rows: int) -> str:
-    """``one``, ``20``: after “the last”."""
+    """The number as it is written after “the last”: ``one``, ``20``."""
     return "one" if rows == 1 else str(rows)
 
 
@@ -100,7 +100,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def cut(line: str, width: int) -> str:
-    """Cut a line at ``width`` columns; its spaces are kept."""
+    """Cut a line at ``width`` columns, but keep its spaces."""
     if cells(line) <= width:
         return line
     taken, used = [], 0
@@ -113,7 +113,7 @@ def cut(line: str, width: int) -> str:
 
 
 def cut_in_the_middle(text: str, width: int) -> str:
-    """Return the text on one line of at most ``width`` columns; long text is cut in the middle."""
+    """Return the text on one line of at most ``width`` columns; cut long text in the middle."""
     line = " ".join(text.split())
     if cells(line) <= width:
         return line
@@ -127,7 +127,7 @@ def wrapped(text: str, width: int) -> str:
 
 
 def _broken(line: str, width: int) -> list[str]:
-    """Break a line at blanks; the parts have its indentation. A word that is longer than the line stays whole."""
+    """Break a line at spaces; each part has the line's indentation. A word longer than the width stays whole."""
     if cells(line) <= width:
         return [line]
     indent = line[: len(line) - len(line.lstrip())]
@@ -141,7 +141,7 @@ def _broken(line: str, width: int) -> list[str]:
 
 
 class Row(NamedTuple):
-    """One row of a table; ``note`` is an extra line below it, ``mark`` a CSS class, ``more`` text that is never cut."""
+    """A table row. ``note`` is a line below it, ``mark`` is a CSS class, and ``more`` is text that is never cut."""
 
     cells: tuple[str, ...]
     note: str = ""
@@ -150,7 +150,7 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows under headings; the column ``flexible`` is cut or wrapped if the line is too narrow.
+    """Rows under headings; the column ``flexible`` is cut or wrapped if there is not enough width.
 
     Columns whose headings begin with ``>`` are right-aligned.
     """
@@ -174,7 +174,7 @@ class Table(NamedTuple):
         return "\n".join(lines)
 
     def html(self) -> str:
-        """Return the table as HTML; nothing is cut, the browser wraps. Stripes alternate by row, with its note."""
+        """Return the table as HTML. Nothing is cut; the browser wraps. A row and its note share a stripe."""
         styles = self._styles()
         head = "".join(
             f'<th style="{style}">{html.escape(name.removeprefix(">"))}</th>'
@@ -252,9 +252,10 @@ class Table(NamedTuple):
 
 
 def roomiest(tables: Sequence[Table], width: int | None) -> Table:
-    """The first table if it shows all rows whole, or without a width.
+    """The first table if it shows all rows completely, or if no width is given.
 
-    Otherwise the first one of those with the most complete rows. Each table has fewer columns than the one before.
+    Otherwise the table with the most complete rows; of equals, the first. Each table has fewer columns than the
+    previous one.
     """
     first, *others = tables
     if width is None or not others or first.whole_rows(width) == len(first.rows):
@@ -263,7 +264,7 @@ def roomiest(tables: Sequence[Table], width: int | None) -> Table:
 
 
 def _note_lines(note: str, width: int) -> list[str]:
-    """A note, broken at blanks; of a very long one, the beginning and the end."""
+    """A note, broken at spaces. If it is very long, only its beginning and its end."""
     lines = _broken(" ".join(note.split()), width)
     room = _NOTE_LINES * width
     while len(lines) > _NOTE_LINES:
@@ -273,17 +274,17 @@ def _note_lines(note: str, width: int) -> list[str]:
 
 
 _INDENT = "  "
-#: Lines of a note below a row.
+#: Maximum number of lines of a note below a row.
 _NOTE_LINES = 3
 _GAP = 2
 _NARROWEST = 16
-#: Most characters of a column that does not wrap in a notebook.
+#: Maximum number of characters of a column that does not wrap in a notebook.
 _SHORT = 20
 _SHORT_CELL = "text-align:left;vertical-align:top;white-space:pre"
 _CELL = "text-align:left;vertical-align:top;white-space:pre-wrap;word-break:normal;overflow-wrap:break-word"
 #: Notebooks use a different font size for tables than for text.
 _TABLE = "font-size:1em"
-#: Gray, because it must be visible on white and on black.
+#: Gray, because it must be visible on both white and black.
 _SHADE, _NO_SHADE = "rgba(128,128,128,0.1)", "transparent"
 
 

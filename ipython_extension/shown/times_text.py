@@ -22,18 +22,18 @@ def roughly(seconds: float) -> str:
 
 
 def about(seconds: float, length: str) -> str:
-    """``about 12 s``, where ``length`` is the text for the seconds; ``less than 0.1 s`` instead of ``about 0.0 s``."""
+    """``about 12 s``, where ``length`` is the text for the seconds; ``less than 0.1 s`` in place of ``about 0.0 s``."""
     return f"about {length}" if seconds >= _SHORTEST else "less than 0.1 s"
 
 
 def clock(epoch: float) -> str:
-    """The time of day, ``14:32``; on another day with the date: ``21 Nov 14:32``."""
+    """The time of day, such as ``14:32``; for another day also the date: ``21 Nov 14:32``."""
     then, today = time.localtime(epoch), time.localtime(time.time())
     return time.strftime("%H:%M" if then[:3] == today[:3] else "%d %b %H:%M", then)
 
 
 def takes(estimate: Mapping[str, Any]) -> str:
-    """``about 12 min``; ``at least 3 min`` if part of the time is unknown; empty if all of it is."""
+    """``about 12 min``; ``at least 3 min`` if part of the time is unknown; empty if all of it is unknown."""
     seconds = estimate["seconds"]
     if seconds is not None and not (estimate["at_least"] and seconds < 1):
         return f"at least {roughly(seconds)}" if estimate["at_least"] else about(seconds, roughly(seconds))
@@ -41,7 +41,7 @@ def takes(estimate: Mapping[str, Any]) -> str:
 
 
 def item_text(estimate: Mapping[str, Any], *, is_held: bool = False) -> str:
-    """``about 12 min, at 14:32``; empty if neither is known. While the running plan is held, no start is known."""
+    """``about 12 min, at 14:32``; empty if neither is known. Starts are not known while the running plan is held."""
     start = None if is_held else estimate["start"]
     later = " or later" if estimate["start_at_least"] else ""
     known = takes(estimate)
@@ -49,7 +49,7 @@ def item_text(estimate: Mapping[str, Any], *, is_held: bool = False) -> str:
 
 
 def item_sentence(estimate: Mapping[str, Any]) -> str:
-    """As `item_text`; if the time is not known, the reason too: ``not known: det2 has not been triggered yet``.
+    """Like `item_text`, plus the reason if the time is not known: ``not known: det2 has not been triggered yet``.
 
     Empty while the estimate is still being made.
     """
@@ -60,9 +60,9 @@ def item_sentence(estimate: Mapping[str, Any]) -> str:
 
 
 def queue_text(queue: Mapping[str, Any], *, is_running: bool, is_loop: bool, is_held: bool = False) -> str:
-    """``done at about 03:10``, or while nothing runs ``about 2 h 05 min if started now``; empty if it is not known.
+    """``done at about 03:10``; while nothing runs, ``about 2 h 05 min if started now``; empty if this is not known.
 
-    While the running plan is paused or suspended: ``about 2 h 05 min if resumed now``.
+    While the running plan is paused or suspended, ``about 2 h 05 min if resumed now``.
     """
     known = takes(queue)
     if not known:

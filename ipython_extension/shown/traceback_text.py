@@ -1,4 +1,4 @@
-"""The worker's traceback for users: their own code, with frames inside bluesky folded."""
+"""The worker's traceback as users see it: their own code, with frames inside bluesky folded."""
 
 import re
 from itertools import groupby
@@ -8,12 +8,12 @@ from bluesky_qs.error_text import LONGEST_MESSAGE, cut, safe
 
 _FRAME = re.compile(r'  File "(?P<path>[^"]*)", line \d+')
 _PARTS = re.compile(r'(  File )("[^"]*", line \d+)(?:(, in )(.*))?')
-#: The line of an exception: its class, and its message.
+#: The line about an exception: its class and its message.
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*)(: .*)?")
 _BEGIN = "Traceback (most recent call last):"
-#: Code that is not from the beamline: the RunEngine, its wrappers, and the worker that calls it.
+#: Code that does not belong to the beamline: the RunEngine, its wrappers, and the worker that calls it.
 _INNER = re.compile(r"[/\\](site|dist)-packages[/\\](bluesky(_qs)?|opentelemetry)[/\\]|[/\\]bluesky_qs[/\\]worker[/\\]")
-#: Marks under part of the line above. They would be misplaced if the terminal breaks that line.
+#: Markers under part of the line above. They would be misplaced if the terminal broke that line.
 _MARKS = re.compile(r"\s*[~^]+\s*")
 _FOLDED = "  … {count} in the code of bluesky"
 
@@ -46,7 +46,7 @@ def is_frame(line: str) -> bool:
 
 
 def colored(traceback: str, theme: str) -> str:
-    """Color a traceback like IPython does; the last frame stands out.
+    """Color a traceback as IPython does; the last frame stands out.
 
     Colors need IPython 9, whose themes can color a text.
     """
@@ -62,7 +62,7 @@ def colored(traceback: str, theme: str) -> str:
 
 
 def _tokens(line: str, is_last: bool) -> list[Any]:
-    """The parts of a line with the kinds that IPython's themes know."""
+    """The parts of a line, with the token types that IPython's themes know."""
     from pygments.token import Token  # noqa: PLC0415 - see `colored`
 
     if line == _BEGIN:

@@ -1,4 +1,4 @@
-"""Queue changes that can be undone, and results of undos."""
+"""Texts about queue changes that can be undone, and about the results of undos."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from ipython_extension.shown.tables import moment, plural, ranges, shortened, wr
 Event = Mapping[str, Any]
 
 _WIDE = 110
-#: Maximum number of plans to list, and of other users' changes.
+#: Maximum number of plans to list, and of other users' changes to list.
 _LISTED, _OTHERS = 5, 3
 _DONE = {
     "clear": "cleared the queue",
@@ -41,18 +41,18 @@ class Found(NamedTuple):
 
     @property
     def is_overtaken(self) -> bool:
-        """Whether an item in these events was changed again."""
+        """Whether a later change has changed one of the items again."""
         items = _items(self.event)
         return any(items & _items(each) for each in self.later)
 
     def offer(self) -> str:
-        """The command to undo this change instead of the latest one."""
+        """A sentence with the command that undoes this change instead of the latest one."""
         what = _EARLIER[self.event["change"]].format(_counted(self.event))
         return f"To undo your earlier {what} at {moment(self.event['time'])}: %qs undo {self.event['seq']}"
 
 
 def own_changes(events: Sequence[Event], user: str) -> list[Found]:
-    """The user's changes that are still in effect, latest first, without undos and the changes that they reversed."""
+    """The user's changes that are still in effect, latest first; no undos, and no changes that they reversed."""
     changes = list(_in_effect(events))
     return [
         Found(event, changes[:at][::-1])
@@ -62,7 +62,7 @@ def own_changes(events: Sequence[Event], user: str) -> list[Found]:
 
 
 def latest_addition(events: Sequence[Event], user: str) -> Event | None:
-    """The event of an addition by the user, if it is the user's latest change that is still in effect."""
+    """The event of the user's latest change that is still in effect, if that change added items; otherwise None."""
     for event in _in_effect(events):
         if event.get("user") == user and (event.get("change") or _added(event)):
             return None if event.get("change") else event
@@ -70,7 +70,7 @@ def latest_addition(events: Sequence[Event], user: str) -> Event | None:
 
 
 def addition_stays(event: Event, places: Sequence[int] | None) -> str:
-    """Why an addition is not undone, and the command to remove its items at these ``places``, if known."""
+    """Say why an addition is not undone, and which command removes its items at these ``places``, if known."""
     count = _added(event)
     them = "it" if count == 1 else "them"
     lead = f"Your latest change, at {moment(event['time'])}, added {plural(count, 'item')}"
@@ -89,7 +89,7 @@ def addition_stays(event: Event, places: Sequence[int] | None) -> str:
 
 
 def _in_effect(events: Sequence[Event]) -> Iterator[Event]:
-    """The changes of the queue, newest first, without undos and the changes that they reversed."""
+    """The changes to the queue, newest first; no undos, and no changes that they reversed."""
     undone: set[int] = set()
     for event in reversed(events):
         if event["type"] != "queue_changed" or event["seq"] in undone:
@@ -120,7 +120,7 @@ class UndoneView(Items):
         return "\n".join([*lines, *(wrapped(line, width) for line in _of_others(self.others))])
 
     def brief(self, width: int | None) -> str:
-        """The text for a line whose result IPython does not show, also in a loop."""
+        """The text to print for a line whose result IPython does not show, even in a loop."""
         return self.text(width or _WIDE)
 
 
@@ -130,7 +130,7 @@ def _of_others(events: Sequence[Event]) -> list[str]:
     listed = [f"{each['user']} {_what(each)} at {moment(each['time'])}" for each in events[:_OTHERS]]
     hidden = len(events) - len(listed)
     more = [f"and there were {plural(hidden, 'more change')}"] if hidden else []
-    return [f"Changes of others since then stay: {', '.join([*listed, *more])}."]
+    return [f"Later changes by other users remain: {', '.join([*listed, *more])}."]
 
 
 def _what(event: Event) -> str:

@@ -1,1 +1,1 @@
-"""Reads the user's text: lines after ``%qs``, changes of a queued call, code of this session."""
+"""Reads what the user types: lines after ``%qs``, changes to a queued call, and this session's code."""

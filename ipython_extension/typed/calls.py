@@ -1,4 +1,4 @@
-"""The call of a queued plan, and how to change some of its parameters."""
+"""The call of a queued plan, and changes to some of its parameters."""
 
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
@@ -7,14 +7,14 @@ from bluesky_qs.words.planexpr import Item
 from bluesky_qs.words.plantext import plan_text
 from ipython_extension.typed.line import hint
 
-#: The values for each axis of a scan, as bluesky's docstrings describe ``*args``.
+#: The values per axis of a scan, as bluesky's docstrings describe ``*args``.
 _AXES = "motor, start, stop"
 
 
 class ItemCall(NamedTuple):
-    """The call of an item, the description of its plan, and the beginning of the line that edits it.
+    """An item's call, the description of its plan, and the beginning of the line that edits the item.
 
-    With ``is_new``, that line makes a new item, which needs the metadata of this one.
+    With ``is_new``, that line makes a new item, which needs this item's metadata.
     """
 
     item: Item
@@ -24,9 +24,9 @@ class ItemCall(NamedTuple):
     is_new: bool = False
 
     def with_parameters(self, values: Mapping[str, Any]) -> Item:
-        """``args`` and ``kwargs`` of the item, with new values for some parameters.
+        """The item's ``args`` and ``kwargs``, with new values for some parameters.
 
-        Positional arguments stay positional; passed by name, they would be given twice.
+        Positional arguments stay positional. If they were also passed by name, they would be given twice.
         """
         args, kwargs = list(self.item.get("args") or ()), dict(self.item.get("kwargs") or {})
         places = self._places
@@ -56,13 +56,13 @@ class ItemCall(NamedTuple):
             return None
         if name not in kinds and "VAR_KEYWORD" not in kinds.values():
             named = f"{self.item['name']} has no parameter {name!r}{hint(name, kinds)}. "
-            return named + self.advice("a value of its *args") if spread else None
+            return named + self.advice("a value in its *args") if spread else None
         if not spread or _kind(spread[-1]) != _kind(value):
             return None
         instead = {"args": [*(self.item.get("args") or ())[:-1], value], "kwargs": kwargs}
         beside = self.with_parameters({name: value})
         return (
-            f"The last of *args may already be {name!r}. Write the whole call: "
+            f"The last value in *args may already be {name!r}. Write the whole call: "
             f"{self._line(instead)} or {self._line(beside)}"
         )
 
@@ -78,9 +78,9 @@ class ItemCall(NamedTuple):
         )
 
     def _is_last(self, name: str) -> bool | None:
-        """Whether the last of ``*args`` is this parameter; None if the description of the plan does not show it.
+        """Whether the last value in ``*args`` is this parameter; None if the plan's description does not show it.
 
-        In bluesky, ``*args`` of a scan are a motor, start and stop for each axis, and one more value is ``num``.
+        In bluesky, a scan's ``*args`` are a motor, start and stop for each axis; one additional value is ``num``.
         """
         described = any(
             _AXES in (each.get("description") or "")
@@ -92,7 +92,7 @@ class ItemCall(NamedTuple):
 
     @property
     def _spread(self) -> list[Any]:
-        """The values of ``*args``."""
+        """The values in ``*args``."""
         return list(self.item.get("args") or ())[len(self._places) :]
 
     @property
@@ -102,10 +102,10 @@ class ItemCall(NamedTuple):
 
     @property
     def _places(self) -> list[str]:
-        """The parameters that can be positional."""
+        """The names of the parameters that can be positional."""
         return [name for name, kind in self._kinds.items() if kind.startswith("POSITIONAL")]
 
 
 def _kind(value: Any) -> str:
-    """The type of a value; integers and floats are both numbers."""
+    """The type of a value; integers and floats both count as numbers."""
     return "number" if type(value) in (int, float) else type(value).__name__

@@ -83,13 +83,13 @@ def read(line: Line) -> HistoryQuery:
 
 
 def _search(line: Line, token: LineWord) -> str:
-    """The words after ``--search``, up to the next condition; quoted words stay together."""
+    """The search words after ``--search``, up to the next condition. Quoted words stay together."""
     words = [token]
     while line.more() and not line.begins_with(_CONDITION):
-        words.append(line.word("a word to look for"))
+        words.append(line.word("a search word"))
     is_option = line.text[token.start] == "-"
     if is_option or not any(map(str.isalnum, "".join(word.text for word in words))):
-        raise line.fault("Expected a word to look for, with letters or digits", token.start, max(len(token.text), 1))
+        raise line.fault("Expected a search word, with letters or digits", token.start, max(len(token.text), 1))
     return " ".join(f'"{word.text}"' if line.text[word.start] in "'\"" else word.text for word in words)
 
 
@@ -98,12 +98,12 @@ def _text(token: LineWord) -> str:
 
 
 def _metadata(line: Line) -> tuple[str, str]:
-    """``KEY=PATTERN``; a pattern with blanks is in quotes."""
+    """``KEY=PATTERN``; a pattern with spaces is in quotes."""
     token = line.word("KEY=PATTERN")
     key, equals, pattern = token.text.partition("=")
     if not key or not equals:
         raise line.fault(
-            f"Expected KEY=VALUE for plans with this metadata, or an option such as --search {token.text or 'WORD'}",
+            f"Expected KEY=VALUE, to select plans by metadata, or an option such as --search {token.text or 'WORD'}",
             token.start,
             max(len(token.text), 1),
         )
@@ -116,18 +116,18 @@ def _number(line: Line, text: str) -> int:
     """The value of ``scan_id=``."""
     if not text.isdecimal():
         start = line.text.index(f"{_SCAN_ID}={text}")
-        raise line.fault(f"A scan id is a number, not {text!r}", start, len(_SCAN_ID) + 1 + len(text))
+        raise line.fault(f"A scan id must be a number, not {text!r}", start, len(_SCAN_ID) + 1 + len(text))
     return int(text)
 
 
 def _epoch(line: Line, token: LineWord, option: str) -> float:
-    """The time after an option: one word, or a day and a time of the day."""
+    """The time after an option: one word, or a day and a time of day."""
     text = token.text
     if times.is_day(text) and (clock := line.word_if(times.is_clock)):
         text = f"{text} {clock}"
     found = times.epoch(text, time.time(), end=option == "--until")
     if found is None:
-        raise line.fault(f"{option} {text} is not a time. Write {times.FORMS}", token.start, len(token.text))
+        raise line.fault(f"{option} {text} is not a time. Examples: {times.FORMS}", token.start, len(token.text))
     return found
 
 
@@ -136,9 +136,9 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if quoted else text
 
 
-#: A key that selects plans by their runs instead of their metadata.
+#: A key that selects plans by their runs instead of by their metadata.
 _SCAN_ID = "scan_id"
 #: The parameters of `history_get` by option.
 _PARAMETERS = {"plan": "name", "user": "user", "since": "since", "until": "until", "search": "search"}
-#: The end of the words to look for: another option, or KEY=PATTERN.
+#: What ends the search words: another option, or KEY=PATTERN.
 _CONDITION = re.compile(r"-|[^\s\"'=]+=")

@@ -1,4 +1,4 @@
-"""Reads a line after ``%qs``: words, options, plans, values; each error points to its column."""
+"""Reads a line after ``%qs``: words, options, plans, values. Each error points to a column of the line."""
 
 import re
 import time
@@ -33,7 +33,7 @@ Options = Mapping[str, Callable[[LineWord], Any] | None]
 
 
 class Line:
-    """Text that is read from left to right."""
+    """A text that is read from left to right."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Line:
         return token is not None
 
     def word(self, expected: str) -> LineWord:
-        """The next word, without quotes; if there is none, the error names ``expected``."""
+        """The next word, without quotes. If there is none, the error says that ``expected`` is missing."""
         token = self._token()
         if token is None:
             raise self.fault(f"Expected {expected}")
@@ -87,7 +87,7 @@ class Line:
         return text
 
     def words(self, options: Options | None = None, *, listed: bool = False) -> tuple[list[LineWord], dict[str, Any]]:
-        """The remaining words, and the options by name without dashes; ``listed`` words may have commas."""
+        """The remaining words, and the options by name without dashes. ``listed`` words may contain commas."""
         words: list[LineWord] = []
         given: dict[str, Any] = {}
         while self._token():
@@ -114,7 +114,7 @@ class Line:
         return pointer(self.text, offset, length)
 
     def begins_call(self, otherwise: str) -> None:
-        """Raise an error with the message ``otherwise`` about a name without a bracket."""
+        """Raise an error with the message ``otherwise`` if a name without a bracket begins here."""
         self._token()
         if (name := _BARE.match(self.text, self.at)) is not None:
             raise self.fault(f"{otherwise}: {name[0].strip()}(…)", name.end())
@@ -133,9 +133,9 @@ class Line:
         return _CALL.match(self.text, self.at) is not None
 
     def positions(self, token: LineWord) -> list[LineWord]:
-        """The positions in a range such as ``1-3``; any other token is returned as it is.
+        """The positions in a range such as ``1-3``; any other token is returned unchanged.
 
-        A uid may also begin with digits and a dash, but has more digits.
+        A uid may also begin with digits and a dash, but it has more digits.
         """
         found = _RANGE.fullmatch(token.text)
         if found is None:
@@ -146,10 +146,10 @@ class Line:
         return [LineWord(str(position), token.start) for position in range(first, last + 1)]
 
     def pair(self, objection: Objection | None = None, *, is_metadata: bool = False) -> tuple[str, Any]:
-        """Read ``name=value``; the value is written as in a plan and ends at a space, without commas before it.
+        """Read ``name=value``. The value is written as in a plan. It ends at a space; commas before that are ignored.
 
-        Arithmetic on numbers in metadata needs braces, because it may be text: ``2026-114``. A comma between two pairs
-        of metadata separates them: ``a=1,b=2``.
+        In metadata, arithmetic needs braces, because it may be meant as text: ``2026-114``. Metadata pairs can be
+        separated by commas: ``a=1,b=2``.
         """
         token = self._token()
         name = _PAIR.match(self.text, self.at)
@@ -209,10 +209,10 @@ class Line:
         return number
 
     def coming(self, token: LineWord) -> float:
-        """The Unix time of the next moment with this time of the day."""
+        """The Unix time of the next moment with this time of day."""
         found = times.coming(token.text, time.time())
         if found is None:
-            raise self.fault(f"{token.text} is not a time of the day, such as 08:00", token.start, len(token.text))
+            raise self.fault(f"{token.text} is not a time of day, such as 08:00", token.start, len(token.text))
         return found
 
     def one_of(self, token: LineWord, choices: Mapping[str, Any]) -> Any:
@@ -231,11 +231,11 @@ class Line:
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
     def fault(self, message: str, at: int | None = None, length: int = 1) -> UsageError:
-        """An error at the column ``at``, or at the current position."""
+        """An error that points to ``at``, or else to the current position."""
         return pointed(message, self.text, self.at if at is None else at, length)
 
     def _metadata(self, name: str, start: int, end: int) -> Any:
-        """The value of ``--md name=value``; an error about plain text says how to write text."""
+        """The value in ``--md name=value``. An error about plain text says how to write text."""
         typed = self.text[start:end]
         has_syntax = _HAS_SYNTAX.search(typed) is not None
         as_text = f"{name}={typed!r}"
@@ -262,7 +262,7 @@ class Line:
         return f"{typed} can be text or arithmetic. For text, write {as_text}; to compute it, write {name}={{{typed}}}"
 
     def _commas(self, start: int, end: int) -> list[int]:
-        """The offsets after the commas in a part of the text, outside of brackets and quotes."""
+        """The offsets just after the commas in a part of the text, outside brackets and quotes."""
         first, last = bisect_right(self._ends, start), bisect_right(self._ends, end)
         return [each.end for each in self._tokens[first:last] if each.text == ","]
 
@@ -297,7 +297,7 @@ class Line:
 
 
 def pointed(message: str, text: str, offset: int, length: int = 1) -> UsageError:
-    """A UsageError that shows the line of ``text`` with ``offset``, with carets below the error."""
+    """A UsageError that shows the line of ``text`` that contains ``offset``, with carets below the error."""
     return UsageError(f"{message}\n{pointer(text, offset, length)}")
 
 
@@ -306,7 +306,7 @@ def pointer(text: str, offset: int, length: int = 1) -> str:
     start = text.rfind("\n", 0, offset) + 1
     line = text[start:].partition("\n")[0]
     column = offset - start
-    if len(line) > _SHOWN:  # in a wrapped line the caret would point at the wrong place
+    if len(line) > _SHOWN:  # in a wrapped line, the caret would point to the wrong place
         first = max(0, column - _SHOWN // 2)
         line, column = line[first : first + _SHOWN], column - first
     carets = "^" * max(min(length, len(line) - column), 1)
@@ -323,20 +323,20 @@ def pointing() -> Iterator[None]:
 
 
 def hint(word: str, words: Iterable[str], *, meant: Mapping[str, str] | None = None) -> str:
-    """`` (did you mean …?)`` with the word that is ``meant``, or else similar words; empty if there are none."""
+    """`` (did you mean …?)`` with the word that is ``meant``, or else with similar words; empty if there are none."""
     return did_you_mean([meant[word]] if meant and word in meant else nearest(word, words))
 
 
-#: Maximum number of columns for a list in an error.
+#: Maximum number of columns of a list in an error.
 _LONGEST = 40
-#: Words of ``%qs queue``.
+#: Number of words in a bare command such as ``%qs queue``.
 _BARE_COMMAND = 2
-#: Maximum of characters of a line to show: with the indent, 80 columns.
+#: Maximum number of characters of a line to show: with the indent, 80 columns.
 _SHOWN = 76
 _BARE = re.compile(r"[^\W\d][\w.]*(?![\w.]|\s*\()")
 _CALL = re.compile(r"[^\W\d][\w.]*\s*\(")
 _RANGE = re.compile(r"(\d{1,6})-(\d{1,6})")
 _PAIR = re.compile(r"([^\W\d]\w*)=(?!=)")
-#: Quotes, brackets and ``$``: text with one of them was not meant as plain text.
+#: Quotes, brackets and ``$``. Text that contains one of them was not meant as plain text.
 _HAS_SYNTAX = re.compile(r"[\[\](){}'\"$]")
 _DURATION = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:(\d+(?:\.\d*)?)s?)?")

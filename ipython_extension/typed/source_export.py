@@ -1,4 +1,4 @@
-"""Exports definitions of this session as a script that defines them in the worker."""
+"""Exports this session's definitions as a script that defines them in the worker."""
 
 import ast
 import builtins
@@ -31,7 +31,7 @@ finally:
     del _qs_check
 """
 
-#: Runs the definitions in the worker under the place where they were typed, so that tracebacks there show their lines.
+#: Runs the definitions in the worker with the place where they were typed, so that tracebacks there show their lines.
 _DEFINE = """
 def _qs_define(place, line, source):
     import linecache
@@ -58,7 +58,7 @@ class NoSource(QSError):
 
 
 class _Source(NamedTuple):
-    """The source of a definition, and where it begins. A source without a line number was not typed."""
+    """The source of a definition, and where it begins. If it has no line number, it was not typed."""
 
     text: str
     line: int = 0
@@ -66,9 +66,9 @@ class _Source(NamedTuple):
 
 
 def script_for(names: Sequence[str], variables: Variables, inputs: Sequence[str]) -> str:
-    """The script that defines these names of the session in the worker.
+    """A script that defines these names of the session in the worker.
 
-    ``inputs`` are the inputs of the session, oldest first: for sources that Python does not find.
+    ``inputs`` are the session's inputs, oldest first. They are searched for sources that Python does not find.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def script_for(names: Sequence[str], variables: Variables, inputs: Sequence[str]
 
 
 def own_names(variables: Variables) -> list[str]:
-    """The names of a session without private ones and those of IPython."""
+    """The session's names, except private ones and IPython's own."""
     return [name for name in variables if not name.startswith("_") and name not in _OF_IPYTHON]
 
 
@@ -114,13 +114,13 @@ def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> _Sour
         raise NoSource(f"{name} is a module. Install it where the worker runs and import it in the startup code.")
     if not callable(value):
         raise NoSource(
-            f"{name} has the type {type(value).__name__}. Only functions, plans, classes and plain values can be "
-            "sent; create it in a %%qs script cell"
+            f"{name} is of type {type(value).__name__}. Only functions, plans, classes and plain values can be "
+            "sent. Create it in a %%qs script cell instead."
         )
     if free := _free_variables(value):
         raise NoSource(
             f"{name} was defined inside another function and uses its variables: {', '.join(free)}. "
-            "Define it at the top level, with parameters for them"
+            "Define it at the top level, with parameters for these values."
         )
     for source in _sources(name, value, inputs):
         if defines(source.text, name):
@@ -135,7 +135,7 @@ def _definition(name: str, variables: Variables, inputs: Sequence[str]) -> _Sour
 
 
 def _sources(name: str, value: Any, inputs: Sequence[str]) -> Iterator[_Source]:
-    """Sources that may define it, the most reliable first."""
+    """Sources that may define the name, the most reliable first."""
     # This fails for typed classes, and for functions whose lines Python no longer has: search the inputs for them.
     with contextlib.suppress(OSError, TypeError, ValueError):
         lines, first = inspect.getsourcelines(inspect.unwrap(value))
@@ -147,7 +147,7 @@ def _sources(name: str, value: Any, inputs: Sequence[str]) -> Iterator[_Source]:
 
 
 def _cell_of(lines: list[str], first: int, inputs: Sequence[str]) -> str:
-    """The last input that contains these lines at this position; empty if there is none."""
+    """The last input with these lines at this position; empty if there is none."""
     for number, cell in reversed(list(enumerate(inputs))):
         if [line.rstrip() for line in lines] == [*map(str.rstrip, cell.splitlines()[first - 1 :][: len(lines)])]:
             return _CELL.format(number)
@@ -186,7 +186,7 @@ def _defined_by(node: ast.stmt) -> str | None:
 
 
 def _literal(value: Any) -> str | None:
-    """The literal of a plain value, which evaluates to an equal value; None for other values."""
+    """A literal that evaluates to the same plain value; None for other values."""
     if not isinstance(value, bool | int | float | complex | str | bytes | list | tuple | dict | set | None):
         return None
     try:
@@ -202,11 +202,11 @@ def _free_variables(value: Any) -> tuple[str, ...]:
 
 
 def _in_order(parts: dict[str, str]) -> list[str]:
-    """Put the names of definitions before those that need them immediately: as decorators, defaults, base classes."""
+    """Sort names so that definitions come before those that need them at once: as decorators, defaults or bases."""
     used = {name: parts.keys() & _used_at_once(part) - {name} for name, part in parts.items()}
     ordered: list[str] = []
     while used:
-        # A circle has no order; the worker will report the missing name.
+        # A circular dependency cannot be sorted; the worker will report the missing name.
         name = next((name for name, before in used.items() if not before & used.keys()), next(iter(used)))
         ordered.append(name)
         del used[name]
@@ -219,7 +219,7 @@ def _used_at_once(source: str) -> set[str]:
 
 
 def _needed(source: str) -> list[str]:
-    """Names that a script uses and does not define."""
+    """The names that a script uses but does not define."""
     top = symtable.symtable(source, "<push>", "exec")
     own = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     used = {symbol.get_name(): None for symbol in top.get_symbols() if symbol.is_referenced()}
@@ -236,7 +236,7 @@ def _needed(source: str) -> list[str]:
 
 
 def _import(name: str, value: Any) -> str | None:
-    """The import of an object that comes from a module; the worker keeps its own object of that name."""
+    """The import statement for an object from a module. If the worker has an object of that name, it keeps it."""
     if isinstance(value, ModuleType):
         line = f"import {value.__name__}" if value.__name__ == name else f"import {value.__name__} as {name}"
         return None if value.__name__ == "__main__" else f"if {name!r} not in globals():\n    {line}"

@@ -11,19 +11,20 @@ _CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?")
 
 
 def is_day(text: str) -> bool:
-    """Whether the text is a day, after which a time of the day may follow."""
+    """Whether the text is a day. A time of day may follow it."""
     return _day(text, dt.datetime.now()) is not None  # noqa: DTZ005 - local time, as it is typed
 
 
 def is_clock(text: str) -> bool:
-    """Whether the text looks like a time of the day: ``14:30``."""
+    """Whether the text looks like a time of day, such as ``14:30``."""
     return _CLOCK.fullmatch(text) is not None
 
 
 def epoch(text: str, now: float, *, end: bool = False) -> float | None:
     """The Unix time for a text in local time; None if it is not a time.
 
-    A day stands for its beginning, or with ``end`` for its end. A time without a day is the latest one before ``now``.
+    A day stands for its beginning, or, with ``end``, for its end. A time without a day is the latest such time before
+    ``now``.
     """
     today = dt.datetime.fromtimestamp(now)  # noqa: DTZ006 - local time, as it is typed
     if found := _AGO.fullmatch(text):
@@ -44,7 +45,7 @@ def epoch(text: str, now: float, *, end: bool = False) -> float | None:
 
 
 def coming(text: str, now: float) -> float | None:
-    """The Unix time of the next moment with this time of the day; None if the text is none."""
+    """The Unix time of the next moment with this time of day; None if the text is not a time of day."""
     clock = _clock(text)
     if clock is None:
         return None

@@ -1,1 +1,1 @@
-"""The view of a service in a notebook: a still that the notebook keeps, and what the live view in a browser needs."""
+"""The view of a service in a notebook: the still that the notebook keeps, and the kernel's side of the live view."""

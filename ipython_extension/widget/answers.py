@@ -1,4 +1,4 @@
-"""Answers the requests of a view with the client of the notebook."""
+"""Answers a view's requests with the notebook's client."""
 
 import base64
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def answer(client: REManagerAPI, method: str, params: Mapping[str, Any], request_id: str | None) -> dict[str, Any]:
-    """The reply to a request, or why there is none: ``refused``, ``forbidden`` or ``unanswered``, with a sentence."""
+    """The reply to a request; if there is none, a key ``refused``, ``forbidden`` or ``unanswered`` with a sentence."""
     try:
         return {"reply": _reply(client, method, params, request_id)}
     except RequestFailedError as error:
@@ -31,7 +31,7 @@ def answer(client: REManagerAPI, method: str, params: Mapping[str, Any], request
         return {"unanswered": str(error)}
     except QSError as error:
         return {"refused": str(error)}
-    except Exception as error:  # the request came from another process, the browser
+    except Exception as error:  # the request came from another process, so the browser must get an answer
         log.exception("The request %s of a view failed", method)
         return {"refused": f"The kernel could not send the request: {type(error).__name__}: {error}"}
 

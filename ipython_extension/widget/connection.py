@@ -1,4 +1,4 @@
-"""One browser that shows a view: a comm, over which it sends requests and gets what the service publishes."""
+"""The connection to a browser that shows a view. The browser sends requests and gets what the service publishes."""
 
 import threading
 import time
@@ -11,15 +11,15 @@ from bluesky_qs.client.transport import RESUMED, Message
 from bluesky_qs.wire.codec import encode, standard_json
 from bluesky_qs.wire.info import CONSOLE, DOCUMENT, EVENT, INFO
 
-#: The names of the topics in the messages to the browser, as those of the page.
+#: The topic names in messages to the browser; they are the same as in the page.
 TOPICS = {INFO: "status", EVENT: "event", DOCUMENT: "documents", CONSOLE: "console", RESUMED: "resumed"}
 
-#: Answers a request: method, parameters, and the id with which it may be sent again.
+#: A function that answers a request. It takes the method, the parameters, and the id for sending the request again.
 Answer = Callable[[str, Mapping[str, Any], str | None], dict[str, Any]]
 
 
 class Comm(Protocol):
-    """The part of a comm of ipykernel that is used here."""
+    """The part of ipykernel's comm that is used here."""
 
     handle_msg: Callable[[dict[str, Any]], None]
 
@@ -32,14 +32,14 @@ class Comm(Protocol):
         ...
 
     def close(self) -> None:
-        """Close the comm in the browser too."""
+        """Close the comm, also in the browser."""
         ...
 
 
 class Connection:
     """A comm that a browser has opened.
 
-    Messages have one key, ``json``, with JSON text: the service's values may not be what ipykernel accepts.
+    Each message has one key, ``json``, which contains JSON text, because ipykernel may not accept the service's values.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ class Connection:
     Attributes
     ----------
     heard
-        When the browser gave a sign of life, by a monotonic clock.
+        When the browser last sent a message, by a monotonic clock.
     waits_for_cells
-        Whether its requests wait while the kernel runs a cell. They do not if the browser sends them to a subshell.
+        Whether the browser's requests wait while the kernel runs a cell. They do not if it sends them to a subshell.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class Connection:
         self._listens = listens
         self._guard = threading.Lock()
         self._is_closed = False
-        # ipykernel handles a request of the browser in the subshell from whose context the comm sent its last message.
-        # The context of another thread stands for the running cell: the request would wait until the cell ends.
+        # ipykernel handles a browser's request in the subshell from whose context the comm sent its last message. The
+        # context of another thread would stand for the running cell, and the request would wait until the cell ends.
         self._context = copy_context()
-        #: Topics beside events and status, which all browsers get.
+        #: Topics besides events and the status, which all browsers get.
         self._topics: set[str] = set()
         self.heard = time.monotonic()
         self.waits_for_cells = threading.current_thread() is threading.main_thread()
@@ -84,14 +84,14 @@ class Connection:
         comm.on_close(lambda _message: self._end(closed))
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message, from any thread."""
+        """Send a message. Any thread may call this."""
         text = standard_json(encode(message)).decode()
         with self._guard:
             if not self._is_closed:
                 self._context.run(self._comm.send, {"json": text})
 
     def publish(self, batch: Sequence[Message]) -> None:
-        """Send published messages; of several statuses only the last."""
+        """Send published messages. If there are several statuses, send only the last."""
         named = [(TOPICS[message.topic], message.payload) for message in batch]
         named = [(topic, payload) for topic, payload in named if topic != "status" or "status" in payload["msg"]]
         last = max((at for at, (topic, _) in enumerate(named) if topic == "status"), default=None)

@@ -1,4 +1,4 @@
-"""Follows the service in a thread: passes on what it publishes, and when it was silent."""
+"""Follows the service in a thread: passes on what it publishes, and reports when it was silent."""
 
 import logging
 import threading
@@ -11,23 +11,24 @@ from bluesky_qs.errors import QSError
 
 log = logging.getLogger(__name__)
 
-#: Seconds to wait for a message, and between two batches of messages, because each batch is sent to the browser.
+#: Seconds to wait for a message, and seconds between batches of messages, because each batch is sent to the browser.
 _LOOK, _PERIOD = 0.1, 0.05
-#: Messages in a batch.
+#: Maximum number of messages in a batch.
 _MOST = 500
-#: Seconds without a message after which some may have been missed, and after which the address may have changed.
+#: Seconds without a message after which messages may have been missed, and after which the address may have changed.
 _GAP, _LONG = 2.5, 10.0
 #: Seconds until the next attempt after a subscription has failed.
 _RETRY = 1.0
 
 
 class Follower:
-    """A thread that follows topics of the info channel until it is closed.
+    """A thread that follows topics on the info socket until `close`.
 
     Parameters
     ----------
     take
-        Called in the thread with each batch of messages. After a silence, it begins with one of the topic `RESUMED`.
+        Called in the thread with each batch of messages. The first batch after a silence begins with a message of the
+        topic `RESUMED`.
     tick
         Called in the thread several times a second.
     """

@@ -1,4 +1,4 @@
-"""The state of the service for a still: fetches only what has changed."""
+"""Collects the service's state for a still, and fetches only what has changed."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +14,7 @@ from ipython_extension.shown.history_view import HistoryView
 from ipython_extension.shown.reply_views import lock_sentence
 from ipython_extension.shown.still_view import StillView
 
-#: Items of the queue, and of the history.
+#: Number of queue items and of history items in a still.
 _QUEUED, _RAN = 10, 5
 
 
@@ -27,7 +27,7 @@ class Snapshot:
         self._known: tuple[tuple[object, ...], KnownNames] | None = None
 
     def still(self, status: Mapping[str, Any]) -> StillView:
-        """The still of a status.
+        """The still for a status.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Snapshot:
         return ""
 
     def _part(self, name: str, version: object, fetch: Any, **params: Any) -> Any:
-        """A part of the state; fetched if the status shows another version, or none."""
+        """A part of the state. It is fetched if the status shows a different version or none."""
         kept = self._kept.get(name)
         if kept is None or version is None or kept[0] != version:
             self._kept[name] = kept = version, fetch(**params)

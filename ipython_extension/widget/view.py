@@ -19,21 +19,22 @@ from ipython_extension.widget.connection import Comm, Connection
 from ipython_extension.widget.follower import Follower
 from ipython_extension.widget.snapshot import Snapshot
 
-#: The type of the output that JupyterLab's extension draws, and the target of its comms.
+#: The type of the output that our JupyterLab extension draws, and the target of its comms.
 MIME_TYPE = "application/vnd.bluesky-qs.view+json"
 TARGET = "bluesky_qs.view"
-#: Changes when the messages of a comm change.
+#: The version of the comm's messages.
 PROTOCOL = 1
-#: Seconds between signs of life to the browser, and without one of the browser until its connection is ended. The
-#: server of the notebook keeps all messages for a browser that is gone. A hidden one may be slow.
+#: Seconds between heartbeats to the browser, and seconds without one from the browser until its connection is closed.
+#: The notebook server keeps all messages for a browser that is gone. A hidden browser tab may be slow.
 _BEAT, _GONE = 1.0, 150.0
-#: Seconds between two stills; and between two that differ only in the progress, if a browser shows the live view.
+#: Seconds between stills, and seconds between stills that differ only in the progress while a browser shows the live
+#: view.
 _STILL, _PROGRESS = 2.0, 15.0
-#: Seconds without a message from the service until the still says so.
+#: Seconds without a message from the service after which the still says so.
 _SILENCE = 3.0
-#: Threads for the requests of the browsers.
+#: Number of threads for the browsers' requests.
 _THREADS = 4
-#: Keys of the status that matter for the still, except the progress.
+#: Status keys that matter for the still, except the progress.
 _STATE = (
     "manager_state",
     "worker_environment_exists",
@@ -47,19 +48,19 @@ _STATE = (
     "plan_queue_mode",
 )
 
-#: Shows data in place of an earlier display.
+#: A function that shows data in place of an earlier display.
 Publish = Callable[..., object]
 
 
 class Widget:
     """A live view of the Queue Server: Now, Queue and History.
 
-    It follows the service from its first display until `close`, the end of the kernel, or a new view in its cell.
+    It follows the service from its first display until it is closed, the kernel ends, or its cell makes a new view.
 
     Parameters
     ----------
     publish
-        The function of IPython that publishes displays.
+        IPython's function that publishes displays.
     closed
         Called when the view ends.
     """
@@ -83,7 +84,7 @@ class Widget:
         self._follower: Follower | None = None
         self._console: Follower | None = None
         self._status = status
-        #: When the service was heard last, by this computer's clock, and how far the service's clock is ahead.
+        #: When the service last sent something, by this computer's clock, and how far the service's clock is ahead.
         self._heard, self._ahead = time.time(), 0.0
         self._still = self._snapshot.still(status)
         self._sent: dict[str, str] = {}
@@ -94,7 +95,7 @@ class Widget:
         self.is_closed = False
 
     def _ipython_display_(self) -> None:
-        """Show the view; several displays show the same."""
+        """Show the view. All of its displays show the same."""
         self._sent = self._still.data()
         self._publish(self._bundle(), transient={"display_id": self._display_id})
         if self._follower is None and not self.is_closed:
@@ -149,7 +150,7 @@ class Widget:
                 self._console = Follower(self._client, (CONSOLE,), self._pass_on)
 
     def _greet(self, connection: Connection) -> None:
-        """Say who the user is, and what the user may do."""
+        """Tell the browser who the user is, and what the user may do."""
         rights: Mapping[str, Any] = {}
         if self._client.protocol is self._client.Protocols.HTTP:
             with suppress(QSError):
@@ -198,7 +199,7 @@ class Widget:
                 connection.send({"type": "beat", **life})
 
     def _life(self, connection: Connection) -> dict[str, Any]:
-        """The time of the service, the seconds since it was heard, and whether requests wait for a cell to end."""
+        """The service's time, the seconds since its last message, and whether requests wait for a cell to end."""
         now = time.time()
         held = connection.waits_for_cells and self._is_busy
         return {"time": now + self._ahead, "age": now - self._heard, "held": held}
@@ -216,8 +217,8 @@ class Widget:
         return [self._is_silent, *(self._status.get(key) for key in _STATE)]
 
     def _bundle(self) -> dict[str, Any]:
-        """The view for JupyterLab with its extension, and the still for everything else."""
-        # Services without extensions, those of bluesky-queueserver, have no events.
+        """The live view for JupyterLab with our extension, and the still for everything else."""
+        # Services without extensions, which run bluesky-queueserver, have no events.
         is_live = not self.is_closed and "extensions" in self._status
         return {**({MIME_TYPE: {"view": self.id, "protocol": PROTOCOL}} if is_live else {}), **self._sent}
 

@@ -1,4 +1,4 @@
-"""The views of a kernel: makes them, finds the one that a browser wants, and ends them."""
+"""The kernel's views: makes them, finds the one that a browser wants, and closes them."""
 
 import atexit
 from contextlib import suppress
@@ -11,7 +11,7 @@ from bluesky_qs.errors import QSError
 from ipython_extension.widget.connection import Comm
 from ipython_extension.widget.view import TARGET, Widget
 
-#: Views that are live at the same time; a further one ends the oldest.
+#: Maximum number of live views. A further view closes the oldest one.
 _MOST = 8
 _NO_NOTEBOOK = (
     "%qs widget needs a notebook, such as JupyterLab. {} Here, %qs shows the state, and %qs wait follows the plans."
@@ -22,16 +22,16 @@ _KERNEL_ENDED = "The kernel ended at {}."
 
 
 class Views:
-    """All views of a kernel."""
+    """All of a kernel's views."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        #: The views with their cell and the run of the cell that made them, oldest first.
+        #: The views, oldest first, with the cell that made them and the id of its run.
         self._made: dict[Widget, tuple[str | None, str | None]] = {}
         self._is_ready = False
 
     def new(self, client: REManagerAPI) -> Widget:
-        """Make a view. It replaces the one that an earlier run of the same cell has made.
+        """Make a view. It replaces the view from an earlier run of the same cell.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class Views:
         return view
 
     def close(self) -> None:
-        """End all views, and everything that was prepared for them."""
+        """Close all views, and undo everything that was prepared for them."""
         for view in list(self._made):
             view.close()
         if not self._is_ready:
@@ -80,7 +80,7 @@ class Views:
         atexit.register(self._at_exit)
 
     def _place(self) -> tuple[str | None, str | None]:
-        """The cell that is running, if the notebook names it, and this run of it."""
+        """The running cell, if the notebook names it, and the id of this run."""
         parent = self._shell.kernel.get_parent("shell")
         return (parent.get("metadata") or {}).get("cellId"), (parent.get("header") or {}).get("msg_id")
 
@@ -88,7 +88,7 @@ class Views:
         self._made.pop(view, None)
 
     def _open(self, comm: Comm, message: dict[str, Any]) -> None:
-        """Accept a comm; close it if its view is one of an earlier kernel."""
+        """Accept a comm, or close it if its view belongs to an earlier kernel."""
         wanted = message["content"]["data"].get("view")
         view = next((each for each in self._made if each.id == wanted), None)
         if view is None:
@@ -105,5 +105,5 @@ class Views:
             view.cell_ended()
 
     def _at_exit(self) -> None:
-        for view in list(self._made):  # JupyterLab has closed the comms, and would report messages as errors
+        for view in list(self._made):  # JupyterLab has already closed the comms and would report messages as errors
             view.close(_KERNEL_ENDED, tells_browsers=False)

@@ -1,1 +1,1 @@
-"""The commands of ``%qs``: their table, dispatch, help and completion, and the magics."""
+"""The ``%qs`` commands: their table, dispatch, help and completion, and the magics."""

@@ -1,4 +1,4 @@
-"""Completions after ``%qs``. They use names that this session already knows, because completion sends no requests."""
+"""Completions after ``%qs``. They use only names that this session knows, because completion sends no requests."""
 
 import ast
 import inspect
@@ -21,7 +21,7 @@ from ipython_extension.words.vocabulary import CELLS, WORDS
 
 
 def offers_for(text: str, session: Session) -> Offers | None:
-    """Completions at the end of a text; None if it is not a line or cell of ``%qs``."""
+    """Completions at the end of a text; None if it is not a ``%qs`` line or cell."""
     if cell := _CELL.match(text):
         return _in_cell(cell["rest"], session)
     line = _LINE.match(text.rpartition("\n")[2])
@@ -73,7 +73,7 @@ def _in_line(rest: str, session: Session) -> Offers:
 
 #: Commands whose options are offered before a dash is typed.
 _OPTIONS_AT_ONCE = ("queue", "history")
-#: Words of qserver that the prompt has in a short form.
+#: Words of qserver for which the prompt has a short form.
 _SHORTENED = {"lock": {"environment"}}
 
 
@@ -100,13 +100,13 @@ def _word(word: str, at: At) -> Offers:
     offers = [Offer(literal, "word") for literal in re.findall(r"(?<![A-Za-z])[a-z][a-z_]*\b", plain)]
     for kind in dict.fromkeys(re.findall(r"[A-Z]+", plain)):
         offers += KINDS[kind](at) if kind in KINDS else []
-    # Commands that take options before anything else offer them at once.
+    # For commands that take options before anything else, offer the options at once.
     options = _options(usage, at).offers if word in _OPTIONS_AT_ONCE and at.typed[-1:].isspace() else []
     return fitting(at.fragment, [*offers, *options])
 
 
 def _option(usage: str, at: At) -> Offers | None:
-    """Options, or values of the option that is being typed; None if neither is."""
+    """Options, or values for the option that was typed last; None if neither is wanted here."""
     if at.fragment.startswith("-"):
         return _options(usage, at)
     kind = _value_of_option(usage, at.previous())
@@ -125,7 +125,7 @@ def _value_of_option(usage: str, previous: list[str]) -> str:
 
 
 def _options(usage: str, at: At) -> Offers:
-    """The options that can still be added: each only once, one for the position in the queue, and --file only alone."""
+    """The options that can still be added: each once, only one for the position in the queue, and --file only alone."""
     given = {typed.partition("=")[0] for typed in at.previous() if typed.startswith("-")}
     taken = given | (_PLACES if given & _PLACES else set()) | ({"--file"} if at.previous() else set())
     options = [(option, value) for option, value in _OPTION.findall(usage) if option not in taken]
@@ -158,12 +158,12 @@ def _edit(at: At, previous: list[str]) -> Offers:
 
 
 def _redo(at: At, previous: list[str]) -> Offers:
-    """For ``redo``: an item of the history, then the parameters of its plan, then values."""
+    """For ``redo``: a history item, then the parameters of its plan, then values."""
     return _changes(at, previous, at.session.shown_history())
 
 
 def _plot(at: At, previous: list[str]) -> Offers:
-    """For ``plot``: an item of the history, then its fields; or only fields."""
+    """For ``plot``: a history item, then its fields; or only fields."""
     first = previous[0] if previous else ""
     seen = at.session.fields
     has_item = bool(first) and first not in seen and (is_position(first) or is_uid(first))
@@ -173,7 +173,7 @@ def _plot(at: At, previous: list[str]) -> Offers:
 
 
 def _table(at: At, previous: list[str]) -> Offers:
-    """For ``table``: an item of the history."""
+    """For ``table``: a history item."""
     return fitting(at.fragment, [] if previous else ids(at, at.session.shown_history()))
 
 
@@ -190,7 +190,7 @@ def _changes(at: At, previous: list[str], shown: Mapping[int, Item]) -> Offers:
 
 
 def _log(at: At, _previous: list[str]) -> Offers:
-    """For ``log``: plans of the history and tasks of this session."""
+    """For ``log``: plans in the history, and this session's tasks."""
     tasks = (Offer(uid, "task") for uid in reversed(at.session.tasks)) if at.fragment else ()
     return fitting(at.fragment, [*ids(at, at.session.shown_history()), *tasks])
 
@@ -207,7 +207,7 @@ def _move(at: At, previous: list[str]) -> Offers:
 
 
 def _mode(at: At, previous: list[str]) -> Offers:
-    """For ``mode``: a mode that is not given yet, then on or off."""
+    """For ``mode``: a mode that has not been typed yet, then on or off."""
     modes = ("loop", "ignore_failures")
     names = (
         ("on", "off") if previous[-1:] and previous[-1] in modes else [each for each in modes if each not in previous]
@@ -238,7 +238,7 @@ _SPECIAL: Mapping[str, Callable[[At, list[str]], Offers]] = {
 
 
 def _parameters_of(session: Session, items: str, shown: Mapping[int, Item]) -> Sequence[Mapping[str, Any]]:
-    """The common parameters of plans that were shown: ``3``, ``3-7``, ``3,5`` or a uid."""
+    """The parameters that all of these shown plans have. ``items`` is ``3``, ``3-7``, ``3,5`` or a uid."""
     described = [session.at_hand().plans.get(each["name"]) or {} for each in _chosen(items, shown).values()]
     found: list[Sequence[Mapping[str, Any]]] = [each.get("parameters") or () for each in described]
     if not found:
@@ -279,12 +279,12 @@ class _Inside(NamedTuple):
     """The call that the cursor is in."""
 
     name: str
-    #: The open brackets, outermost first, each with the text typed in it so far.
+    #: The open brackets, outermost first, each with the text that has been typed in it so far.
     open: list[Token]
 
 
 def plan_offers(at: At) -> Offers:
-    """Plan names; inside the brackets of a call its parameters, devices and plans; variables after ``$``."""
+    """Plan names; inside a call's brackets, its parameters, devices and plans; after ``$``, variables."""
     inside = _inside(at.typed)
     fragment = _end(_NAME, at.typed)
     if inside is None:
@@ -314,7 +314,7 @@ def plan_offers(at: At) -> Offers:
 
 
 def _variables(session: Session, *, lead: str) -> Iterator[Offer]:
-    """The variables of this session whose value can be sent to the service."""
+    """The variables of this session whose values can be sent to the service."""
     variables = session.settings.variables()
     for name in sorted(own_names(variables)):
         if _is_data(value := variables[name]):
@@ -322,7 +322,7 @@ def _variables(session: Session, *, lead: str) -> Iterator[Offer]:
 
 
 def _inside(typed: str) -> _Inside | None:
-    """The call that the end of the text is in; None outside of calls, and in strings."""
+    """The call that contains the end of the text; None outside calls and in strings."""
     tokens = scan(typed).tokens
     opened: list[Token] = []
     name = ""
@@ -338,7 +338,7 @@ def _inside(typed: str) -> _Inside | None:
 
 
 def _split(bracket: Token) -> list[str]:
-    """Split the arguments of a call at commas, leaving out the contents of inner brackets."""
+    """Split a call's arguments at commas, omitting the contents of inner brackets."""
     parts = [""]
     end = bracket.start + 1
     for token in bracket.inner:
@@ -369,7 +369,7 @@ _NAMED = re.compile(r"\s*(\w+)\s*=(?!=)")
 
 
 def _follows_a_motor(parameter: Mapping[str, Any], arguments: list[str], devices: Mapping[str, Any]) -> bool:
-    """Whether a position is being typed, which follows a motor, as in ``scan([det1], motor, -1``."""
+    """Whether a position after a motor is being typed, as in ``scan([det1], motor, -1``."""
     before = arguments[-2].strip() if len(arguments) > 1 else ""
     device, *parts = before.split(".")
     for part in parts:
@@ -379,7 +379,7 @@ def _follows_a_motor(parameter: Mapping[str, Any], arguments: list[str], devices
 
 
 def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None) -> Offers:
-    """Devices that fit the parameter, or after a dot, subdevices."""
+    """Devices that suit the parameter; after a dot, subdevices."""
     known = session.at_hand()
     parent, dot, beginning = fragment.rpartition(".")
     if dot:
@@ -408,7 +408,7 @@ def _value(session: Session, fragment: str, parameter: Mapping[str, Any] | None)
 
 
 def _is_of_data(parameter: Mapping[str, Any], type_text: str) -> bool:
-    """Whether a parameter takes numbers, text or the like, judging by its type, its default or its name."""
+    """Whether a parameter takes numbers, text or similar data, judging by its type, its default or its name."""
     if type_text:
         words = set(_WORD.findall(type_text))
         return words <= _OF_NUMBERS or bool(words & _OF_DATA)
@@ -422,7 +422,7 @@ def _is_of_data(parameter: Mapping[str, Any], type_text: str) -> bool:
 
 
 def _choices(annotation: Mapping[str, Any]) -> list[str]:
-    """The values of a type with few values: ``Literal``, enumerations, ``bool``."""
+    """The values of a type that has only a few: ``Literal``, enumerations, ``bool``."""
     enums = [repr(name) for names in (annotation.get("enums") or {}).values() for name in names]
     try:
         tree = ast.parse(str(annotation.get("type", "")), mode="eval")
@@ -438,12 +438,12 @@ def _choices(annotation: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*enums, *values]))
 
 
-#: An annotation with only these names is for numbers.
+#: An annotation that contains only these names is for numbers.
 _OF_NUMBERS = frozenset({
     "int", "float", "complex", "bool", "None", "Optional", "Union", "Iterable", "Sequence", "List", "list", "Tuple",
     "tuple", "typing", "collections", "abc",
 })  # fmt: skip
-#: An annotation with one of these names, and without a mark of devices, is for other values.
+#: An annotation that contains one of these names, and does not stand for devices, is for other values.
 _OF_DATA = frozenset({"str", "bytes", "dict", "Dict", "Mapping", "Hashable", "Callable", "__CALLABLE__"})
 _WORD = re.compile(r"\w+")
 

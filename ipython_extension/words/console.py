@@ -1,4 +1,4 @@
-"""The command that shows the console output of the service."""
+"""The command that shows the service's console output."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -16,30 +16,30 @@ from ipython_extension.shown.headings import ended_heading
 from ipython_extension.typed.line import Line, LineWord
 from ipython_extension.words.vocabulary import word
 
-#: Lines to show by default.
+#: Number of lines to show by default.
 _LINES = 20
 _MESSAGES = 1000
-#: More lines than a log has.
+#: More lines than any log has.
 _ALL = 100_000
 _GAP = "[... lines are missing here: only the first and the last 500 kB of a log are kept ...]\n"
-#: Characters of a uid, and of its beginning.
+#: Length of a uid, and minimum length of its beginning.
 _WHOLE_UID, _SHORTEST_UID = 36, 4
-#: Seconds between requests if the service does not publish the console (without --zmq-publish-console).
+#: Seconds between requests if the service does not publish its console output (no --zmq-publish-console).
 _LOOK = 0.5
-#: Seconds for which the service may be unreachable, because it may be restarting.
+#: Seconds for which the service may be unreachable, for example because it restarts.
 _AWAY = 15.0
 
 
 @word("log", "[ID] [--grep TEXT] [--level LEVEL] [-n N] [-f] [--full]")
 def log(session: Session, line: Line) -> ConsoleText | None:
-    """Show the last N lines of the console (20); with -f also show new output, until you press Ctrl-C.
+    """Show the last N lines of the console (default: 20); with -f, also show new output until you press Ctrl-C.
 
     The console contains the output of startup code, plans, scripts and the service itself.
 
     With ID, show only the output of one plan or task. ID is a number in the last history table, or the beginning of a
-    uid; negative numbers count back from the plan that ended last (-1). --grep selects lines with a text; case is
-    ignored. --level selects logging records of this level or a higher one (DEBUG, INFO, WARNING, ERROR, CRITICAL);
-    other lines count as INFO. Tracebacks are shown without the code of bluesky, and with it after --full.
+    uid; negative numbers count back from the plan that ended last (-1). --grep selects lines that contain a text; case
+    is ignored. --level selects log records of this level or higher (DEBUG, INFO, WARNING, ERROR, CRITICAL); other lines
+    count as INFO. Tracebacks do not show bluesky's own code unless you add --full.
 
     With -f and the ID of a plan or task that is running, new output is shown until it ends.
 
@@ -111,7 +111,7 @@ def _last_lines(session: Session, count: int, selected: Mapping[str, Any]) -> Co
 
 
 def _check_following(session: Session, line: Line, words: Sequence[LineWord], selected: Mapping[str, Any]) -> None:
-    """Refuse to follow a log that gets no new output."""
+    """Refuse to follow a log that will get no new output."""
     if not words:
         if selected:
             raise line.fault("-f without a plan shows all output: leave out --grep and --level, or give a plan")
@@ -120,14 +120,14 @@ def _check_following(session: Session, line: Line, words: Sequence[LineWord], se
 
 
 def _is_running(session: Session, uid: str) -> bool:
-    """Whether a plan or task is running, so that its log may get new lines."""
+    """Whether a plan or task is running, so that its log may grow."""
     if session.rm.status()["running_item_uid"] == uid:
         return True
     return session.rm.task_status(uid)["status"] == "running"
 
 
 def _follow(session: Session, tail: ConsoleTail, uid: str | None) -> None:
-    """Print new output whenever a message announces it, and from time to time without a message.
+    """Print new output whenever a message announces it, and from time to time even without a message.
 
     Return when the plan or task with this uid has ended.
     """
@@ -144,5 +144,5 @@ def _follow(session: Session, tail: ConsoleTail, uid: str | None) -> None:
                 if time.monotonic() - answered > _AWAY:
                     raise
             messages.next(_LOOK)
-            while messages.next(0):  # the next reply has all of them
+            while messages.next(0):  # the next reply covers all of them
                 pass

@@ -1,4 +1,4 @@
-"""Runs a line: as a ``qserver`` command if it is one, otherwise as a command of the prompt."""
+"""Runs a line: as a ``qserver`` command if it is one, otherwise as one of the prompt's own commands."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -36,7 +36,7 @@ from ipython_extension.words.free_text import has_text
 from ipython_extension.words.replies import present
 from ipython_extension.words.vocabulary import CELLS, WORDS
 
-#: Importing these modules fills the table of commands.
+#: Importing these modules fills the command table.
 VOCABULARIES = (
     console,
     environment,
@@ -52,9 +52,9 @@ VOCABULARIES = (
     undoing,
 )
 
-#: Options of qserver for a single request, and their parameters.
+#: qserver's options for a single request, and the parameters that they set.
 _REQUEST_OPTIONS = {"-k": "lock_key", "--lock-key": "lock_key", "--user-group": "user_group"}
-#: Output options of qserver, which have no effect here, because the result is an object.
+#: qserver's output options. They have no effect here, because the result is an object.
 _PRINT_OPTIONS = frozenset({"--json", "-v", "--verbose"})
 
 
@@ -93,7 +93,7 @@ def _line(session: Session, text: str, variables: Mapping[str, Any]) -> Line:
 
 
 class _Typed(NamedTuple):
-    """A line in the form that ``qserver`` reads: words without options, and the parameters from the options."""
+    """A line as ``qserver`` would read it: words without options, and parameters from the options."""
 
     words: list[str]
     params: dict[str, str]
@@ -117,7 +117,7 @@ def _as_in_a_shell(line: Line) -> _Typed:
 
 
 def _with_reply(typed: _Typed, line: Line) -> _Typed:
-    """The words of ``input reply UID TEXT``; the text is as it was typed, with all spaces, quotes and dashes."""
+    """The words of ``input reply UID TEXT``. The text stays as typed, with all spaces, quotes and dashes."""
     words = ["input", *(line.word("a word").text for _ in typed.words[1:3])]
     if len(words) < len(("input", "reply", "UID")) or words != typed.words[:3]:
         return typed
@@ -128,7 +128,7 @@ def _with_reply(typed: _Typed, line: Line) -> _Typed:
 def _is_for_qserver(typed: _Typed) -> bool:
     """Whether a line is a ``qserver`` command.
 
-    The first word decides, or the second one if both kinds of commands start with the first.
+    The first word decides; if both kinds of commands begin with it, the second word.
     """
     first, following = (*typed.words[:2], "", "")[:2]
     match first:
@@ -173,7 +173,7 @@ def _request(session: Session, typed: _Typed) -> View:
     if method.name == "unlock" and "lock_key" not in params and (key := session.lock_key()):
         params["lock_key"] = key
     if method.name == "history_clear" and "item_uid" in params:
-        # The reply to history_clear does not say whether the item was found; this request fails if it was not.
+        # The reply to history_clear does not say whether the item exists; this request fails if it does not.
         session.rm.history_get(limit=1, before=params["item_uid"])
     if method.name == "queue_start":
         return running.started(session, params)
@@ -183,13 +183,13 @@ def _request(session: Session, typed: _Typed) -> View:
 
 
 def _lock_words(words: list[str]) -> list[str]:
-    """A lock in the words of ``qserver``: here ``env`` is short, ``all`` is the default, and a note needs no quotes."""
+    """A lock command in ``qserver``'s words. Here, ``env`` is allowed, ``all`` is the default, notes need no quotes."""
     part, *note = words[1:] or ["all"]
     return ["lock", "environment" if part == "env" else part, *filter(None, [" ".join(note)])]
 
 
 def _monitor(session: Session) -> View:
-    """Print every change of the state until Ctrl-C, with the progress below."""
+    """Print every state change until Ctrl-C, with the progress below."""
     printed = ""
     with waiting(session, "the service is still running") as wait:
         progress = PlanWatch(session, wait)
@@ -209,7 +209,7 @@ def _monitor(session: Session) -> View:
 
 
 def _asks_for_help(words: list[str]) -> bool:
-    """Whether a line begins with ``help`` or ends with ``?``, unless that is the end of free text."""
+    """Whether a line begins with ``help`` or ends with ``?``. A ``?`` at the end of free text does not count."""
     return bool(words) and (words[0] == "help" or (words[-1].endswith("?") and not has_text(words)))
 
 

@@ -15,7 +15,7 @@ from ipython_extension.typed.line import Line
 from ipython_extension.words.replies import present
 from ipython_extension.words.vocabulary import word
 
-#: Console lines to show if the service has no better report of a failure.
+#: Number of console lines to show if the service has no better report about a failure.
 _LINES = 40
 _ENDING = ("closing_environment", "destroying_environment")
 
@@ -24,8 +24,8 @@ _ENDING = ("closing_environment", "destroying_environment")
 def open_environment(session: Session, line: Line) -> ReplyView:
     """Open the environment: run the startup code in a worker process.
 
-    Waits until it is open. If that fails, shows the worker's traceback. Ctrl-C stops the wait, but the environment
-    keeps opening. If the environment is already open, nothing happens; the startup code does not run again.
+    Waits until it is open. If it cannot be opened, shows the worker's traceback. Ctrl-C stops the wait, but the
+    environment keeps opening. If the environment is already open, nothing happens: the startup code does not run again.
     """
     line.nothing_more()
     console = ConsoleTail(session.rm)
@@ -104,7 +104,7 @@ def _failure(session: Session, console: ConsoleTail) -> NotDone:
 
 
 def _report(session: Session) -> Mapping[str, Any]:
-    """The service's report of the last opening; empty if it has none."""
+    """The service's report on the last time the environment was opened; empty if it has none."""
     try:
         return session.rm.environment_report()["report"]
     except RequestFailedError:

@@ -1,4 +1,4 @@
-"""Commands that end with free text, in which a question mark does not request help; comments at the end of a line."""
+"""Commands that end with free text, in which a question mark does not ask for help; comments at the end of a line."""
 
 import re
 from collections.abc import Sequence
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 TEXT_BEGINS = {"lock": 2, "answer": 1, "input": 3}
 #: Commands whose text goes to user code unchanged.
 _ANSWERS = ("answer", "input")
-#: In a note, ``#7`` may be the number of a sample, so a comment needs a blank.
+#: In a note, ``#7`` may be a sample number, so a comment needs a space after ``#``.
 _COMMENT_IN_NOTE = re.compile(r"#(?!\S)")
 
 
 def has_text(words: Sequence[str]) -> bool:
-    """Whether the line ends with such text."""
+    """Whether the line ends with free text."""
     return bool(words) and len(words) > TEXT_BEGINS.get(words[0], len(words))
 
 
 def without_comment(line: str) -> str:
-    """The line after ``%qs`` without the ``# comment`` at its end. An answer to user code keeps everything.
+    """The line after ``%qs``, without the ``# comment`` at its end. An answer to user code keeps everything.
 
     >>> without_comment("add count([det1], md={'a': '#1'})  # first")
     "add count([det1], md={'a': '#1'})"

@@ -1,4 +1,4 @@
-"""Help: all commands of ``%qs``, or one command."""
+"""Help on all ``%qs`` commands, or on one command."""
 
 import re
 import textwrap
@@ -14,7 +14,7 @@ _COLUMN = 30
 _NAME = re.compile(r"[^\W\d]\w*")
 _WIDEST = 110
 
-#: Commands of qserver without a shorter name.
+#: qserver commands without a shorter name.
 ALSO = ("unlock", "call")
 
 #: Other names for a command.
@@ -56,10 +56,10 @@ _MEANT = {
     "output": "log",
     "upload": "push",
 }
-#: Commands that end a plan or an environment, or drop items.
+#: Commands that end a plan or an environment, or remove items.
 _LOSES = ("destroy", "clear", "kill", "abort", "halt", "rm", "close")
 _QUEUE, _CODE, _SERVICE = "Change the queue", "Run code in the worker", "The service"
-#: Sections of the help, and the modules whose commands they list.
+#: The help sections, and the modules whose commands they list.
 _SECTIONS: Mapping[str, Sequence[str]] = {
     "The environment": ("environment", "profile"),
     _QUEUE: ("queue", "undoing", "saved"),
@@ -71,22 +71,22 @@ _SECTIONS: Mapping[str, Sequence[str]] = {
 
 _PLAN = (
     "a call as in RE(…): count([det1, det2], num=10). Names are devices and plans; $name and {expression} use "
-    "variables of this session. Nothing else is evaluated."
+    "this session's variables. Nothing else is evaluated."
 )
 _LEGEND = (
     ("PLAN", _PLAN),
     ("ID", "a position in the last table (-1 is the last), or the first characters of a uid."),
-    ("COMMAND?", "or %qs help COMMAND shows the help of one command."),
+    ("COMMAND?", "or %qs help COMMAND shows the help for one command."),
     (";", "at the end of a line hides its result. q = %qs queue keeps the result."),
-    ("# COMMENT", "may end any line."),
+    ("# COMMENT", "can end any line."),
     ("qserver", "All qserver commands work too: %qs queue get, %qs re pause immediate, …"),
 )
 
 
 class Help(View):
-    """Terms and their meanings by section, in two columns."""
+    """Terms and their meanings in two columns, by section."""
 
-    #: A terminal shows it with a pager.
+    #: A terminal shows the text in a pager.
     is_long = True
 
     def __init__(self, sections: Mapping[str, Sequence[tuple[str, str]]]) -> None:
@@ -100,7 +100,7 @@ class Help(View):
 
 
 class HelpText(View):
-    """Help for one command, with each paragraph wrapped to the width."""
+    """The help for one command, with paragraphs wrapped to the width."""
 
     def __init__(self, paragraphs: str) -> None:
         self.paragraphs = paragraphs
@@ -133,7 +133,7 @@ def _usage(word: PromptCommand) -> str:
 
 
 def about(name: str) -> HelpText | None:
-    """The help for one command of the prompt or of qserver; None if there is no such command."""
+    """The help for one prompt or qserver command; None if there is no such command."""
     if name in WORDS:
         return HelpText("\n\n".join([WORDS[name].help, *([f"%{CELLS[name].help}"] if name in CELLS else [])]))
     if name in CELLS:
@@ -143,7 +143,7 @@ def about(name: str) -> HelpText | None:
 
 
 def unknown(name: str, plans: Container[str] = ()) -> str:
-    """The message about an unknown command; it may be one of the ``plans``."""
+    """The message about an unknown command, which may be one of the ``plans``."""
     plan = _NAME.match(name)
     if plan and plan[0] in plans:
         return f"Unknown %qs command {plan[0]!r}; it is a plan: %qs add {plan[0]}(…) queues it"
@@ -151,7 +151,7 @@ def unknown(name: str, plans: Container[str] = ()) -> str:
     if name in _MEANT:
         near = [_MEANT[name]]
     else:
-        # Suggest a command that destroys work only if it is the closest match.
+        # Suggest a command that can destroy work only if it is the closest match.
         first, *others = nearest(name, first_words) or [""]
         near = [each for each in (first, *(other for other in others if other not in _LOSES)) if each]
     return f"Unknown %qs command {name!r}{did_you_mean(near) or '; %qs help lists all commands'}"

@@ -27,7 +27,7 @@ from ipython_extension.words.typed_plans import point_at_errors, pointing_at_err
 from ipython_extension.words.vocabulary import word
 
 _NEXT = 5
-#: Period in seconds for which failures are counted.
+#: Period in seconds over which failures are counted.
 _LATELY = 86400
 
 
@@ -47,7 +47,7 @@ def _whole_overview(session: Session, status: dict[str, Any]) -> Overview:
     lock = lock_owner(session, status)
     if status["manager_state"] != "idle" or not status["items_in_history"]:
         return Overview(status, queue, lock=lock)
-    # The same page each time, which the client downloads only after a change.
+    # Always request the same page, so that the client downloads it only after a change.
     *before, last = cast("list[Item]", history_pages.page(session.rm, {}, history_pages.MANY, reload=False)["items"])
     session.remember([*before, last])
     notes = [*_why_stopped(session, status, last, queue), *_failed_lately(before, last)]
@@ -55,7 +55,7 @@ def _whole_overview(session: Session, status: dict[str, Any]) -> Overview:
 
 
 def _why_stopped(session: Session, status: Mapping[str, Any], last: Item, queue: QueueView) -> list[str]:
-    """Explain why the queue has stopped or autostart is off, if nothing has happened since."""
+    """Explain why the queue has stopped or why autostart is off, if nothing has happened since."""
     if not queue or status["queue_autostart_enabled"]:
         return []
     # A plan that ran without the queue did not stop it, and is not requeued.
@@ -66,7 +66,7 @@ def _why_stopped(session: Session, status: Mapping[str, Any], last: Item, queue:
 
 
 def _failed_lately(before: list[Item], last: Item) -> list[str]:
-    """Count the recent failures. Skip this if only the last plan failed, because it is shown anyway."""
+    """Count the recent failures. Empty if only the last plan failed, because that plan is shown anyway."""
     since = time.time() - _LATELY
     recent = [item for item in [*before, last] if ((item.get("result") or {}).get("time_stop") or 0) > since]
     failed = [item for item in recent if has_failed(item)]
@@ -84,8 +84,8 @@ def _failed_lately(before: list[Item], last: Item) -> list[str]:
 def queue(session: Session, line: Line) -> QueueView:
     """Show the queue, or its first N items. Other commands accept the positions in this table.
 
-    The table shows how long each plan takes and when it starts; while nothing runs, as if you started now.
-    --until 08:00 marks the plan that will run then.
+    The table shows how long each plan takes and when it starts. While nothing runs, it assumes that you start now.
+    --until 08:00 marks the plan that will be running then.
 
     The line below a plan shows its metadata and the reason why it cannot run now, if there is one.
     """
@@ -112,12 +112,12 @@ def history(session: Session, line: Line) -> HistoryView:
     """Show the plans that ran, newest at the bottom: the newest ones, or those that match all conditions.
 
     KEY=VALUE selects plans by their metadata, scan_id=N by their scan id, and --plan by name; * and ? stand for any
-    characters, and case is ignored in metadata. TIME is the start of a plan: yesterday, today, 14:30, 2h (two hours
-    ago), 2026-11-28 or 2026-11-28 14:30. --until yesterday includes yesterday. --failed selects plans that failed or
-    were aborted or halted. -n shows the newest N plans.
+    characters, and case is ignored in metadata. --since and --until select plans by the time when they started:
+    yesterday, today, 14:30, 2h (two hours ago), 2026-11-28 or 2026-11-28 14:30. --until yesterday includes yesterday.
+    --failed selects plans that failed or were aborted or halted. -n shows the newest N plans.
 
-    --search finds plans by words in their names, parameters, metadata and messages; they must have all of the words.
-    Beginnings of words are enough, and case is ignored. Words in quotes must be whole and follow each other.
+    --search finds plans by words in their names, parameters, metadata and messages. A plan must contain all of the
+    words. The beginning of a word is enough, and case is ignored. Words in quotes must be whole and in this order.
 
     Metadata that differs from plan to plan is shown in columns, if they fit; --md shows all metadata below each plan.
 
@@ -136,7 +136,7 @@ def history(session: Session, line: Line) -> HistoryView:
 
 
 def _about_quotes(session: Session, query: HistoryQuery) -> str:
-    """A sentence about the same search without quotes, if it finds plans."""
+    """A sentence that suggests the same search without quotes, if that finds plans."""
     words = str(query.filters.get("search", ""))
     without = words.replace('"', "")
     if without == words or not history_pages.page(session.rm, {**query.params, "search": without}, 1)["items"]:
@@ -145,7 +145,7 @@ def _about_quotes(session: Session, query: HistoryQuery) -> str:
 
 
 def _about_unknown_keys(session: Session, keys: Iterable[str]) -> str:
-    """Sentences about metadata keys that no plan has, each with a similar one; the last one has no full stop."""
+    """Sentences about metadata keys that no plan has, each with a similar key. The last one has no period."""
     if not keys:
         return ""
     reply = history_pages.page(session.rm, {}, history_pages.MANY)
@@ -159,8 +159,8 @@ def _about_unknown_keys(session: Session, keys: Iterable[str]) -> str:
 def widget(session: Session, line: Line) -> Any:
     """Show the state, the queue and the history in the notebook, live.
 
-    JupyterLab and Notebook 7 show the page of the service, with its buttons, if bluesky-qs is installed in their
-    environment. Elsewhere, tables are shown and kept up to date. The notebook keeps the last state.
+    JupyterLab and Notebook 7 show the service's page, with its buttons, if bluesky-qs is installed in their
+    environment. Elsewhere, tables are shown and kept up to date. A saved notebook keeps the last state.
 
     RM.widget() as the last line of a cell does the same. If you run the cell again, the new view replaces the old one.
     """
@@ -170,7 +170,7 @@ def widget(session: Session, line: Line) -> Any:
 
 @word("item", "ID")
 def item(session: Session, line: Line) -> ItemView:
-    """Show all details of one item; for a queued plan also how long it will take, or why that is not known."""
+    """Show all details of one item; for a queued plan, also how long it will take, or why that is not known."""
     found = session.any_item(line, line.word("the position or uid of an item"))
     line.nothing_more()
     return whole(session, found)
@@ -220,9 +220,9 @@ def plan(session: Session, line: Line) -> PlanView:
 def dryrun(session: Session, line: Line) -> View:
     """Show what a plan or the whole queue would do, without hardware: points, where motors go, and errors.
 
-    The environment must be open; a plan may be running. Nothing is queued. A plan starts where the motors are now, and
-    each plan of the queue where the one before it leaves them. The dry run of a plan stops at a question or after 10 s;
-    that of a queue stops after 60 s.
+    The environment must be open; a plan may be running. Nothing is queued. A plan starts from the current motor
+    positions, and each queued plan from where the previous one leaves the motors. The dry run of a plan stops after
+    10 s or when the plan asks for input; the dry run of the queue stops after 60 s.
 
         %qs dryrun rel_scan([det1], motor, -1, 1, 101)
         %qs dryrun
@@ -237,7 +237,7 @@ def dryrun(session: Session, line: Line) -> View:
 
 @word("check", "PLAN")
 def check(session: Session, line: Line) -> View:
-    """Check a plan as if it were added. Nothing is queued."""
+    """Check a plan as if you added it. Nothing is queued."""
     plans, _ = read_plans(line, {}, only_one="check takes only one plan")
     reply = session.rm.item_check(plans[0].item)
     result = reply["results"][0]

@@ -23,10 +23,10 @@ from ipython_extension.words.free_text import has_text, without_comment
 
 
 class OnlyCompletions(list[SimpleCompletion]):
-    """All completions, which may be none.
+    """The complete list of completions, even if it is empty.
 
-    If a matcher returns nothing, IPython also asks its other matchers, and they would offer files and Python names.
-    IPython checks the length, so an empty list claims to have one element.
+    If a matcher returns an empty list, IPython also asks its other matchers, which would offer files and Python names.
+    IPython checks the length, so an empty list pretends to have one element.
     """
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ _CONNECTION = (
 
 @magics_class
 class QSMagics(Magics):
-    """The Queue Server from the prompt.
+    """The Queue Server at the prompt.
 
     Empty settings come from the environment variables that all clients of the Queue Server read.
     """
@@ -61,34 +61,32 @@ class QSMagics(Magics):
         config=True
     )
     public_key = Unicode(help="CURVE public key of the service; empty: QSERVER_ZMQ_PUBLIC_KEY.").tag(config=True)
-    http_server_uri = Unicode(help="Address of an HTTP server, in place of 0MQ; empty: 0MQ.").tag(config=True)
-    http_ca_file = Unicode(help="File with the certificates to trust; empty: those of the system.").tag(config=True)
-    user = Unicode(help="User name that is recorded on items; empty: QSERVER_USER, or else the login name.").tag(
-        config=True
-    )
+    http_server_uri = Unicode(help="Address of an HTTP server to use instead of 0MQ; empty: 0MQ.").tag(config=True)
+    http_ca_file = Unicode(help="File with the certificates to trust; empty: the system's.").tag(config=True)
+    user = Unicode(help="User name to record with items; empty: QSERVER_USER, or else the login name.").tag(config=True)
     user_group = Unicode(help="User group whose permissions apply; empty: QSERVER_USER_GROUP.").tag(config=True)
     lock_key = Unicode(help="Key to use while the manager is locked.").tag(config=True)
     timeout = Float(2.0, min=0.001, help="Seconds to wait for a reply.").tag(config=True)
     name = Unicode("RM", help="The variable that holds the client.").tag(config=True)
     table_rows = Int(20, min=1, help="Maximum number of table rows to show.").tag(config=True)
 
-    #: The shell may be any IPython shell.
+    #: Any IPython shell.
     shell: Any
 
     def __init__(self, shell: Any, **kwargs: Any) -> None:
         super().__init__(shell, **kwargs)
         self._rm: REManagerAPI | None = None
         self._session: Any = None
-        #: The output for the progress of the latest wait of this line.
+        #: The output for the progress of this line's latest wait.
         self._output: Any = None
         self._is_silent = False
-        #: The credentials of this session, by the address of the server.
+        #: This session's credentials, by server address.
         self._keys: dict[str, Keys] = {}
         self._views: Any = None
 
     # -------------------------------------------------------------------------------------------------- the magics
-    # This does the work of `output_can_be_silenced`: IPython's own tokenizes the line as Python *after* running it,
-    # and raises an error if it is not Python, such as a note or JSON.
+    # This replaces `output_can_be_silenced`. IPython's version tokenizes the line as Python *after* running it, and
+    # raises an error if the line is not Python, such as a note or JSON.
     @no_var_expand  # IPython must not evaluate {…} and $… first
     @needs_local_scope
     @line_cell_magic
@@ -167,13 +165,13 @@ class QSMagics(Magics):
         return self._session
 
     def _width(self) -> int | None:
-        """Columns for errors in the terminal or the notebook; None if output goes to a file."""
+        """Width in columns for errors in the terminal or the notebook; None if output goes to a file."""
         from ipython_extension.shown.tables import NOTEBOOK_ERROR_WIDTH  # noqa: PLC0415 - see `qs`
 
         return NOTEBOOK_ERROR_WIDTH if hasattr(self.shell, "kernel") else self._terminal_width()
 
     def _terminal_width(self) -> int | None:
-        """Width of the terminal that output goes to; None if there is none."""
+        """Width of the terminal that the output goes to; None if there is no terminal."""
         from ipython_extension.shown.tables import terminal_width  # noqa: PLC0415 - see `qs`
 
         return None if hasattr(self.shell, "kernel") or not sys.stdout.isatty() else terminal_width()
@@ -181,13 +179,13 @@ class QSMagics(Magics):
     def _print(self, text: str, *, is_in_block: bool) -> None:
         """Print a reply.
 
-        A notebook indents what is printed, unlike the reply of the last line, which is HTML. From a loop with many
-        replies, it would show only the first fifty as HTML.
+        A notebook indents printed text, unlike the reply of the last line, which is HTML. HTML is not an alternative in
+        a loop with many replies, because a notebook would show only the first fifty.
         """
         if (is_in_block and self._place is None) or not hasattr(self.shell, "kernel"):
             print(text)
             return
-        from IPython.display import display  # noqa: PLC0415 - a terminal does without
+        from IPython.display import display  # noqa: PLC0415 - a terminal does not need it
 
         from ipython_extension.shown.notebook_html import in_one_typeface, preformatted  # noqa: PLC0415 - see `qs`
 
@@ -199,11 +197,11 @@ class QSMagics(Magics):
 
     @property
     def _place(self) -> Any:
-        """The notebook display, if it has shown only the progress of this line; otherwise None."""
+        """The notebook display, if it has shown only this line's progress; otherwise None."""
         return getattr(self._output, "place", None)
 
     def _give_place(self, view: Any) -> None:
-        """Show a reply in place of the progress in the same cell, because that display would otherwise stay empty."""
+        """Let a reply replace the progress display in the same cell. That display would otherwise stay empty."""
         place = self._place
         if place is None or not hasattr(view, "show_here"):
             return
@@ -217,20 +215,20 @@ class QSMagics(Magics):
         view.show_here = show
 
     def _request(self) -> str:
-        """The request that the kernel of a notebook is working on."""
+        """The request that the notebook's kernel is working on."""
         return str(self.shell.kernel.get_parent("shell").get("header", {}).get("msg_id"))
 
     def _show(self, view: Any) -> None:
-        """Show the table of a line that is not the last one, like IPython shows that of the last line."""
+        """Show the table of a line that is not the last one, just as IPython shows the last line's table."""
         if not hasattr(self.shell, "kernel"):
             print(self.shell.display_formatter.format(view, include={"text/plain"})[0]["text/plain"])
             return
-        from IPython.display import display  # noqa: PLC0415 - a terminal does without
+        from IPython.display import display  # noqa: PLC0415 - a terminal does not need it
 
         display(view)
 
     def _theme(self) -> str:
-        """Color theme for errors: IPython's, unless they go to a file or the user wants no colors."""
+        """Color theme for errors: IPython's theme, unless errors go to a file or the user wants no colors."""
         from ipython_extension.shown import colors  # noqa: PLC0415 - see `qs`
 
         return colors.theme() if hasattr(self.shell, "kernel") or colors.are_wanted() else "nocolor"
@@ -248,7 +246,7 @@ class QSMagics(Magics):
         return progress_output.of(self.shell, is_terminal=is_terminal, is_silent=self._is_silent, place=self._place)
 
     def table_width(self) -> int:
-        """Columns of a live table."""
+        """Width in columns of a live table."""
         return self._new_output().width
 
     def canvas(self) -> Any:
@@ -273,7 +271,7 @@ class QSMagics(Magics):
         return self.shell.user_ns
 
     def inputs(self) -> Sequence[str]:
-        """The inputs of this session, as Python, oldest first."""
+        """The inputs of this session as Python code, oldest first."""
         return self.shell.history_manager.input_hist_parsed
 
     def client(self) -> REManagerAPI:
@@ -288,9 +286,9 @@ class QSMagics(Magics):
     def connect(
         self, *, address: str | None = None, info: str | None = None, user: str | None = None, group: str | None = None
     ) -> tuple[REManagerAPI, str | None]:
-        """Switch to the service at another address over 0MQ, if it answers.
+        """Switch to the service at another address over 0MQ if it answers. Return its client and its info address.
 
-        The text is the info address if it is only a guess, because neither the user nor the service has given one.
+        The info address is None unless it is only a guess, because neither the user nor the service has given one.
         """
         control, guess = both_addresses(address) if address else (self.control_addr, self.info_addr)
         wanted = {"control_addr": control, "info_addr": info or guess, "http_server_uri": ""}
@@ -306,17 +304,17 @@ class QSMagics(Magics):
         return self._connected(wanted), assumed
 
     def uses_http(self) -> bool:
-        """Whether the client in use is one of an HTTP server."""
+        """Whether the client in use talks to an HTTP server."""
         return bool(self.http_server_uri)
 
     def http_client(self, *, address: str | None = None, ca_file: str | None = None) -> REManagerAPI:
-        """A client of an HTTP server, with an existing key. `use` switches to it; close it in any case."""
+        """A client for an HTTP server, with an existing key. `use` switches to it. Close it in either case."""
         return self._new_client(
             http_server_uri=address or self.http_server_uri, http_ca_file=ca_file or self.http_ca_file
         )
 
     def use(self, client: REManagerAPI) -> REManagerAPI:
-        """Switch to a client of the same HTTP server with the same keys."""
+        """Switch to a copy of this client, which talks to the same HTTP server with the same keys."""
         address = client.settings.address
         self._keys[address] = client.authorization_keys
         return self._connected({"http_server_uri": address, "http_ca_file": client.http_settings.ca_file or ""})
@@ -340,16 +338,16 @@ class QSMagics(Magics):
             self.shell.push({self.name: self._rm})
 
     def put_method(self) -> None:
-        """Add the method ``widget`` to clients, which know nothing of notebooks."""
+        """Add the method ``widget`` to clients, which know nothing about notebooks."""
 
         def widget(client: REManagerAPI) -> Any:
-            """Show the state, the queue and the history in the notebook, live: as the last line of a cell."""
+            """Show the state, the queue and the history live in the notebook. Use this as the last line of a cell."""
             return self.new_view(client.raising())
 
         setattr(REManagerAPI, _METHOD, widget)
 
     def take_back_method(self) -> None:
-        """Remove the method, and end all views."""
+        """Remove the method, and close all views."""
         if hasattr(REManagerAPI, _METHOD):
             delattr(REManagerAPI, _METHOD)
         if self._views is not None:
@@ -405,7 +403,7 @@ class QSMagics(Magics):
         )
 
     def _new_http_client(self, uri: str, ca_file: str | None, who: Mapping[str, Any]) -> REManagerAPI:
-        """A client with the key of this session, the kept key, or the key of the environment, in this order."""
+        """A client with this session's key, the kept key, or the key from the environment variable, in this order."""
         from bluesky_qs.client import kept_keys  # noqa: PLC0415 - most sessions use 0MQ
 
         # Over HTTP, requests take longer.
@@ -414,14 +412,14 @@ class QSMagics(Magics):
         address = client.settings.address
         if address in self._keys:
             client.authorization_keys = self._keys[address]
-        elif client.auth_key is None:  # the environment has no key
+        elif client.auth_key is None:  # the environment variable is not set
             with suppress(kept_keys.UnclearKeyError):  # %qs connect asks for the user
                 client.set_authorization_key(api_key=kept_keys.key_for(address, who["user"]))
         return client
 
 
 def _globals_of_caller() -> dict[str, Any]:
-    """Variables of the module that contains the line: those of a script under ``%run`` are not in the session yet."""
+    """The variables of the module that contains the line. Those of a ``%run`` script are not in the session yet."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe is the same
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
         frame = frame.f_back
@@ -429,9 +427,9 @@ def _globals_of_caller() -> dict[str, Any]:
 
 
 def _hidden_result(*, everything: bool) -> str:
-    """``line`` or ``block`` if the line is a statement of a cell, or in a block, whose result IPython does not show.
+    """``line`` or ``block`` if IPython does not show the line's result: it is a statement in a cell, or in a block.
 
-    IPython shows the last statement's result, or with ``everything``, that of each statement outside of blocks.
+    IPython shows the last statement's result, or, with ``everything``, the result of each statement outside blocks.
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - see `_globals_of_caller`
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
@@ -465,7 +463,7 @@ _HELP = re.compile(r"\s*%?(%qs)((?:\s[^'\"]*?)?)\s*\?{1,2}\s*")
 
 
 def help_lines(lines: list[str]) -> list[str]:
-    """Turn ``%qs add?`` into ``%qs help add``: IPython would look for an object named ``add``.
+    """Turn ``%qs add?`` into ``%qs help add``. Otherwise, IPython would look for an object named ``add``.
 
     Text that ends with a question mark, such as an answer, is not changed.
     """

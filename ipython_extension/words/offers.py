@@ -26,14 +26,14 @@ class Offer(NamedTuple):
 
 
 class Offers(NamedTuple):
-    """Completions, and the end of the text that they replace."""
+    """Completions, and the fragment at the end of the text that they replace."""
 
     fragment: str
     offers: list[Offer]
 
 
 class At(NamedTuple):
-    """The text before the cursor: a command and the text after it."""
+    """The text before the cursor, and the fragment at its end that is to be completed."""
 
     session: Session
     typed: str
@@ -50,7 +50,7 @@ def fitting(fragment: str, offers: Iterable[Offer]) -> Offers:
 
 
 def ids(at: At, shown: Mapping[int, Item] | None = None) -> Iterator[Offer]:
-    """Positions in the last table if nothing is typed, otherwise uids; each with its plan."""
+    """Positions in the last table if nothing has been typed, otherwise uids, each with its plan."""
     known = at.session.at_hand()
     for position, item in (at.session.shown() if shown is None else shown).items():
         plan = plan_text(item, known)
@@ -65,7 +65,7 @@ def _devices(at: At) -> Iterator[Offer]:
 
 
 def _readable(at: At) -> Iterator[Offer]:
-    """Devices that can be read, or after a dot, subdevices. Devices that only group others are included."""
+    """Devices that can be read; after a dot, subdevices. Devices that only group others are included."""
     known = at.session.at_hand()
     parent, dot, _ = at.fragment.rpartition(".")
     for name, device in sorted((subdevices(known.devices, parent) if dot else known.devices).items()):
@@ -96,7 +96,7 @@ def plan_names(at: At) -> Iterator[Offer]:
 
 
 def _metadata(at: At) -> Iterator[Offer]:
-    """Keys of the metadata that this session has seen; after ``KEY=`` the values."""
+    """Metadata keys that this session has seen; after ``KEY=``, their values."""
     before = at.typed[: len(at.typed) - len(at.fragment)]
     key = re.split(r"\s", before)[-1].removesuffix("=") if before.endswith("=") else None
     for name, value in at.session.metadata():
@@ -115,7 +115,7 @@ def _levels(_at: At) -> Iterator[Offer]:
 
 
 def _tables(at: At) -> Iterator[Offer]:
-    """Variables with rows (lists of dictionaries, DataFrames), and spreadsheets."""
+    """Variables that contain rows (lists of dictionaries, DataFrames), and spreadsheets."""
     for name, value in sorted(at.session.settings.variables().items()):
         is_list = isinstance(value, list) and value and all(isinstance(row, dict) for row in value)
         if not name.startswith("_") and (is_list or (hasattr(value, "to_dict") and hasattr(value, "columns"))):
@@ -134,7 +134,7 @@ def _files(at: At) -> Iterator[Offer]:
             yield Offer(f"{folder}{slash}{path.name}{'/' if path.is_dir() else ''}", "file")
 
 
-#: The completions for a word in capitals in a usage line.
+#: The completions for an uppercase word in a usage line.
 KINDS: Mapping[str, Callable[[At], Iterable[Offer]]] = {
     "ID": ids,
     "PROFILE": _profiles,
@@ -147,7 +147,7 @@ KINDS: Mapping[str, Callable[[At], Iterable[Offer]]] = {
     "USER": _users,
     "DEVICE": _readable,
 }
-#: The completions for the only word of these commands.
+#: The completions for commands that take a single word.
 ONLY: Mapping[str, Callable[[At], Iterable[Offer]]] = {
     "plans": plan_names,
     "devices": _devices,
@@ -157,7 +157,7 @@ ONLY: Mapping[str, Callable[[At], Iterable[Offer]]] = {
 
 
 def subdevices(devices: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-    """The parts of a device by name, as described in the list of devices."""
+    """A device's components by name, as described in the device list."""
     for name in path.split("."):
         devices = ((devices.get(name) or {}).get("components")) or {}
     return devices

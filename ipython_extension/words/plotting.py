@@ -1,4 +1,4 @@
-"""The commands that plot and list the readings of plans."""
+"""The commands that plot or list the readings of plans."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,7 +21,7 @@ from ipython_extension.words.vocabulary import word
 
 
 class Drawn(View, list[Any]):
-    """A list of figures; displayed as a sentence, because the figures are already visible."""
+    """A list of figures. It is displayed as a sentence, because the figures are already visible."""
 
     def __init__(self, plot: LivePlot, notes: Sequence[str] = ()) -> None:
         super().__init__(plot.figures)
@@ -38,12 +38,12 @@ class Drawn(View, list[Any]):
 def plot(session: Session, line: Line) -> Drawn:
     """Plot the running scan as its points arrive, or the last scan if none is running.
 
-    With ID, plots a plan that has ended: its number in the last history table, or -1 for the plan that ended last (-2
-    for the one before), or its uid.
+    With ID, plots a plan that has ended. ID is its number in the last history table, its uid, or -1 for the plan that
+    ended last (-2 for the one before it).
 
-    Plots the first four readings, or the FIELDs, with the names in the headings of the live table. For a grid scan, it
-    draws a map of each. Ctrl-C stops the plotting, not the scan. A notebook and a display need matplotlib; in a
-    terminal without a display, the plot is made of text.
+    Plots the first four readings, or each FIELD, named as in the headings of the live table. For a grid scan, each
+    reading is drawn as a map. Ctrl-C stops the plotting, not the scan. Notebooks and displays need matplotlib; in a
+    terminal without a display, the plot is drawn with characters.
     """
     tokens, _ = line.words()
     uid = _item_uid(session, line, tokens)
@@ -53,7 +53,7 @@ def plot(session: Session, line: Line) -> Drawn:
     if uid not in (None, running) or running is None:
         return _ended(session, canvas, fields, uid)
     drawing = LivePlot(canvas, fields, item_uid=running)
-    with suppress(RequestFailedError, UnsupportedParameterError):  # then only the latest points are shown
+    with suppress(RequestFailedError, UnsupportedParameterError):  # if this fails, only the latest points are shown
         for message in recorded(session.rm, running).messages:
             session.take_document(message)
             drawing.take_document(message, requested=True)
@@ -73,9 +73,9 @@ def plot(session: Session, line: Line) -> Drawn:
 def table(session: Session, line: Line) -> RunTable:
     """Show the readings of the running plan so far, or of the last one, in a table.
 
-    With ID, shows those of a plan that has ended: its number in the last history table, or -1 for the plan that ended
-    last (-2 for the one before), or its uid. -n shows the latest N points. The result is a list with a dictionary for
-    each point, for pandas.DataFrame(table), for example.
+    With ID, shows the readings of a plan that has ended. ID is its number in the last history table, its uid, or -1 for
+    the plan that ended last (-2 for the one before it). -n shows the latest N points. The result is a list with a
+    dictionary for each point, for example for pandas.DataFrame(readings).
 
         %qs table -1
         readings = %qs table -1
@@ -98,7 +98,7 @@ def table(session: Session, line: Line) -> RunTable:
 
 
 def _item_uid(session: Session, line: Line, tokens: list[LineWord]) -> str | None:
-    """Take the item from the words if they begin with one."""
+    """Remove the item from the words if they begin with one, and return its uid."""
     if not tokens or tokens[0].text in session.fields:
         return None
     if is_position(tokens[0].text):

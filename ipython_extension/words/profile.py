@@ -21,8 +21,8 @@ from ipython_extension.words.vocabulary import word
 def load(session: Session, line: Line) -> ReplyView:
     """Run the worker's startup files in this session too, with the same loader.
 
-    PROFILE is the name of an IPython profile, DIR a folder of startup files. Without either, the command runs the
-    startup files of the service, if they are on this machine.
+    PROFILE is the name of an IPython profile, and DIR is a folder of startup files. Without either, the command runs
+    the service's startup files, if they are on this machine.
 
         %qs load sim
     """
@@ -65,4 +65,4 @@ def _of_the_service(session: Session, line: Line) -> StartupLocation:
         return find(startup_dir=str(folder))
     if len(files) == 1:
         return find(startup_script=str(files[0]))
-    raise line.fault("Expected PROFILE or DIR: the service's startup files have changed since")
+    raise line.fault("Expected PROFILE or DIR: the service's startup files have changed since it ran them")

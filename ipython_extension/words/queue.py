@@ -32,10 +32,10 @@ from ipython_extension.words.typed_plans import (
 )
 from ipython_extension.words.vocabulary import cell, word
 
-#: The keys of an item to queue. The other keys of a history item are about its run.
+#: The keys of an item to queue. A history item's other keys are about its run.
 _OF_ITEM = ("item_type", "name", "args", "kwargs", "meta")
 _MOST_REASONS = 3
-#: Characters of a plan in a list of refusals.
+#: Maximum number of characters of a plan in a list of refusals.
 _QUOTED = 60
 _DRY_RUN = "dry-run"
 _LEAD = "Plan validation failed: "
@@ -52,18 +52,19 @@ _SWITCH = {"on": True, "off": False}
 def add(session: Session, line: Line) -> Changed:
     """Queue plans, at the back unless an option says otherwise.
 
-    Write plans as in RE(…): names are devices and plans; $name and {expression} use variables of this session. If one
-    of several plans is refused, none is queued. queue_stop in place of a plan stops the queue there. --md adds
-    metadata: numbers, names, lists in brackets, and text in quotes. Arithmetic there needs braces or a variable.
+    Write plans as in RE(…): names are devices and plans; $name and {expression} use this session's variables. If one of
+    several plans is refused, none is queued. Instead of a plan, you can queue queue_stop, which stops the queue there.
+    --md adds metadata: numbers, names, lists in brackets, and text in quotes. Metadata that must be computed needs
+    braces or a variable.
 
         %qs add count([det1, det2], num=10, delay=1)
         %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"
 
-    --dry-run also shows what the plans would do when the queue reaches them; they are queued in any case.
+    --dry-run also shows what the plans would do when the queue reaches them; they are queued anyway.
 
-    --for takes a table: a list of dictionaries or a DataFrame of this session, or a .csv or .xlsx file. Its columns are
-    $names, and the plans are queued once for each row. --file queues the lines of a text file, such as one from %qs
-    save, or the rows of a .csv or .xlsx file with a column `plan` and a column for each parameter.
+    --for takes a table: a list of dictionaries or a DataFrame from this session, or a .csv or .xlsx file. In the plans,
+    $name stands for a column, and the plans are queued once for each row. --file queues the lines of a text file, such
+    as one from %qs save, or the rows of a .csv or .xlsx file with a column `plan` and a column for each parameter.
 
         %qs add scan([det1], motor, $x, {x + 1}, 20) --for samples --md sample=$name
         %qs add --file tonight.txt
@@ -107,7 +108,7 @@ def _add_file(session: Session, line: Line) -> Changed:
     try:
         while line.more():
             if not line.option({**places, "--md": None}, options):
-                raise line.fault("The plans are in the file; only options can follow it")
+                raise line.fault("The plans come from the file; only options can follow it")
     except FileFaults as error:
         raise error.with_refusals(session) from None
     read: list[FileItem] = options.pop("file")
@@ -128,9 +129,9 @@ def _add_file(session: Session, line: Line) -> Changed:
 
 @cell("add", "[--front | --back | --at N | --before ID | --after ID] [--md KEY=VALUE…] [--dry-run]")
 def add_cell(session: Session, line: Line) -> Changed:
-    """Queue the plans in a cell, all or none. A line may have several plans, and comments are ignored.
+    """Queue the plans in a cell, all or none. A line can have several plans, and comments are ignored.
 
-    --md on the first line is for all plans; after a plan, it is for the plans on that line.
+    --md on the first line applies to all plans; after a plan, it applies to the plans on that line.
     """
     return add(session, line)
 
@@ -139,7 +140,7 @@ def add_cell(session: Session, line: Line) -> Changed:
 def rm(session: Session, line: Line) -> Changed:
     """Remove items from the queue by position (1-3 for several) or uid.
 
-    Positions are those of the last table. To remove all items, use `%qs clear`.
+    Positions refer to the last table. To remove all items, use `%qs clear`.
     """
     tokens, _ = line.words(listed=True)
     if not tokens:
@@ -161,8 +162,8 @@ def rm(session: Session, line: Line) -> Changed:
 def edit(session: Session, line: Line) -> Changed:
     """Change some parameters of queued plans, or the whole call of one. Their positions stay the same.
 
-    Write a VALUE as in the plan. For several plans (3-7), all are changed or none. To change *args, such as the motor
-    and the range of a scan, write the whole call.
+    Write a VALUE as in a plan. If you name several plans (3-7), either all are changed or none. To change *args, such
+    as the motor and the range of a scan, write the whole call.
 
         %qs edit 0 num=20 detectors=[det1, det2]
         %qs edit 3-7 num=5
@@ -214,7 +215,7 @@ def _edit_several(session: Session, line: Line, tokens: Sequence[LineWord], item
     changed, _ = _with_values(session, line, tokens, items, options={}, command="edit")
     if all(new == old for new, old in zip(changed, items, strict=True)):
         if has_values:
-            raise UsageError("Nothing would change: all of these plans have these values already")
+            raise UsageError("Nothing would change: all of these plans already have these values")
         raise line.fault("Expected NAME=VALUE with a new value")
     try:
         reply = session.rm.queue_item_update_batch(changed, expected=list(items))
@@ -228,7 +229,7 @@ def _edit_several(session: Session, line: Line, tokens: Sequence[LineWord], item
 
 
 def _with_names(error: RequestFailedError, names: Sequence[str], most: int = _MOST_REASONS) -> RequestFailedError:
-    """The refusal of several items, with their names instead of their numbers in the request."""
+    """The refusal of several items, with the items' names instead of their numbers in the request."""
     results = zip(names, error.response.get("results") or (), strict=False)
     wrong = [f"{name}: {str(result['msg']).removeprefix(_LEAD)}" for name, result in results if result.get("msg")]
     if not wrong:
@@ -240,7 +241,7 @@ def _with_names(error: RequestFailedError, names: Sequence[str], most: int = _MO
 def _with_values(
     session: Session, line: Line, tokens: Sequence[LineWord], items: Sequence[Item], *, options: Options, command: str
 ) -> tuple[list[Item], dict[str, Any]]:
-    """The items with each ``NAME=VALUE`` and the metadata of the rest of the line, and its options."""
+    """Change the items by each ``NAME=VALUE`` and the metadata in the rest of the line; return them and the options."""
     known = session.known()
     calls = [
         ItemCall(
@@ -283,7 +284,7 @@ def _changed(call: ItemCall, values: Mapping[str, Any]) -> Item:
 
 
 def _several(line: Line, expected: str) -> list[LineWord]:
-    """The items that one word names: a position, a range such as 3-7, several after commas, or a uid."""
+    """The items that one word names: a position, a range such as 3-7, several separated by commas, or a uid."""
     tokens = [each for part in line.word(expected).parts() for each in line.positions(part)]
     return list({token.text: token for token in tokens}.values())
 
@@ -304,9 +305,9 @@ def _in_place_of(item: Item, plan: Item) -> Item:
 
 @word("move", "ID | A-B front | back | N | before ID | after ID")
 def move(session: Session, line: Line) -> Changed:
-    """Move an item, or several (2-5), to the front, the back, the position N, or next to another item.
+    """Move an item, or several (2-5), to the front, the back, position N, or next to another item.
 
-    Several items stay together, in the order of the queue.
+    Several items stay together, in the order that they have in the queue.
 
         %qs move 3 front
         %qs move 2-5 after 7
@@ -351,7 +352,7 @@ def _pointing_at_place(session: Session, line: Line, target: LineWord) -> Iterat
 
 
 def _of_the_first(session: Session, uids: Sequence[str], where: dict[str, Any]) -> dict[str, Any]:
-    """The destination of several items. A position is that of the first item."""
+    """The destination of several items. A position is where the first of them goes."""
     place = where.get("pos_dest")
     if not isinstance(place, int):
         return where
@@ -366,8 +367,8 @@ def redo(session: Session, line: Line) -> Changed:
 
     Negative numbers count back from the plan that ended last, no matter which table was shown.
 
-    NAME=VALUE changes parameters first. For several plans (60-74), all are queued or none. A plan that is already back
-    in the queue, because it failed or was aborted, is not queued twice unless it is changed.
+    NAME=VALUE changes parameters first. If you name several plans (60-74), either all are queued or none. A plan that
+    is already back in the queue, because it failed or was aborted, is not queued again unless you change it.
 
         %qs redo -1
         %qs redo 60-74
@@ -402,7 +403,8 @@ def redo(session: Session, line: Line) -> Changed:
         ]
         raise _with_names(error, names) from None
     if len(ended) > 1:
-        again = f" {plural(len(back), 'plan')} of these were back in the queue already." if back else ""
+        were = "was" if len(back) == 1 else "were"
+        again = f" {plural(len(back), 'plan')} {were} already back in the queue and not queued again." if back else ""
         view.summary = f"{in_one_sentence(view)}{again}"
     return view
 
@@ -450,7 +452,7 @@ def autostart(session: Session, line: Line) -> View:
 
 
 def _places(session: Session, line: Line) -> Options:
-    """The options of words that queue plans."""
+    """The options for commands that queue plans."""
     return {
         f"--{_DRY_RUN}": None,
         "--front": None,
@@ -486,7 +488,7 @@ def _add(session: Session, items: list[Item], options: Mapping[str, Any], lead: 
 
 
 def _note_on_place(wanted: int | None, view: Changed) -> list[str]:
-    """A sentence if the queue has no such position."""
+    """A sentence if the queue does not have the requested position."""
     size = view.reply.get("qsize") or 0
     before = size - len(view)
     if wanted is None or -before <= wanted <= before:

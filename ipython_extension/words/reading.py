@@ -17,11 +17,11 @@ from ipython_extension.words.vocabulary import word
 
 #: Seconds between two readings of a watched device.
 _PERIOD = 1.0
-#: Seconds for which the service may be unreachable, because it may be restarting.
+#: Seconds for which the service may be unreachable, for example because it restarts.
 _AWAY = 15.0
-#: Number of terminal lines that the table cannot use.
+#: Number of terminal lines that are not available for the table.
 _OTHER_LINES = 2
-#: A name in a list, perhaps with brackets.
+#: A name in a list; it may have brackets around it.
 _NAME = re.compile(r"[^\s,]+")
 _PATTERN = "*?"
 
@@ -32,8 +32,8 @@ Readings = Mapping[str, Any]
 def read(session: Session, line: Line) -> ReadingsView | None:
     """Read devices now: value, units, limits, and whether they are moving. Names of subdevices have dots.
 
-    This works at any time, also while a plan runs or is paused. It triggers nothing and moves nothing, so a detector
-    shows its last value. With --watch, the table is updated every second, until you press Ctrl-C.
+    This works at any time, even while a plan is running or paused. It does not trigger or move anything, so a detector
+    shows its last value. With --watch, the table is updated every second until you press Ctrl-C.
 
         %qs read motor det1
         %qs read motor --watch
@@ -41,7 +41,7 @@ def read(session: Session, line: Line) -> ReadingsView | None:
     words, options = line.words({"--watch": None}, listed=True)
     names = _names(session, line, words)
     if not names:
-        raise line.fault("Which device? `%qs where` reads everything that moves")
+        raise line.fault("Which device? `%qs where` reads all movable devices")
     if "watch" not in options:
         return ReadingsView(session.rm.device_read(names)["devices"])
     _watch(session, lambda max_age: ReadingsView(session.rm.device_read(names, max_age=max_age)["devices"]))
@@ -50,13 +50,13 @@ def read(session: Session, line: Line) -> ReadingsView | None:
 
 @word("where", "[DEVICE… | GLOB] [--all] [--watch]")
 def where(session: Session, line: Line) -> ReadingsView | None:
-    """Show the positions of all movable devices, or of those with these names or patterns.
+    """Show the positions of all movable devices, or of the devices that match these names or patterns.
 
-    This works at any time, also while a plan runs or is paused. Signals that are not motors, such as settings of
-    detectors, are shown only with --all, or by name.
+    This works at any time, even while a plan is running or paused. Signals that are not motors, such as detector
+    settings, are shown only if you name them or add --all.
 
-    With --watch, the table is updated every second, until you press Ctrl-C. Moving devices are first, then those that
-    changed last, as many as fit into the terminal.
+    With --watch, the table is updated every second until you press Ctrl-C. It shows as many devices as fit into the
+    terminal: moving devices first, then those that changed last.
 
         %qs where motor*
         %qs where --watch
@@ -71,7 +71,7 @@ def where(session: Session, line: Line) -> ReadingsView | None:
 
 
 def _names(session: Session, line: Line, words: Sequence[LineWord]) -> list[str]:
-    """The names, without brackets around them. Raises an error at an unknown one."""
+    """The device names, without brackets around them. An unknown name raises an error."""
     names: list[str] = []
     for found in (found for each in words for found in _NAME.finditer(f"{' ' * each.start}{each.text}")):
         name = found[0].lstrip("[(")
@@ -95,7 +95,7 @@ def _is_pattern(name: str) -> bool:
 
 
 class _Wanted:
-    """Reads the devices for `where`: all movable devices, or those with these names and patterns."""
+    """Reads the devices for `where`: all movable devices, or those that match these names and patterns."""
 
     def __init__(self, session: Session, names: Sequence[str], *, shows_signals: bool) -> None:
         self._session = session
@@ -104,7 +104,7 @@ class _Wanted:
         self._shows_signals = shows_signals
 
     def read(self, max_age: float = 0.0) -> ReadingsView:
-        """The readings now.
+        """Read the devices now.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class _Wanted:
         if self._patterns:
             some = {name: each for name, each in moving.items() if any(fnmatchcase(name, p) for p in self._patterns)}
             if not (found or some):
-                raise NotFound(f"No device that moves matches {' or '.join(self._patterns)} (%qs where lists them)")
+                raise NotFound(f"No movable device matches {' or '.join(self._patterns)} (%qs where lists them all)")
             return ReadingsView(found | some, all_fields=False)
         hidden = {} if self._shows_signals else self._signals(moving)
         shown = {name: each for name, each in moving.items() if name not in hidden}
@@ -128,7 +128,7 @@ class _Wanted:
         return ReadingsView(shown, all_fields=False, note=note)
 
     def _signals(self, moving: Readings) -> Readings:
-        """The readings of signals that can be set but are not motors."""
+        """The readings of settable signals that are not motors."""
         known = self._session.known().devices
         return {
             name: each
@@ -140,7 +140,7 @@ class _Wanted:
 
 
 class _Order:
-    """The order of a table that is watched: moving devices, then those that changed last, then all others."""
+    """The order of devices in a watched table: moving devices, then those that changed last, then all others."""
 
     def __init__(self) -> None:
         self._values: dict[str, Any] = {}
@@ -159,7 +159,7 @@ class _Order:
 
 
 def _watch(session: Session, read: Callable[[float], ReadingsView]) -> None:
-    """Show the table again every second. The service reads each device once a second for all watchers together."""
+    """Show the table again every second. For all watchers together, the service reads each device once a second."""
     output = session.settings.progress_output()
     answered = time.monotonic()
     try:

@@ -19,14 +19,14 @@ from ipython_extension.shown.tables import plural, ranges
 
 
 def present(session: Session, method: str, params: Mapping[str, Any], reply: Reply) -> View:
-    """The reply as an object that displays itself."""
+    """The reply, as an object that displays itself."""
     if show := _FETCHING.get(method):
         return show(session, params, reply)
     return reply_views.view(method, params, reply)
 
 
 def added(session: Session, params: Mapping[str, Any], reply: Reply, lead: str = "Queued at position") -> Changed:
-    """Added items with their positions, and the table if items that were shown have moved."""
+    """The added items with their positions, and the queue table if items that were shown have moved."""
     items = _items(reply)
     session.added = [item["item_uid"] for item in items]
     size = reply.get("qsize") or len(items)
@@ -48,14 +48,14 @@ def in_one_sentence(view: Changed) -> str:
 
 
 def moved(session: Session, params: Mapping[str, Any], reply: Reply) -> Changed:
-    """Moved items with their positions, and the table."""
+    """The moved items with their positions, and the queue table."""
     # In a batch, the service determines the order.
     where = {**params, "pos": -1 if params.get("reorder") else params.get("pos_dest")}
     return placed(session, reply, where, "Moved to position")
 
 
 def placed(session: Session, reply: Reply, where: Mapping[str, Any], lead: str) -> Changed:
-    """The items of a reply with their current positions, and the table; ``where`` is as in `placed_in`."""
+    """The items in a reply with their current positions, and the queue table. ``where`` is as in `placed_in`."""
     items, known = _items(reply), session.known()
     queue = session.queue_after_change(items, where, reply.get("qsize"))
     places = {item["item_uid"]: at for at, item in enumerate(queue)}
@@ -67,7 +67,7 @@ def placed(session: Session, reply: Reply, where: Mapping[str, Any], lead: str) 
 
 
 def removed(session: Session, reply: Reply) -> Changed:
-    """The items of a reply that were removed from the queue."""
+    """The items in a reply that were removed from the queue."""
     items = _items(reply)
     return Changed(items, reply, session.known(), ["Removed"] * len(items), has_metadata=False)
 
@@ -95,7 +95,7 @@ def _takes(session: Session, item: Item) -> str:
 
 
 def lock_owner(session: Session, status: Mapping[str, Any]) -> str:
-    """The user, time and note of the lock; empty if nothing is locked."""
+    """The lock's user, time and note; empty if nothing is locked."""
     if not any((status.get("lock") or {}).values()):
         return ""
     try:

@@ -29,10 +29,10 @@ from ipython_extension.words.vocabulary import word
 from ipython_extension.words.waits import STAYS, item_ended, place_again, queue_ended
 
 _ENDED = {"stopped": "is finished (its result is `stopped`)", "aborted": "was aborted", "halted": "was halted"}
-_PAUSING = "the plan is pausing (then %qs resume or %qs abort)"
+_PAUSING = "the plan is pausing (then use %qs resume or %qs abort)"
 _WILL_PAUSE = "the plan will pause at its next checkpoint"
 _STOPS_AT_ONCE = "The first item is a stop item, which stops the queue at once"
-#: A number and a unit of time, which are not the beginning of a uid.
+#: A number and a time unit. Such a word is not the beginning of a uid.
 _APART = re.compile(r"\d+(?:\.\d*)?(s|secs?|seconds?|m|min|mins|minutes?|h|hours?)", re.IGNORECASE)
 _SECONDS = re.compile(r"[\d.]+(s|m|min|h)")
 _RUNNING = ("starting_queue", "executing_queue")
@@ -72,7 +72,7 @@ def pause(session: Session, line: Line) -> View:
             if _pauses_no_more(status, now=now) and _pauses_no_more(status := session.status(), now=now):
                 break
             if not now and is_suspended(status) and (sentence := held_sentence(status, me)) != reported:
-                wait.put(f"{sentence} The plan pauses after that. To pause it at once: Ctrl-C, then %qs pause now")
+                wait.put(f"{sentence} The plan will pause after that. To pause it at once: Ctrl-C, then %qs pause now")
                 reported = sentence
             wait.say(f"Waiting for the plan to pause  {length_of_time(wait.elapsed)}")
     if status["manager_state"] == "paused":
@@ -92,8 +92,8 @@ def _pauses_no_more(status: Mapping[str, Any], *, now: bool) -> bool:
 def resume(session: Session, line: Line) -> View:
     """Resume the paused plan.
 
-    The plan does not wait for suspenders that have tripped before or during the pause; the reply names them. It waits
-    for them if it has not begun.
+    The plan does not wait for suspenders that tripped before or during the pause; the reply names them. If the plan has
+    not begun, it does wait for them.
     """
     line.nothing_more()
     status = _until_paused(session)
@@ -102,7 +102,7 @@ def resume(session: Session, line: Line) -> View:
         return present(session, "re_resume", {}, reply)
     return ReplyView(
         reply,
-        f"The plan is resuming, and does not wait for this: {held}. To pause it again: %qs pause",
+        f"The plan is resuming and will not wait for this: {held}. To pause it again: %qs pause",
     )
 
 
@@ -118,10 +118,10 @@ def finish(session: Session, line: Line) -> View:
 
 @word("abort")
 def abort(session: Session, line: Line) -> View:
-    """Abort the plan, with its clean-up; its result is `aborted`, and it goes back to the front of the queue.
+    """Abort the plan, with its cleanup; its result is `aborted`, and it goes back to the front of the queue.
 
-    The queue stops. A running plan is first paused immediately. Ctrl-C stops the wait until the plan has ended, nothing
-    else.
+    The queue stops. A running plan is first paused immediately. The command waits until the plan has ended; Ctrl-C
+    stops only this wait.
     """
     line.nothing_more()
     return _end(session, session.rm.re_abort, "being aborted")
@@ -129,7 +129,7 @@ def abort(session: Session, line: Line) -> View:
 
 @word("halt")
 def halt(session: Session, line: Line) -> View:
-    """Halt the plan immediately, without clean-up; its result is `halted`, and it goes back to the front of the queue.
+    """Halt the plan immediately, without cleanup; its result is `halted`, and it goes back to the front of the queue.
 
     The queue stops. A running plan is paused first.
     """
@@ -141,7 +141,7 @@ def halt(session: Session, line: Line) -> View:
 def run(session: Session, line: Line) -> Any:
     """Run a plan now, without the queue, and wait until it ends.
 
-    Shows its progress and a live table of each run; the output of the plan itself is in %qs log.
+    Shows its progress and a live table of each run. To see the plan's own output: %qs log
 
     Returns the plan's return value, or the finished item if the plan returns nothing or only the uids of its runs.
 
@@ -167,13 +167,13 @@ def run(session: Session, line: Line) -> Any:
 def wait_for(session: Session, line: Line) -> View:
     """Wait until the service is idle, or until one item has ended; then show the plans that ran.
 
-    Shows progress and a live table of each run, also of the plan that has just ended. The plans are those since the
-    %qs start of this session. Ctrl-C stops the wait, never a scan. If the item has already ended, the result shows
-    when. If the queue has stopped with items left, the result shows why, and who requested it.
+    Shows progress and a live table of each run, including the plan that has just ended. The result lists the plans that
+    ran since this session's last %qs start. Ctrl-C stops the wait, never a scan. If the item has already ended, the
+    result shows when. If the queue has stopped with items left, the result shows why, and who requested it.
 
-    Raises an error, so that a notebook stops, if the item did not complete, or waits in a queue that is not running.
-    Without an item, raises an error if the last of the plans did not complete, which stops the queue; not if failures
-    are ignored (%qs mode ignore_failures on), or if you ended the plan in this session (%qs abort).
+    Raises an error, so that a notebook stops, if the item did not complete, or if it is in a queue that is not running.
+    Without an item, raises an error if the last of the plans did not complete, which stops the queue. There is no error
+    if failures are ignored (%qs mode ignore_failures on), or if you ended the plan in this session (%qs abort).
     """
     tokens, options = line.words({"--timeout": line.seconds})
     if tokens and _SECONDS.fullmatch(tokens[-1].text):  # %qs wait 5m
@@ -181,7 +181,7 @@ def wait_for(session: Session, line: Line) -> View:
     if len(tokens) > 1:
         apart = "".join(token.text for token in tokens[-2:])
         short = re.sub(r"(?i)(\d)(s|m|h)[a-z]*$", r"\1\2", apart)
-        meant = f". Write a time limit without a blank: {short.lower()}" if _APART.fullmatch(apart) else ""
+        meant = f". Write a time limit without a space: {short.lower()}" if _APART.fullmatch(apart) else ""
         raise line.fault(f"wait takes one item{meant}", tokens[1].start)
     timeout = options.get("timeout")
     if not tokens:
@@ -207,7 +207,7 @@ def started(session: Session, params: dict[str, Any]) -> View:
     reply = session.rm.queue_start(**params)
     session.watched.starts(before)
     if fault:
-        return ReplyView(reply, f"The queue stops at its first plan, which cannot run now: {fault}")
+        return ReplyView(reply, f"The queue will stop at its first plan, which cannot run now: {fault}")
     stop = next((at for at, item in enumerate(items) if item["name"] == "queue_stop"), None)
     if stop is None:
         return present(session, "queue_start", params, reply)

@@ -1,4 +1,4 @@
-"""Queues a plan for each row of a table, such as a list of samples. Its columns are ``$names`` in the plan."""
+"""Queues a plan for each row of a table, such as a sample list. In the plan, ``$name`` stands for a column."""
 
 import re
 from collections import ChainMap
@@ -26,7 +26,7 @@ _NAME = re.compile(r"[^\W\d]\w*")
 
 
 class PlanOfRow(NamedTuple):
-    """A plan, and its row."""
+    """A plan and its row."""
 
     plan: TypedPlan
     place: str
@@ -34,7 +34,7 @@ class PlanOfRow(NamedTuple):
 
 
 class TableRow(NamedTuple):
-    """A row of a table, and its place."""
+    """A table row and its place."""
 
     values: Mapping[str, Any]
     place: str
@@ -56,7 +56,8 @@ def rows_of(line: Line, token: LineWord) -> list[TableRow]:
     Raises
     ------
     UsageError
-        It is not such a table, it is empty, no column is used, or a value of a used column is missing or unsuitable.
+        It is not such a table, it is empty, none of its columns is used, or a value in a used column is missing or
+        unsuitable.
     """
     name = token.text
     from_file = is_spreadsheet(name)
@@ -71,7 +72,7 @@ def rows_of(line: Line, token: LineWord) -> list[TableRow]:
     used = [column for column in columns if column in _names(line.text)]
     if not used:
         raise line.fault(
-            f"No column of {name} is used. Its columns are {', '.join(columns)}: write ${columns[0]}", token.start
+            f"The plan uses no column of {name}. Its columns are {', '.join(columns)}: write ${columns[0]}", token.start
         )
     for row in rows:
         for column in used:
@@ -82,7 +83,7 @@ def rows_of(line: Line, token: LineWord) -> list[TableRow]:
 
 
 def _typed(line: Line, token: LineWord) -> list[Mapping[str, Any]]:
-    """The rows of a table that was typed: ``[{"x": 1}, {"x": 2}]``."""
+    """The rows of a table that was typed on the line: ``[{"x": 1}, {"x": 2}]``."""
     with pointing():
         table = value_at(line.text, token.start, token.start + len(token.text), session=line.session)
     rows = _rows(table)
@@ -106,7 +107,7 @@ def _variable(line: Line, token: LineWord) -> list[Mapping[str, Any]]:
 
 
 def plans_of_rows(line: Line, rows: Sequence[TableRow], read: Callable[[Line], list[TypedPlan]]) -> Iterator[PlanOfRow]:
-    """The plans of the line for each row; its columns come before the variables of the session."""
+    """The line's plans for each row. The row's columns take precedence over the session's variables."""
     for row, place in rows:
         variables = ChainMap(dict(row), cast("dict[str, Any]", line.session))
         try:
@@ -118,7 +119,7 @@ def plans_of_rows(line: Line, rows: Sequence[TableRow], read: Callable[[Line], l
 
 @contextmanager
 def naming_rows(line: Line, plans: Sequence[PlanOfRow]) -> Iterator[None]:
-    """Add the rows and columns with errors to a refusal of these plans."""
+    """Name the rows and columns with errors in a refusal of these plans."""
     try:
         yield
     except RequestFailedError as error:

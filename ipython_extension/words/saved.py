@@ -29,19 +29,19 @@ _LEAD = "Plan validation failed: "
 
 
 class PlanFile(str):
-    """The path of a file with plans, as it was typed."""
+    """The typed path of a file with plans."""
 
     __slots__ = ()
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The file's path, with ``~`` replaced by the home directory."""
         return Path(self).expanduser()
 
 
 @word("save", "FILE [--force]")
 def save(session: Session, line: Line) -> ReplyView:
-    """Write the queue to a file, one plan a line, as you would type it; %qs add --file FILE queues them again.
+    """Write the queue to a file, one plan per line, as you would type it; %qs add --file FILE queues them again.
 
     You can edit the file. An existing file is replaced only with --force.
 
@@ -72,7 +72,7 @@ def save(session: Session, line: Line) -> ReplyView:
 
 
 def write_spreadsheet(session: Session, plan: str, file: str = "") -> ReplyView:
-    """Write an empty spreadsheet for a plan: the command ``spreadsheet`` of ``qserver``."""
+    """Write an empty spreadsheet for a plan. This is the ``qserver`` command ``spreadsheet``."""
     path = PlanFile(file or f"{plan}.csv").path
     try:
         write_template(path, plan, session.rm.plans_allowed()["plans_allowed"])
@@ -82,7 +82,7 @@ def write_spreadsheet(session: Session, plan: str, file: str = "") -> ReplyView:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the whole file, or nothing."""
+    """Write the whole file or nothing."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8")
@@ -92,7 +92,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def read_line(text: str) -> Item | None:
-    """The item on a line with exactly one item; otherwise None."""
+    """The item on a line that has exactly one item; otherwise None."""
     try:
         plans = _read(Line(text, objection=_no_objection))
     except UsageError:
@@ -101,7 +101,7 @@ def read_line(text: str) -> Item | None:
 
 
 class FileItem(NamedTuple):
-    """An item of a file, its place there, and the number of its line if the file has lines."""
+    """An item from a file, its place there, and its line number if the file has lines."""
 
     item: Item
     place: str
@@ -109,7 +109,7 @@ class FileItem(NamedTuple):
 
 
 class FileFaults(UsageError):
-    """Lines of a file that cannot be read; ``items`` are those of its other lines."""
+    """Lines of a file cannot be read; ``items`` are the items on its other lines."""
 
     def __init__(self, path: Path, faults: Mapping[int, str], items: Sequence[FileItem]) -> None:
         super().__init__("\n".join(f"{path}, line {number}: {fault}" for number, fault in sorted(faults.items())))
@@ -118,7 +118,7 @@ class FileFaults(UsageError):
         self.items = items
 
     def with_refusals(self, session: Session) -> "FileFaults":
-        """Add errors in the other lines, if the service can check plans without queueing them."""
+        """Add errors in the other lines, if the service can check plans without queuing them."""
         with suppress(QSError):
             results = session.rm.item_check(items=[each.item for each in self.items])["results"] if self.items else ()
             refused = {
@@ -149,7 +149,7 @@ def read_file(line: Line, token: LineWord) -> list[FileItem]:
     text, first = "", 1
     for number, each in enumerate(lines, start=1):
         text, first = (f"{text}\n{each}", first) if text else (each, number)
-        if scan(text).faults and number < len(lines):  # a bracket is still open
+        if scan(text).faults and number < len(lines):  # a bracket is still open, so the next line belongs to the plan
             continue
         try:
             items += [FileItem(item, f"line {first} of the file", first) for item in _items(text, line)]
@@ -164,7 +164,7 @@ def read_file(line: Line, token: LineWord) -> list[FileItem]:
 
 
 def read_sheet_file(line: Line, token: LineWord, read: Callable[[bytes, str], T]) -> T:
-    """The items in a spreadsheet. An error points to its name on the line, or names the wrong cells."""
+    """The items in a spreadsheet. An error points to the file name on the line, or names the wrong cells."""
     path = PlanFile(token.text).path
     try:
         return read(path.read_bytes(), str(path))
@@ -176,7 +176,7 @@ def read_sheet_file(line: Line, token: LineWord, read: Callable[[bytes, str], T]
 
 @contextmanager
 def naming_sheet_rows(items: object) -> Iterator[None]:
-    """Name the rows in a refusal of items that come from a spreadsheet."""
+    """In a refusal of items that come from a spreadsheet, name their rows."""
     try:
         yield
     except RequestFailedError as error:
@@ -200,4 +200,4 @@ def _read(line: Line) -> list[TypedPlan]:
 
 
 def _no_objection(_name: str) -> None:
-    """Accept any name, because the saved items are compared with the queued ones."""
+    """A container that accepts any name, because the saved items are compared with the queued ones."""

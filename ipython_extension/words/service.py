@@ -26,10 +26,10 @@ _PARTS = {
 }
 
 
-#: For a service at an unusual port that does not report its info address, such as bluesky-queueserver.
+#: For a service on a nonstandard port that does not report its info address, such as bluesky-queueserver.
 _GUESS = (
     "This service does not send the address of its live output (tables, plots, console). %qs assumes {info}.\n"
-    "If live tables are missing, give it (the service's --zmq-info-addr): %qs connect {address} --info HOST:PORT\n"
+    "If live tables are missing, give the service's --zmq-info-addr: %qs connect {address} --info HOST:PORT\n"
     "or set the environment variable QSERVER_ZMQ_INFO_ADDRESS before you start IPython."
 )
 _TEXT = ("--info", "--user", "--group", "--provider", "--ca-file")
@@ -39,16 +39,16 @@ _TEXT = ("--info", "--user", "--group", "--provider", "--ca-file")
 def connect(session: Session, line: Line) -> View:
     """Connect to the service at another address: host, host:port, tcp://host:port or ipc:///path, or an HTTP server.
 
-    Nothing changes if no service answers there; the error shows which service you still use. --info is the address of
-    the socket for live output (--zmq-info-addr). You need it only if the service does not send this address to its
+    If no service answers there, nothing changes, and the error shows which service you still use. --info is the address
+    of the socket for live output (--zmq-info-addr). You need it only if the service does not send this address to its
     clients.
 
-    The address of an HTTP server begins with https://. It may require a sign-in with a password, with a page in a
-    browser, or with an API key. The key for later sessions is kept in your keyring, or in a file that only you can
+    The address of an HTTP server begins with https://. The server may require you to sign in with a password, on a page
+    in a browser, or with an API key. A key for later sessions is kept in your keyring, or in a file that only you can
     read. It is valid for 30 days. --user uses the key that was kept for this user, or signs in. --sign-in signs in
-    again; the new key replaces the user's old one, which is revoked. --sign-out revokes and deletes the key. User and
-    group come from the sign-in. With a shared key, items also show --user. --ca-file is the certificate of your site's
-    own certificate authority.
+    again; the new key replaces the user's old key, which is revoked. --sign-out revokes and deletes the key. The user
+    and the group come from the sign-in. With a shared key, items also show --user. --ca-file is the certificate of your
+    site's own certificate authority.
 
         %qs connect https://beamline.example
     """
@@ -112,8 +112,8 @@ def _connected(session: Session, client: REManagerAPI, messages: Sequence[str], 
 def lock(session: Session, line: Line) -> View:
     """Keep others from using the environment (env), from changing the queue (queue), or both (all).
 
-    The key is RM.lock_key, or the one in your key file, which is created if it is missing. This session, and all
-    others with the key, can still work. `%qs unlock` removes the lock; `%qs lock info` shows who locked what.
+    The key is RM.lock_key, or the one in your key file, which is created if it is missing. This session and
+    all others with the key can still work. `%qs unlock` removes the lock; `%qs lock info` shows who locked what.
 
         %qs lock all "aligning the mirror, back at 15:00"
     """
@@ -129,19 +129,19 @@ def lock(session: Session, line: Line) -> View:
 def answer(session: Session, line: Line) -> View:
     """Answer an input() or getpass() prompt of user code.
 
-    Without TEXT, you are prompted for it; a password is not shown while you type it. User code can ask only if the
-    service was started with --worker-input ask; otherwise input() is an error in the plan.
+    Without TEXT, you are prompted for it; a password is not shown while you type it. User code can ask for input only
+    if the service was started with --worker-input ask; by default, input() is an error in the plan.
     """
     question = session.status().get("input_pending")
     if not question:
-        raise NotFound("No code is waiting for input")
+        raise NotFound("No user code is waiting for input")
     text = line.rest() or _typed_answer(question)
     accepted = session.rm.input_reply(question["input_uid"], unquoted(text))
     return ReplyView(accepted, "Answered.")
 
 
 def locked(session: Session, params: dict[str, Any]) -> View:
-    """Lock and store the key, because this session would otherwise be locked out. A refused lock stores no key."""
+    """Lock, and store the key, because this session would otherwise be locked out. A refused lock stores no key."""
     known = params.get("lock_key") or session.lock_key()
     key = params["lock_key"] = known or new_lock_key()
     reply = session.rm.lock(**params)
@@ -150,7 +150,7 @@ def locked(session: Session, params: dict[str, Any]) -> View:
         try:
             session.rm.set_default_lock_key(key)
         except ConfigError as error:
-            error.add_note("The service is locked. Only this session has the key: unlock it here (%qs unlock).")
+            error.add_note("The service is locked. Only this session has the key, so unlock it here (%qs unlock).")
             raise
     return present(session, "lock", params, reply)
 

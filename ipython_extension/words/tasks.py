@@ -1,4 +1,4 @@
-"""Commands that run code in the worker: functions, scripts, and definitions of this session."""
+"""Commands that run code in the worker: functions, scripts, and this session's definitions."""
 
 import inspect
 import math
@@ -19,7 +19,7 @@ from ipython_extension.typed.line import Line, hint
 from ipython_extension.typed.source_export import MISSING, own_names, script_for
 from ipython_extension.words.vocabulary import cell, word
 
-#: Seconds to wait for the last lines of a task after its result.
+#: Seconds to wait for a task's last lines after its result.
 _LAST_LINES = 0.5
 _NAME_WIDTH = 60
 
@@ -28,8 +28,8 @@ _NAME_WIDTH = 60
 def func(session: Session, line: Line) -> Any:
     """Call a function in the worker and return its value.
 
-    Its output is shown. Ctrl-C stops the wait, not the function. With --background it runs alongside plans, and
-    the reply says how to get its value.
+    Its output is shown. Ctrl-C stops the wait, not the function. With --background, the function runs alongside plans,
+    and the reply says how to get its value.
 
         x = %qs func last_position("motor")
     """
@@ -50,9 +50,9 @@ def func(session: Session, line: Line) -> Any:
 def script(session: Session, line: Line) -> View:
     """Run the cell in the worker's namespace, where plans and devices are.
 
-    Its output is shown; an error is raised with the worker's traceback. Plans and devices that it defines can be used
-    afterwards. --background runs it alongside plans, --update-re lets it replace RE, --keep-lists does not update the
-    lists of plans and devices.
+    Its output is shown. If it fails, the error has the worker's traceback. Plans and devices that it defines can be
+    used afterwards. --background runs it alongside plans, --update-re lets it replace RE, and --keep-lists leaves the
+    lists of plans and devices as they are.
     """
     first, _, source = line.text[line.at :].partition("\n")
     head = Line(line.text[: line.at + len(first)], line.at)
@@ -64,11 +64,11 @@ def script(session: Session, line: Line) -> View:
 
 @word("push", "NAME…")
 def push(session: Session, line: Line) -> View:
-    """Send functions, plans or plain values of this session to the worker, as they were typed here.
+    """Send this session's functions, plans or plain values to the worker, as they were typed here.
 
-    The imports that they need are sent too. Anything else that they need must be in the worker, or be pushed with
-    them. A plan can be queued afterwards. If the worker has a plan or device of this name, it is replaced for everybody
-    until the environment is opened again.
+    The imports that they need are sent too. Anything else that they need must already be in the worker, or be pushed
+    with them. A plan can be queued afterwards. If the worker has a plan or device of the same name, it is replaced for
+    everybody until the environment is opened again.
 
         def wiggle(det, motor, n=3):
             for _ in range(n):
@@ -79,7 +79,7 @@ def push(session: Session, line: Line) -> View:
     """
     tokens, _ = line.words()
     if not tokens:
-        raise line.fault("Expected the name of a function, plan or value of this session")
+        raise line.fault("Expected the name of one of this session's functions, plans or values")
     names = list(dict.fromkeys(token.text.rstrip(",") for token in tokens))
     before = session.known(session.line_status())
     source = script_for(names, session.settings.variables(), session.settings.inputs())
@@ -103,7 +103,7 @@ def push(session: Session, line: Line) -> View:
 
 
 def _advice(session: Session, missing: list[str], pushed: list[str]) -> str:
-    """Advice about names that the pushed definitions need and that the worker does not have."""
+    """Advice about names that the pushed definitions need and the worker does not have."""
     own = session.settings.variables()
     if unknown := [name for name in missing if name not in own]:
         known = session.known()
@@ -117,7 +117,7 @@ def _advice(session: Session, missing: list[str], pushed: list[str]) -> str:
 
 
 def _replaced(names: list[str], kind: str) -> list[str]:
-    """A sentence about plans or devices of the worker that a push has replaced."""
+    """A sentence about the worker's plans or devices that a push has replaced."""
     if not names:
         return []
     verb, kinds = ("replaces", kind) if len(names) == 1 else ("replace", f"{kind}s")

@@ -1,4 +1,4 @@
-"""The plans on a line or in a cell, and the places of refused values."""
+"""The plans on a line or in a cell, and where their refused values are."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +12,13 @@ from ipython_extension.typed.line import Line, Options, hint
 
 #: Maximum number of characters of a plan to quote, and of plans in a cell whose errors are listed.
 _QUOTED, _MOST_LISTED = 60, 3
-#: A variable inside of a text: in braces, perhaps with a format, or after a dollar sign.
+#: A variable inside a text: in braces, optionally with a format, or after a dollar sign.
 _IN_TEXT = re.compile(r"\{([^\W\d]\w*)(?:![rsa])?(?::[^{}]*)?\}|\$([^\W\d]\w*)")
 _LEAD = "Plan validation failed: "
 
 
 class TypedPlan(NamedTuple):
-    """A typed plan, with its beginning and end in the text."""
+    """A typed plan, and where it begins and ends in the text."""
 
     item: Item
     start: int
@@ -26,10 +26,10 @@ class TypedPlan(NamedTuple):
 
 
 def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[list[TypedPlan], dict[str, Any]]:
-    """The plans on the rest of the line, with the metadata of ``--md`` in them, and the options.
+    """The plans on the rest of the line, including their ``--md`` metadata, and the options.
 
-    In a cell, ``--md`` on the first line is for all plans, and elsewhere for the plans on its line. ``only_one`` is the
-    message about a second plan, if only one is allowed.
+    In a cell, ``--md`` on the first line applies to all plans, and elsewhere to the plans on its line. If only one plan
+    is allowed, ``only_one`` is the message about a second plan.
     """
     plans: list[TypedPlan] = []
     given: dict[str, Any] = {}
@@ -60,7 +60,7 @@ def read_plans(line: Line, options: Options, *, only_one: str = "") -> tuple[lis
 
 
 def _on_its_line(line: Line, plans: Sequence[TypedPlan], option: int) -> list[TypedPlan]:
-    """The plans before an option that begins at ``option``, on the same line of a cell."""
+    """The plans on the same line of a cell, before an option that begins at ``option``."""
     found: list[TypedPlan] = []
     end = option
     for plan in reversed(plans):
@@ -69,7 +69,7 @@ def _on_its_line(line: Line, plans: Sequence[TypedPlan], option: int) -> list[Ty
         found.append(plan)
         end = plan.start
     if not found:
-        message = "--md belongs after a plan, for this plan, or on the first line of the cell, for all plans"
+        message = "--md belongs after a plan (for that plan) or on the first line of the cell (for all plans)"
         raise line.fault(message, option, len("--md"))
     return found
 
@@ -108,21 +108,21 @@ def _begins_plan(line: Line, options: Options, *, after_metadata: bool) -> None:
         near = hint(f"--{word.lstrip('-')}", ["--md", *options])
         raise line.fault(f"Unknown option {word}{near}", length=len(word))
     if after_metadata and not line.begins_plan() and not word.startswith("queue"):
-        message = 'Unexpected text after --md. Put text with blanks in quotes: KEY="two words"'
+        message = 'Unexpected text after --md. Put text with spaces in quotes: KEY="two words"'
         raise line.fault(message, length=len(word))
 
 
 def with_metadata(metadata: Any, more: Mapping[str, Any]) -> Any:
-    """Metadata of an item, with more metadata that takes precedence.
+    """An item's metadata, with more metadata that takes precedence.
 
-    Of several dictionaries, the first takes precedence.
+    If there are several dictionaries, the first takes precedence.
     """
     return [dict(more), *metadata] if isinstance(metadata, list) else {**metadata, **more}
 
 
 @contextmanager
 def pointing_at_errors(line: Line, plans: Sequence[TypedPlan]) -> Iterator[None]:
-    """Add the plan and the place of the error to a refusal of these plans."""
+    """In a refusal of these plans, show the plan and where the error is."""
     try:
         yield
     except RequestFailedError as error:
@@ -131,7 +131,7 @@ def pointing_at_errors(line: Line, plans: Sequence[TypedPlan]) -> Iterator[None]
 
 @contextmanager
 def pointing_at_values(line: Line, places: Mapping[str, tuple[int, int]]) -> Iterator[None]:
-    """Add the line to a refusal, with carets under the first wrong ``NAME=VALUE``, from the offsets of their ends."""
+    """In a refusal, show the line with carets under the first wrong ``NAME=VALUE``; ``places`` are their offsets."""
     try:
         yield
     except RequestFailedError as error:
@@ -143,7 +143,7 @@ def pointing_at_values(line: Line, places: Mapping[str, tuple[int, int]]) -> Ite
 
 
 def point_at_errors(error: Exception, line: Line, plan: TypedPlan, check: Mapping[str, Any]) -> None:
-    """Add the line to an error, with carets under the first wrong value of this plan."""
+    """In an error, show the line with carets under this plan's first wrong value."""
     for finding in (check.get("errors") or ())[:1]:
         if "path" not in finding:  # the service is older
             return

@@ -1,4 +1,4 @@
-"""The command that undoes a change of the queue."""
+"""The command that undoes a change to the queue."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,17 +13,17 @@ from ipython_extension.words.vocabulary import word
 
 #: Maximum number of events to search, newest first.
 _EVENTS = 5000
-_NOTHING = "There is nothing to undo: no clear, removal, move or edit of yours from the last hour is in effect."
+_NOTHING = "There is nothing to undo: none of your clears, removals, moves or edits in the last hour is in effect."
 
 
 @word("undo", "[EVENT]")
 def undo(session: Session, line: Line) -> View:
-    """Undo your latest clear, rm, move or edit of the last hour: items come back to their places, with their uids.
+    """Undo your latest clear, rm, move or edit within the last hour. Items return to their places, with their uids.
 
-    Repeat it to go further back. Later changes of others are not undone, but listed. An item that has run, or that
-    somebody has changed since then, stays unchanged; the message gives the reason, and the command that undoes your
-    change before that (EVENT is its number). undo does not remove items that you have added; the message gives the
-    command that removes them.
+    Repeat it to go further back. Later changes by others are listed but not undone. If an item has run, or if somebody
+    has changed it since then, nothing is undone; the message gives the reason, and the command that undoes your
+    previous change (EVENT is its number). undo does not remove items that you have added; the message gives the command
+    that removes them.
     """
     token = line.word("the number of a change") if line.more() else None
     number = line.number(token, "the number of a change, as in the message of %qs undo") if token else None
@@ -35,7 +35,7 @@ def undo(session: Session, line: Line) -> View:
     if token:
         changes = [each for each in changes if each.event["seq"] <= (number or 0)]
         if not changes or changes[0].event["seq"] != number:
-            reason = f"{token.text} is not the number of a change of yours that can be undone. Your latest: %qs undo"
+            reason = f"You have no change number {token.text} that can be undone. To undo your latest: %qs undo"
             raise line.fault(reason, token.start, len(token.text))
     if not changes:
         return ReplyView({}, _NOTHING)
@@ -59,7 +59,7 @@ def _offering(message: str, earlier: Sequence[Found]) -> str:
 
 
 def _places(session: Session, addition: Mapping[str, Any]) -> list[int] | None:
-    """The positions of added items in the queue; the next line can use them. None if the uids are not known."""
+    """The queue positions of added items, which the next line can use; None if the uids are not known."""
     uids = addition.get("put") or session.added
     if len(uids) != addition.get("put_count", len(uids)):
         return None

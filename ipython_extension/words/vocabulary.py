@@ -1,4 +1,4 @@
-"""The table of ``%qs`` commands: each is a function with its usage."""
+"""The table of ``%qs`` commands. Each command is a function and its usage."""
 
 import inspect
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class PromptCommand(NamedTuple):
 
     @property
     def module(self) -> str:
-        """The module that defines it: commands of one module belong together."""
+        """The module that defines the command. Commands from one module belong together."""
         return self.action.__module__.rpartition(".")[2]
 
     @property
@@ -33,7 +33,7 @@ class PromptCommand(NamedTuple):
         return (inspect.getdoc(self.action) or "").partition("\n")[0]
 
 
-#: The commands of the prompt by name.
+#: The prompt's commands by name.
 WORDS: dict[str, PromptCommand] = {}
 #: Commands that take a cell: ``%%qs add``.
 CELLS: dict[str, PromptCommand] = {}
@@ -50,7 +50,7 @@ def word(name: str, usage: str = "") -> Callable[[Action], Action]:
 
 
 def cell(name: str, usage: str = "") -> Callable[[Action], Action]:
-    """The same for a command that takes a cell."""
+    """Register a function as a command that takes a cell; its docstring is the help."""
 
     def enter(action: Action) -> Action:
         CELLS[name] = PromptCommand(name, usage, action)

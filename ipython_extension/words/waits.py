@@ -1,4 +1,4 @@
-"""Waits for `run` and `wait`: until the queue or one item has ended, with reports on pauses and stops."""
+"""The waits of `run` and `wait`: until the queue or one item has ended, with reports on pauses and stops."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -39,12 +39,12 @@ _SHORT_PAUSE = 1.0
 
 
 def queue_ended(session: Session, timeout: float | None) -> Waited:
-    """Wait until the service is idle; then return the state and the plans that ran.
+    """Wait until the service is idle. Return the state and the plans that ran.
 
     Raises
     ------
     NotDone
-        The last of these plans did not complete. The error has the view.
+        The last of these plans did not complete. The error contains the view.
     """
     status = session.status()
     before, ended = session.watched.ran_before(status), session.watched.ended(session.rm, status)
@@ -90,7 +90,7 @@ def _already_ended(ended: Sequence[Item], shown: set[str]) -> str:
 
 
 def events(session: Session) -> Sequence[Event]:
-    """The latest events of the service; none if it does not keep any."""
+    """The service's latest events; none if it does not keep events."""
     try:
         return session.rm.events_get()["events"]
     except RequestFailedError:
@@ -106,14 +106,14 @@ def _last_run(session: Session, status: Mapping[str, Any]) -> Item:
 def _is_failure(session: Session, status: Mapping[str, Any], last: Item) -> bool:
     """Whether a notebook must stop, because the last plan did not complete.
 
-    It continues if failures are ignored, or if this session has ended the plan.
+    The notebook continues if failures are ignored, or if this session has ended the plan.
     """
     ignores = (status.get("plan_queue_mode") or {}).get("ignore_failures")
     return has_failed(last) and not ignores and last["item_uid"] not in session.watched.ended_here
 
 
 def _failure(view: Waited, last: Item) -> NotDone:
-    """The error with the sentence of the view, which is shown above it without the sentence."""
+    """An error with the view's sentence. The view itself is shown above the error, without this sentence."""
     result = last.get("result") or {}
     ending = _ENDINGS.get(str(result.get("exit_status")), "failed")
     sentence, view.stopped = view.stopped or f"The last plan {ending}.", ""
@@ -134,18 +134,17 @@ class _PendingStop:
             if self._uid is None:
                 latest = self._wait.patiently(lambda: events(self._session)) or ()
                 if latest and not has_request(latest):
-                    return  # the event with the user is about to be stored: check again at the next status
+                    return  # the event that names the user will be stored soon: check again at the next status
                 self._wait.put(pending_sentence(latest, self._session.rm.user))
             self._uid = uid
         else:
             if uid and uid == self._uid:
-                self._wait.put("The stop of the queue was canceled.")
+                self._wait.put("The queue stop was canceled.")
             self._uid = None
 
 
 def _statuses(session: Session, wait: ProgressWait) -> Iterator[dict[str, Any]]:
-    """The statuses of a wait. Prints pauses and suspensions of the plan and their ends, so the wait does not seem to
-    hang.
+    """The statuses of a wait. Prints when the plan is paused, suspended or going on, so the wait does not seem to hang.
 
     Also prints a pending stop of the queue.
     """
@@ -160,7 +159,7 @@ def _statuses(session: Session, wait: ProgressWait) -> Iterator[dict[str, Any]]:
         if sentence := pause_sentence(status, me) if is_paused else held_sentence(status, me):
             began = wait.elapsed if began is None else began
             lasts = not is_paused or wait.elapsed - began >= _SHORT_PAUSE
-            # While a paused plan is being ended, the status loses the time of the pause and its user.
+            # While a paused plan is being ended, the status no longer has the pause's time and user.
             is_pause = is_paused or (status.get("waiting_for") or {}).get("kind") == "pause"
             cause = "pause" if is_pause else sentence, uid
             if lasts and cause != reported:
@@ -176,12 +175,12 @@ def _statuses(session: Session, wait: ProgressWait) -> Iterator[dict[str, Any]]:
 
 
 def item_ended(session: Session, item: Item, wait: ProgressWait, *, is_new: bool = False) -> ItemView:
-    """Wait for the end of the item. An item that ``is_new`` has just been started, so it cannot have ended earlier.
+    """Wait until the item has ended. An item that ``is_new`` has just been started, so it cannot have ended earlier.
 
     Raises
     ------
     NotDone
-        It did not complete, or it waits in a queue that is not running.
+        The item did not complete, or it is in a queue that is not running.
     """
     seen: object = None
     progress = PlanWatch(session, wait)
@@ -203,7 +202,7 @@ def item_ended(session: Session, item: Item, wait: ProgressWait, *, is_new: bool
 def _check_that_it_will_run(session: Session, item: Item, status: Mapping[str, Any]) -> None:
     """Raise an error if the item is queued, and the queue will not start by itself.
 
-    A published status may be from before a start of the queue. Only a new one shows that the queue does not run.
+    A published status may be from before the queue was started. Only a new one shows that the queue does not run.
     """
     if status["manager_state"] != "idle" or (status := session.status())["manager_state"] != "idle":
         return
@@ -239,7 +238,7 @@ def _result(session: Session, item: Item, where: Mapping[str, Any], *, ended_bef
 
 
 def place_again(session: Session, where: Mapping[str, Any]) -> str:
-    """The place of the plan with this state, if it was requeued. Positions refer to this queue from now on."""
+    """The place of a plan in this state, if it was requeued. From now on, positions refer to this queue."""
     if not (uid := where.get("requeued_as")):
         return ""
     queue = cast("dict[str, Any]", session.rm.queue_get(reload=True))

@@ -1,9 +1,9 @@
-"""IPython's configuration for the simulated beamline: loads the extension. IPython runs the startup files by itself."""
+"""IPython configuration for the simulated beamline. It loads the extension; IPython itself runs the startup files."""
 
 c = get_config()  # noqa: F821 - IPython provides it
 
 c.InteractiveShellApp.extensions = ["bluesky_qs"]
 c.TerminalIPythonApp.display_banner = False
 
-# No history file here, because this folder belongs to the installed package. Remove this line in a copy of the profile.
+# No history file, because this folder belongs to the installed package. Remove this line in a copy of the profile.
 c.HistoryManager.hist_file = ":memory:"

@@ -146,7 +146,7 @@ def test_ten_thousand_signals_have_only_the_lines_that_are_seen_in_the_page(larg
     page = new_page()
     page.goto(large_site.link)
     _open(page)
-    expect(page.get_by_text("102 devices, 10107 with their parts")).to_be_visible()
+    expect(page.get_by_text("102 devices, 10107 including parts")).to_be_visible()
     _search(page, "bench signal")
     expect(page.get_by_text("10000 of 10107 devices and parts")).to_be_visible()
     assert page.get_by_role("treeitem").count() < _IN_PAGE

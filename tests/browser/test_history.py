@@ -194,7 +194,7 @@ def test_the_timeline_shows_pauses(past, history):
     past.service.wait_idle()
     expect(history.locator(".track .pause")).to_have_count(1)
     expect(history.get_by_role("group", name="Plans by time").get_by_role("link").last).to_have_accessible_name(
-        re.compile("stopped, took .*, of which it was paused for")
+        re.compile("stopped, took .*, including .* of pauses")
     )
 
 

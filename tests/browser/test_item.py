@@ -49,8 +49,8 @@ def test_a_traceback_through_bluesky_is_short_and_all_of_it_is_there(site, page)
     short = page.get_by_label("Traceback", exact=True)
     expect(short).to_contain_text("in the code of bluesky")
     expect(short).not_to_contain_text("bluesky/plans.py")
-    page.get_by_text("All of the traceback").click()
-    expect(page.get_by_label("All of the traceback")).to_contain_text("bluesky/plans.py")
+    page.get_by_text("Full traceback").click()
+    expect(page.get_by_label("Full traceback")).to_contain_text("bluesky/plans.py")
 
 
 def test_the_address_of_an_item_opens_it_with_its_data_and_runs_it_again(site, new_page):
@@ -87,7 +87,7 @@ def test_the_page_of_a_queued_plan_follows_it_until_it_has_ended(site, page):
     expect(page.get_by_label("Events")).to_contain_text("Moved by eve")
     site.service.do("queue_start")
     expect(page.get_by_text("✓ completed")).to_be_visible()
-    expect(page.get_by_role("img", name="det1 against the number of the point, 3 points")).to_be_visible()
+    expect(page.get_by_role("img", name="det1 against the point number, 3 points")).to_be_visible()
     site.service.wait_idle()
 
 

@@ -34,7 +34,7 @@ def test_a_user_sees_who_they_are_and_what_they_may_do_and_changes_the_name(site
     assert findings(page) == []
     page.get_by_label("Your name").fill("Grace H.")
     page.get_by_role("button", name="Change the name").click()
-    expect(page.get_by_role("status").get_by_text("Others see Grace H. from now on.")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("Others now see the name Grace H.")).to_be_visible()
     expect(page.get_by_role("link", name="Grace H. (shared key)")).to_be_visible()
 
 

@@ -203,7 +203,7 @@ def test_the_view_is_live_and_its_buttons_work_while_a_cell_runs(notebook, site,
     opened.run(1)
     view = opened.output(1)
     expect(view.get_by_text("Running count([det1], num=1000, delay=0.05)")).to_be_visible()
-    expect(view.get_by_role("img", name="det1 against the number of the point")).to_be_visible()
+    expect(view.get_by_role("img", name="det1 against the point number")).to_be_visible()
     expect(view.locator("img")).to_have_count(0)
     opened.run(2)
     expect(opened.page.get_by_text("[*]:")).to_be_visible()

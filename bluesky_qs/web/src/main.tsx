@@ -13,7 +13,7 @@ import "./item.css";
 import "./history.css";
 import { App } from "./views/app";
 
-// The path of the page may have a prefix, so derive the address from it.
+// The page's path may have a prefix, so derive the API's address from that path.
 const base = new URL("api", new URL(".", location.href)).href;
 const signIn = new SignIn(base);
 const door = new HttpDoor(base, signIn, new URLSearchParams(location.search).get("instrument") ?? "");

@@ -1,4 +1,4 @@
-"""Simulated devices: everything from `ophyd.sim.hw()`, bundles with subdevices, devices that take time, and a few more."""
+"""Simulated devices: everything in `ophyd.sim.hw()`, bundles with subdevices, devices that take time, and others."""
 
 import tempfile as _tempfile
 import threading as _threading
@@ -13,7 +13,7 @@ from ophyd import Device, Signal
 from ophyd.sim import NullStatus, SynAxis, SynGauss, hw
 from ophyd.utils import LimitError
 
-# One folder for the images of all sessions, because by default each session creates two new folders and never removes them.
+# One image folder for all sessions: by default, each session creates two new folders and never removes them.
 _images = _Path(_tempfile.gettempdir(), "bluesky-qs-sim-images")
 _images.mkdir(exist_ok=True)
 globals().update(vars(hw(save_path=str(_images))))
@@ -55,7 +55,7 @@ class SlowMotor(SynAxis):
 
     settle_time = Cpt(Signal, value=0.1, kind="config")
 
-    #: Seconds between two positions on the way.
+    #: Seconds between position updates during a move.
     _update_period = 0.05
 
     def __init__(self, *, velocity=1.0, limits=(-100, 100), **kwargs):
@@ -121,7 +121,7 @@ class SlowMotor(SynAxis):
 
 
 class SlowDetector(SynGauss):
-    """A detector whose trigger takes as long as ``exposure`` (seconds)."""
+    """A detector whose trigger takes ``exposure`` seconds."""
 
     exposure = Cpt(Signal, value=1.0, kind="config")
 

@@ -1,4 +1,4 @@
-"""The RunEngine and the plans of bluesky."""
+"""The RunEngine and bluesky's plans."""
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
@@ -38,6 +38,6 @@ from bluesky_qs.startup.tables import best_effort_callback
 
 RE = RunEngine({"metadata_key": "metadata_value"})
 
-# Tables in the console, and plots too. No plots in a worker, where nobody can see them, or without matplotlib.
+# Print tables in the console, and show plots; no plots in a worker, where nobody can see them, or without matplotlib.
 bec = best_effort_callback()
 RE.subscribe(bec)

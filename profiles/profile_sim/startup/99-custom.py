@@ -34,7 +34,7 @@ from bluesky_qs import parameter_annotation_decorator
 def move_then_count(motors, detectors, positions):
     """Move, then count."""
     if len(motors) != len(positions):
-        raise ValueError(f"{len(motors)} motors need as many positions, not {len(positions)}")
+        raise ValueError(f"Each motor needs one position: {len(motors)} motors, {len(positions)} positions")
     yield from mv(*[value for pair in zip(motors, positions) for value in pair])
     yield from count(detectors)
 
@@ -75,7 +75,7 @@ def marked_up_count(detectors, num=1, delay=0.0, md=None):
 
 
 def sim_multirun_plan_nested(npts: int, delay: float = 1.0):
-    """Three runs open at the same time, one inside the other.
+    """Three nested runs that are open at the same time.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def plan_test_progress_bars(n_progress_bars: int = 1):
     Parameters
     ----------
     n_progress_bars : int
-        How many bars, one below the other.
+        Number of bars, one below the other.
     """
     bars = [tqdm(total=100, desc=f"TEST{n + 1}", position=n, file=sys.stdout) for n in range(n_progress_bars)]
     try:
@@ -156,5 +156,5 @@ def pop_buffer_element():
 
 
 def clear_buffer():
-    """Drop all elements of the buffer."""
+    """Remove all elements from the buffer."""
     _fifo_buffer.clear()

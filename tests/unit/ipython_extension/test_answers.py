@@ -35,7 +35,7 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("re metadata", "re_metadata", {"re_metadata": {}}, "No metadata."),
         ("re metadata", "re_metadata", {"re_metadata": {}, "permitted_keys": ["/"]}, "No metadata."),
         ("re metadata", "re_metadata", {"re_metadata": {}, "permitted_keys": []},
-         "The service does not allow you to see metadata (setting permitted_re_metadata_keys)."),
+         "The service does not let you see metadata (setting permitted_re_metadata_keys)."),
         ("re metadata", "re_metadata", {"re_metadata": {}, "permitted_keys": ["/a", "/b"]}, "No metadata in /a, /b."),
         ("permissions get", "permissions_get", {"user_group_permissions": {"user_groups": {"root": {}}}},
          "user_groups:\n  root: {}"),

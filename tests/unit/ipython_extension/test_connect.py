@@ -82,7 +82,7 @@ def test_signing_in_again_replaces_the_key_and_signing_out_revokes_it(qs, typed,
     qs(f"connect {users_door.url} --user ada")
     first = keys()[users_door.url]["ada"]
     typed.update({"User name": "ada", "Password of ada": "of-ada-1815"})
-    assert "The key that was kept before is revoked" in text(qs("connect --sign-in"))
+    assert "The previous key has been revoked" in text(qs("connect --sign-in"))
     assert keys()[users_door.url]["ada"] != first
     with REManagerAPI(http_server_uri=users_door.url) as other:
         other.set_authorization_key(api_key=first)
@@ -116,7 +116,7 @@ def test_a_session_that_cannot_be_ended_does_not_lose_the_key(qs, typed, users_d
 
     monkeypatch.setattr(REManagerAPI, "logout", fail)
     typed.update({"Password of ada": "of-ada-1815"})
-    assert "could not end the session of your sign-in" in text(qs(f"connect {users_door.url} --user ada"))
+    assert "could not end your sign-in session" in text(qs(f"connect {users_door.url} --user ada"))
     assert [*keys()[users_door.url]] == ["ada"]
 
 

@@ -170,7 +170,7 @@ def test_a_line_of_qserver_shows_the_same_table(qs, opened):
 def test_while_a_plan_runs_the_table_says_where_motors_start(qs, running):
     qs("add count([det1])")
     assert of_queue(qs, running, [{}])[-1] == (
-        "A plan is running. The first plan of the queue begins where the motors are now."
+        "A plan is running. The dry run starts the first queued plan from the current motor positions."
     )
 
 
@@ -181,7 +181,7 @@ def test_an_old_copy_of_the_environment_is_mentioned(qs, opened):
 
 
 def test_an_empty_queue_says_so(qs, opened):
-    assert of_queue(qs, opened, []) == ["The queue has no plans. For a plan that is not queued: %qs dryrun PLAN"]
+    assert of_queue(qs, opened, []) == ["The queue has no plans. To try a plan that is not queued: %qs dryrun PLAN"]
 
 
 def test_a_notebook_shows_the_table(qs, opened):

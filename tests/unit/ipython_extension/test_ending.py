@@ -200,7 +200,7 @@ def test_a_pause_of_a_suspended_plan_has_the_whole_reason_once_and_says_how_to_p
         qs("pause")
     (sentence,) = printed
     assert re.fullmatch(
-        r"Suspended since \d\d:\d\d: Signal shutter is high\. The plan pauses after that\. "
+        r"Suspended since \d\d:\d\d: Signal shutter is high\. The plan will pause after that\. "
         r"To pause it at once: Ctrl-C, then %qs pause now",
         sentence,
     )
@@ -209,9 +209,11 @@ def test_a_pause_of_a_suspended_plan_has_the_whole_reason_once_and_says_how_to_p
 def test_a_plan_that_was_paused_while_suspended_is_resumed_with_a_warning(qs, suspended, printed):
     paused = pretty(qs("pause now")).replace("\n", " ")
     assert printed == []
-    assert "by you, while suspended: Signal shutter is high. A resumed plan does not wait for that." in paused
+    assert (
+        "by you, while suspended: Signal shutter is high. If you resume the plan, it does not wait for that." in paused
+    )
     resumed = " ".join(pretty(qs("resume")).split())
-    assert "does not wait for this: Signal shutter is high." in resumed
+    assert "will not wait for this: Signal shutter is high." in resumed
     assert "%qs pause" in resumed
     qs("pause now")
     assert pretty(qs("resume")) == "The plan is resuming."
@@ -282,7 +284,7 @@ def test_an_interrupted_wait_does_not_claim_to_know_the_state_of_a_silent_servic
     at_looks(None, None, interrupt)
     with pytest.raises(Detached) as stopped:
         qs("wait")
-    assert "has not answered for 15 s, so nobody knows whether anything is still running" in str(stopped.value)
+    assert "has not answered for 15 s, so it is unknown whether anything is still running" in str(stopped.value)
     assert "the queue is still running" not in str(stopped.value)
 
 

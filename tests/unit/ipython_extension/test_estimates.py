@@ -87,7 +87,7 @@ def test_until_marks_the_plan_that_will_run_then(view):
     shown.until = NOON + 900
     assert shown.text(100).splitlines()[-1].strip() == "runs at 12:15"
     shown.until = NOON + 1500
-    assert shown.text(100).splitlines()[-1] == "  The queue is done before 12:25."
+    assert shown.text(100).splitlines()[-1] == "  The queue will be done before 12:25."
     shown.until, shown.rows = NOON + 900, 1
     assert shown.text(100).splitlines()[-1] == "  At 12:15, the item at position 1 runs."
 
@@ -97,8 +97,8 @@ def test_until_says_why_it_is_not_known_what_runs_then(view):
         [estimate(720, start=NOON), estimate(None, start=NOON + 720)], whole(720, end=NOON + 720, at_least=True)
     )
     shown.until = NOON + 1500
-    reason = "because the time of the plan at position 1 is not known"
-    assert shown.text(100).splitlines()[-1] == f"  It is not known what runs at 12:25, {reason}."
+    reason = "because the plan at position 1 has no time estimate"
+    assert shown.text(100).splitlines()[-1] == f"  The item that runs at 12:25 is not known, {reason}."
 
 
 def test_less_than_a_second_of_an_unknown_time_is_not_shown(view):
@@ -148,7 +148,9 @@ def ten_minutes(opened):
 
 def test_the_queue_at_the_prompt_asks_for_estimates(qs, ten_minutes):
     assert "about 10 min" in qs("queue").text(100)
-    assert "runs at" in qs("queue --until 23:59").text(100) or "is done before" in qs("queue --until 23:59").text(100)
+    assert "runs at" in qs("queue --until 23:59").text(100) or "will be done before" in qs("queue --until 23:59").text(
+        100
+    )
 
 
 def test_an_item_says_how_long_it_takes_or_why_that_is_not_known(qs, opened, ten_minutes):
@@ -167,7 +169,7 @@ def test_an_item_says_nothing_about_its_time_while_the_estimate_is_being_made(qs
 
 
 def test_a_wrong_time_is_pointed_at(qs, opened):
-    with pytest.raises(UsageError, match="soon is not a time of the day, such as 08:00"):
+    with pytest.raises(UsageError, match="soon is not a time of day, such as 08:00"):
         qs("queue --until soon")
 
 

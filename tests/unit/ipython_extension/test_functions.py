@@ -19,7 +19,7 @@ def test_before_the_first_opening_no_function_is_known(qs):
 
 def test_where_no_function_is_allowed_the_open_environment_is_not_blamed(qs, opened, update):
     update(functions={})
-    sentence = "The permissions of your user group allow none of the functions here (allowed_functions)."
+    sentence = "Your user group may not call any of the functions here (allowed_functions in its permissions)."
     assert pretty(qs("functions")) == sentence
 
 

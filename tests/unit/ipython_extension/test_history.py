@@ -299,7 +299,7 @@ def test_a_search_for_whole_words_that_finds_nothing_says_that_beginnings_match(
 def test_a_search_says_that_older_plans_may_be_missing_while_the_index_is_made(qs, qs_manager, measured):
     found = qs_manager.do("history_get", search="S04")
     qs_manager.answers["history_get"] = {**found, "index_complete": False}
-    note = "The search index is being made again: older plans may be missing."
+    note = "The search index is being rebuilt, so older plans may be missing."
     assert note in pretty(qs("history --search S04"))
     assert note in qs("history --search S04").html()
     assert note not in pretty(qs("history sample=S04"))
@@ -316,7 +316,7 @@ def test_a_scan_id_that_several_plans_have_gets_a_note(qs, qs_manager, plan):
 
 
 def test_a_scan_id_is_a_number(qs):
-    assert "A scan id is a number, not 'x5'" in complaint(qs, "history --plan count scan_id=x5")
+    assert "A scan id must be a number, not 'x5'" in complaint(qs, "history --plan count scan_id=x5")
 
 
 @pytest.mark.usefixtures("measured")
@@ -363,15 +363,15 @@ def test_conditions_that_nothing_matches_are_repeated(qs, measured):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("history --since yesterdy", "--since yesterdy is not a time. Write yesterday, today, 14:30, 2h, "),
+        ("history --since yesterdy", "--since yesterdy is not a time. Examples: yesterday, today, 14:30, 2h, "),
         ("history --until 2026-11-28 25:00", "--until 2026-11-28 25:00 is not a time"),
         ("history --since today --until yesterday", "--since today is not before --until yesterday"),
         ("history --since 1h --until 2h", "--since 1h is not before --until 2h"),
         ("history -n x", "-n takes a number of 1 or more, not x"),
         ("queue -n 0", "-n takes a number of 1 or more, not 0"),
         ("history --search", "Expected a value for --search"),
-        ("history --search --failed", "Expected a word to look for"),
-        ("history --search '…'", "Expected a word to look for, with letters or digits"),
+        ("history --search --failed", "Expected a search word"),
+        ("history --search '…'", "Expected a search word, with letters or digits"),
         ("history --plan", "Expected a value for --plan"),
         ("history sample=", "Expected a value after sample="),
         ("history S03", "or an option such as --search S03"),

@@ -93,8 +93,8 @@ def test_a_question_mark_after_a_command_asks_for_help(qs, qs_manager, line):
         ("remove 0", "did you mean 'rm'?"),
         ("histroy", "Unknown %qs command 'histroy' (did you mean 'history'?)"),
         ("destory", "Unknown %qs command 'destory' (did you mean 'destroy'"),
-        ("wait 3 min", "wait takes one item. Write a time limit without a blank: 3m"),
-        ("wait 90 seconds", "Write a time limit without a blank: 90s"),
+        ("wait 3 min", "wait takes one item. Write a time limit without a space: 3m"),
+        ("wait 90 seconds", "Write a time limit without a space: 90s"),
         ("queue item foo", "Unexpected argument 'foo' after 'queue item'"),
         ("queue item", "Command 'queue item' is incomplete"),
         ("env open", "did you mean 'environment'?"),
@@ -131,7 +131,7 @@ def test_positions_may_be_parted_by_commas(qs, qs_manager, plan):
 
 def test_an_array_without_its_dollar_is_noticed(shell, qs):
     shell.user_ns |= {"x": np.arange(3.0), "scan": object()}
-    assert "To use the variable of this session, write $x" in usage_error(qs, "add scan([det1], motor, x)")
+    assert "To use this session's variable, write $x" in usage_error(qs, "add scan([det1], motor, x)")
     assert "Attributes are not evaluated" in usage_error(qs, "add scan([det1], motor, x.T)")
 
 
@@ -196,7 +196,7 @@ def test_a_lock_whose_key_cannot_be_kept_can_be_unlocked_here(shell, qs, tmp_pat
     with pytest.raises(errors.ConfigError, match="Cannot write the lock key") as caught:
         qs("lock all")
     assert caught.value.__notes__ == [
-        "The service is locked. Only this session has the key: unlock it here (%qs unlock)."
+        "The service is locked. Only this session has the key, so unlock it here (%qs unlock)."
     ]
     qs("unlock")
 

@@ -122,7 +122,7 @@ def test_opening_lists_queued_plans_that_cannot_run(qs, lost):
     [
         (
             ["det1"],
-            "The queue stops at its first plan, which cannot run now: count(det1): parameter 'detectors': det1 is not",
+            "The queue will stop at its first plan, which cannot run now: count(det1): parameter 'detectors': det1 is",
         ),
         ([["det1"], "det1"], "Running 2 items."),
     ],

@@ -113,7 +113,7 @@ def test_where_shows_what_moves_without_other_fields(qs, opened):
 
 
 def test_where_nothing_moves_there_is_a_sentence():
-    assert pretty(ReadingsView({})) == "No device that you may use moves."
+    assert pretty(ReadingsView({})) == "There are no movable devices that you may use."
 
 
 def test_devices_are_read_while_a_plan_runs(qs, running):
@@ -177,7 +177,7 @@ def test_signals_are_not_shown_unless_asked(qs, opened, update):
 def test_names_and_patterns_select_what_is_shown(qs, opened):
     assert list(qs("where motor")) == ["motor"]
     assert list(qs("where det1, motor_*hints1")) == ["det1", "motor_empty_hints1", "motor_no_hints1"]
-    with pytest.raises(QSError, match=r"No device that moves matches det\*"):
+    with pytest.raises(QSError, match=r"No movable device matches det\*"):
         qs("where det*")
 
 

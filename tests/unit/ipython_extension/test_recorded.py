@@ -74,7 +74,7 @@ def test_all_pages_are_fetched(qs, measured, monkeypatch):
     monkeypatch.setattr(fetching, "_MOST", 8)
     table = qs("table -2")
     assert [row["seq_num"] for row in table] == list(range(18, 26))
-    assert table.text(80).splitlines()[-1] == "These are the latest 8 points; there are more."
+    assert table.text(80).splitlines()[-1] == "Only the latest 8 points are shown."
 
 
 def test_the_table_of_a_running_plan_has_its_points_so_far(qs, opened):
@@ -104,7 +104,7 @@ def test_what_is_not_kept_is_mentioned(qs, measured):
     next(each for each in reply["documents"] if each["name"] == "event")["omitted"] = ["det_image"]
     measured.answers["documents_get"] = {**reply, "missing": 7}
     table = qs("table 0")
-    notes = ["7 points of it are not kept.", "Images and long arrays are not kept: det_image."]
+    notes = ["The service has not kept 7 points of this plan.", "Images and long arrays are not kept: det_image."]
     assert table.text(80).splitlines()[-2:] == notes
     assert all(note in table.html() for note in notes)
     assert qs("plot 0 det").text(80).splitlines() == ["Plotted scan 1.", notes[0]]

@@ -41,7 +41,7 @@ def refused(shell, qs_manager, capsys):
         ("start", "queue_start", f"Queue execution is in progress. The current plan is paused. {_IDLE}'paused'",
          "A plan is paused. To resume it: %qs resume."),
         ("close", "environment_close", f"Queue execution is in progress. {_IDLE}'executing_queue'",
-         "A plan is running. Wait until it ends (%qs wait), or stop the queue after it (%qs stop)."),
+         "A plan is running. Wait until it ends (%qs wait), or stop the queue after this plan (%qs stop)."),
         ("resume", "re_resume", "No plan is paused: the manager must be in the state 'paused', current state: 'idle'.",
          "Nothing is running, so there is nothing to resume."),
         ("pause", "re_pause", "Queue is not running: the manager is in the state 'idle'.",

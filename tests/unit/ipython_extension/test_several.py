@@ -102,14 +102,17 @@ def test_a_failed_plan_that_is_back_is_queued_again_only_if_it_is_changed(qs, op
     good = plan("count", "old-0", ["det1"], num=0) | {"result": ended("completed")}
     opened.fill([{**failed, "item_uid": "back"}], [good, failed])
     qs("history")
-    assert first(qs("redo 0-1")) == "Queued 1 count plan at position 1. 1 plan of these were back in the queue already."
+    assert (
+        first(qs("redo 0-1"))
+        == "Queued 1 count plan at position 1. 1 plan was already back in the queue and not queued again."
+    )
     qs("redo 1 num=5")
     assert nums(opened) == [1, 0, 5]
 
 
 def test_an_edit_of_several_that_changes_nothing_says_so(qs, six):
     qs("edit 3-5 num=7")
-    with pytest.raises(UsageError, match="Nothing would change: all of these plans have these values already"):
+    with pytest.raises(UsageError, match="Nothing would change: all of these plans already have these values"):
         qs("edit 3-5 num=7")
     with pytest.raises(UsageError, match="Expected NAME=VALUE"):
         qs("edit 3-5")

@@ -19,7 +19,7 @@ def complaint(qs, line):
         ("add count([motor.setpont])", "There is no device or plan 'motor.setpont' (did you mean 'motor.setpoint'?)"),
         ('add count([det1]) --md sample={i["name"]}', "write --for TABLE and $column"),
         ("add scan([det1], motor, 0, {2 * i.pi}, 3)", "Only arithmetic is evaluated here, not attributes"),
-        ("add count([det1]) --md sample=loop i", "Put text with blanks in quotes"),
+        ("add count([det1]) --md sample=loop i", "Put text with spaces in quotes"),
         ("add count([det1]) -md sample=1", "Unknown option -md (did you mean '--md'?)"),
     ],
 )

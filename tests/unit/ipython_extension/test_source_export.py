@@ -83,7 +83,7 @@ def test_names_that_are_pushed_together_need_no_check(define):
             "def make(k):\n    def f(): return k\n    return f\nf = make(1)",
             "inside another function and uses its variables: k",
         ),
-        ("o", "o = object()", "has the type object"),
+        ("o", "o = object()", "is of type object"),
         ("a.b", "", "is not a valid name"),
     ],
 )

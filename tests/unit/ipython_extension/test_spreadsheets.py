@@ -85,7 +85,7 @@ def test_a_plan_is_queued_for_each_row_of_a_spreadsheet(qs, opened, sheet):
     ("rows", "line", "message"),
     [
         ([*SAMPLES, ["S05"]], "count([det1], $x)", r"row 4, column x: the cell is empty"),
-        (SAMPLES, "count([det1])", r"No column of .* is used\. Its columns are name, x: write \$name"),
+        (SAMPLES, "count([det1])", r"The plan uses no column of .*\. Its columns are name, x: write \$name"),
         ([["x"], ["a b"]], "count([det1], $x)", r"row 2, column A \(x\): 'a b': "),
         ([["x"], ["a"]], "count([det1], {x + 1})", r"row 2: Arithmetic needs numbers, not str"),
         ([["x"]], "count([det1], $x)", r"has no rows below the headings"),

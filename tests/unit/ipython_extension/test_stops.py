@@ -46,7 +46,7 @@ def test_a_stop_that_is_canceled_is_reported(qs, running, printed, at_looks):
         lambda _: running.worker.proceed(),
     )
     shown = pretty(qs("wait"))
-    assert "The stop of the queue was canceled." in printed
+    assert "The queue stop was canceled." in printed
     assert "has stopped" not in shown
 
 

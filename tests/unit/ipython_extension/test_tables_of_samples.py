@@ -63,7 +63,7 @@ def test_a_table_may_be_typed(qs, opened):
     [
         (None, "count([det1], $x) --for samples", "samples is of type NoneType; --for takes a list"),
         ([], "count([det1], $x) --for samples", "samples has no rows"),
-        (SAMPLES, "count([det1], 1) --for samples", "No column of samples is used. Its columns are name, x"),
+        (SAMPLES, "count([det1], 1) --for samples", "The plan uses no column of samples. Its columns are name, x"),
         ([{"x": 1}, {}], "count([det1], $x) --for samples", "Row 1 of samples, column x: the row has no such column"),
         ([{"x": 1}, {"x": math.nan}], "count([det1], $x) --for samples", "Row 1 of samples, column x: the cell is"),
         ([{"x": 1}, {"x": 1j}], "count([det1], $x) --for samples", "column x: a value of type complex cannot be sent"),

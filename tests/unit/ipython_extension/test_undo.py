@@ -63,7 +63,7 @@ def test_undo_goes_further_back_each_time_until_there_is_nothing(qs, four):
     qs("undo")
     assert nums(four) == [0, 1, 2, 3]
     assert pretty(qs("undo")) == (
-        "There is nothing to undo: no clear, removal, move or edit of yours from the last hour is in effect."
+        "There is nothing to undo: none of your clears, removals, moves or edits in the last hour is in effect."
     )
 
 
@@ -75,7 +75,7 @@ def test_changes_of_others_stay_and_are_named(qs, four):
     text = " ".join(pretty(qs("undo")).split())
     assert nums(four) == [0, 1, 2, 7]
     assert re.search(
-        r"Changes of others since then stay: grace removed 1 item at [\d:]+, bob added 1 item at [\d:]+\.", text
+        r"Later changes by other users remain: grace removed 1 item at [\d:]+, bob added 1 item at [\d:]+\.", text
     )
 
 
@@ -126,7 +126,7 @@ def test_only_a_change_of_ones_own_is_undone_by_its_number(qs, four, number):
     qs("rm 0")
     four.do("queue_item_remove", uid="uid-3", user="grace")
     event = four.do("events_get")["events"][-1]["seq"] if number == "grace's" else number
-    with pytest.raises(UsageError, match=f"{event} is not the number of a change of yours that can be undone"):
+    with pytest.raises(UsageError, match=f"You have no change number {event} that can be undone"):
         qs(f"undo {event}")
     assert nums(four) == [1, 2]
 

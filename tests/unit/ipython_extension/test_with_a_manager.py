@@ -112,7 +112,7 @@ count([det2])
 
 def test_metadata_in_a_cell_that_belongs_to_no_plan_is_refused(shell, qs_manager):
     error = shell.run_cell("%%qs add\ncount([det1])\n--md sample=S01\ncount([det2])\n").error_in_exec
-    assert "--md belongs after a plan, for this plan, or on the first line of the cell, for all plans" in str(error)
+    assert "--md belongs after a plan (for that plan) or on the first line of the cell (for all plans)" in str(error)
     assert queued(qs_manager) == []
 
 

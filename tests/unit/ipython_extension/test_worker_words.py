@@ -201,7 +201,7 @@ def ask(manager, prompt, *, secret):
 
 
 def test_an_input_prompt_of_user_code_is_shown_and_answered(qs, opened, monkeypatch):
-    with pytest.raises(NotFound, match="No code is waiting for input"):
+    with pytest.raises(NotFound, match="No user code is waiting for input"):
         qs("answer yes")
     ask(opened, "Shutter open? ", secret=False)
     assert "user code is waiting for input: 'Shutter open?' (%qs answer)" in pretty(qs("status"))

@@ -200,7 +200,7 @@ def test_flyer_gives_its_events_in_a_page(namespace):
 
 
 def test_motors_and_positions_must_be_as_many(namespace):
-    with pytest.raises(ValueError, match="2 motors need as many positions, not 1"):
+    with pytest.raises(ValueError, match="Each motor needs one position: 2 motors, 1 positions"):
         list(namespace["move_then_count"]([1, 2], [], [0.5]))
 
 

@@ -17,7 +17,7 @@ import type { Clock } from "../words/status";
 import type { Dialogs } from "./dialogs";
 import type { Notices } from "./notices";
 
-/** Milliseconds between attempts while the service does not answer, and until the page gives up. */
+/** Milliseconds between attempts while the service does not answer, and milliseconds until the page gives up. */
 const RETRY = 500;
 const LATEST = 10_000;
 
@@ -27,7 +27,7 @@ export const LOCK_ONLY = { lock_key: null };
 export interface RunOptions {
   /** Handles a refusal elsewhere, such as in a form, so that no notice is shown. */
   refused?: (refusal: Refused) => void;
-  /** Describes a refusal better than the service does. Not used if the reason is a lock or the state of the service. */
+  /** Describes a refusal better than the service does. Not used if the reason is a lock or the service's state. */
   words?: (refusal: Refused) => string;
 }
 
@@ -51,7 +51,7 @@ export class Actions {
     return this.around.source.person;
   }
 
-  /** Change the name that is shown beside a shared key. */
+  /** Change the name under which a user with a shared key is shown. */
   introduce(name: string): void {
     this.around.source.introduce(name);
   }
@@ -61,12 +61,12 @@ export class Actions {
     return this.person.value.scopes.has(scope);
   }
 
-  /** Whether a request to one of these methods is still unanswered. */
+  /** Whether a request with one of these methods is still unanswered. */
   isBusy(...methods: WritingMethod[]): boolean {
     return methods.some((method) => this.busySignal.value.has(method));
   }
 
-  /** Send a change. Returns the reply. If it was refused or not answered, shows a notice and returns null.
+  /** Send a change and return the reply. If it was refused or not answered, show a notice and return null.
    *
    * If there is no answer, the request is sent again with the same id, so the service carries it out only once.
    */

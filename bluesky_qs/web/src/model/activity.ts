@@ -1,4 +1,4 @@
-/** The latest actions of users, from events with a user. */
+/** Users' latest actions, taken from events that name a user. */
 
 import { signal } from "@preact/signals";
 import type { Schemas, ServiceEvent, Source } from "../source/source";

@@ -15,9 +15,9 @@ interface Around {
 export class Again {
   constructor(private readonly around: Around) {}
 
-  /** Queue copies at the back, in this order; all or none. Returns their uids; null if they were refused.
+  /** Queue copies at the back, in this order, all or none. Returns their uids, or null if they were refused.
    *
-   * `isShown`: the view itself shows that they were added.
+   * `isShown` means that the view itself shows that they were added.
    */
   async run(items: readonly Item[], { isShown = false } = {}): Promise<string[] | null> {
     const { actions, notices, devices } = this.around;
@@ -34,7 +34,7 @@ export class Again {
   }
 }
 
-/** The parts of an item that a copy has too. */
+/** The parts of an item that go into a copy. */
 export function bare({ item_type, name, args, kwargs, meta }: Item): Item {
   const parts = { item_type, name, args, kwargs, meta };
   return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Item;

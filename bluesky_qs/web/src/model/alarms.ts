@@ -7,7 +7,7 @@ import { fullSentence } from "../words/refusals";
 import { reason } from "../words/results";
 
 export interface Alarm {
-  /** An alarm replaces an earlier one with the same tag. */
+  /** An alarm replaces an earlier alarm with the same tag. */
   tag: string;
   title: string;
   text: string;

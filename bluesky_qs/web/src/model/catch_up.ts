@@ -1,4 +1,4 @@
-/** A stream with its earlier messages, in order, even after the connection was lost. */
+/** A stream including its earlier messages, in order, even after the connection was lost. */
 
 import { signal } from "@preact/signals";
 import type { Source, Stop, Topic, Topics } from "../source/source";
@@ -7,7 +7,7 @@ interface Parts<T extends Topic> {
   topic: T;
   /** Request the latest messages, oldest first. */
   read: () => Promise<readonly Topics[T][]>;
-  /** Whether a message is new, because requested and published messages overlap. */
+  /** Whether a message is new. This must be checked, because requested and published messages overlap. */
   isNew?: (message: Topics[T]) => boolean;
   take: (message: Topics[T]) => void;
 }
@@ -51,7 +51,7 @@ export class CatchUp<T extends Topic> {
     } catch (error) {
       this.problem.value = error instanceof Error ? error.message : String(error);
     }
-    if (number !== this.reading) return; // the page has reconnected, and the later reply has all messages
+    if (number !== this.reading) return; // the page has reconnected, and a later reply will have all messages
     const early = this.early ?? [];
     this.early = null;
     this.takeNew(earlier);

@@ -51,10 +51,10 @@ export interface Form {
   before: Given;
 }
 
-/** The current version of the item, which someone else changed; null if it has left the queue. */
+/** The current version of an item that someone else has changed; null if the item has left the queue. */
 export interface Conflict {
   theirs: Item | null;
-  /** Whether the service refused the user's changes because of this. */
+  /** Whether the service refused the user's changes because of this conflict. */
   isRefused: boolean;
 }
 
@@ -71,9 +71,9 @@ export class Composer {
   readonly subject = signal<Subject>(NEW);
   readonly reading = signal<Reading>(NOTHING);
   readonly conflict = signal<Conflict | null>(null);
-  /** The message about the last addition or change, as long as it is true. */
+  /** The message about the last addition or change; it is shown as long as it is true. */
   readonly outcome: Signal<Outcome | null>;
-  /** Why the plan was not added or saved, if the reason is not in the plan itself. */
+  /** Why the plan was not added or saved, if the plan itself is not the reason. */
   readonly problem = signal("");
   /** Errors in the form, by field name. */
   readonly problems = signal<Readonly<Record<string, string>>>({});
@@ -184,7 +184,7 @@ export class Composer {
     });
   }
 
-  /** Show a call in the form. Metadata in an `RE(...)` call is added to the metadata rows. */
+  /** Show a call in the form, and add metadata from an `RE(...)` call to the metadata rows. */
   private show(call: MetaCall, text: string): void {
     const fields = fieldsOf(this.around.lists.known.value.plans[call.name as string], call);
     const entries = entriesOf(fields, call, this.around.lists.names.value);
@@ -249,7 +249,7 @@ export class Composer {
 
   // -------------------------------------------------------------------------------------------------------- submitting
 
-  /** Add the item, or save the changes. If this fails, returns false, and the reading or `problem` has the reason. */
+  /** Add the item, or save the changes. If this fails, return false; the reading or `problem` then has the reason. */
   async submit(): Promise<boolean> {
     if (this.isBusy.value) return false;
     this.isBusy.value = true;
@@ -280,7 +280,7 @@ export class Composer {
     if (theirs) this.edit(theirs);
   }
 
-  /** Add the user's version as a new item, because the edited item has left the queue or was changed by someone else.
+  /** Add the user's version as a new item, because the edited item has left the queue or someone else has changed it.
    * */
   async addMine(): Promise<boolean> {
     batch(() => {
@@ -339,7 +339,7 @@ export class Composer {
     return true;
   }
 
-  /** The parameters for the place of a new item. */
+  /** The request parameters for the place of a new item. */
   where(): Record<string, string> {
     const beside = this.around.beside.value;
     const place = this.place.value;

@@ -1,4 +1,4 @@
-/** The console output of the service and its plans: recent lines, followed by new ones. */
+/** The console output of the service and its plans: recent lines, and then new lines as they are printed. */
 
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { ConsoleText, Source } from "../source/source";

@@ -1,22 +1,22 @@
-/** The tree of devices as the list of its lines that are shown. */
+/** The device tree, as a list of the lines that are shown. */
 
 import type { Schemas } from "../source/source";
 import { deviceKind } from "../words/readings";
 
 export type Description = Schemas["DeviceDescription"];
 
-/** A line of the tree. */
+/** A line in the tree. */
 export interface Line {
   /** The name in plans, with dots: `stage.x`. */
   name: string;
   /** The last part of the name. */
   label: string;
   device: Description;
-  /** The name of the device that it is a part of; null at the top. */
+  /** The name of the device that this device is a part of; null at the top level. */
   parent: string | null;
-  /** 1 at the top. */
+  /** The level in the tree; 1 at the top. */
   level: number;
-  /** The place among its siblings, from 1, and how many there are. */
+  /** The place among the siblings, counted from 1, and the number of siblings. */
   place: number;
   siblings: number;
   hasParts: boolean;
@@ -25,7 +25,7 @@ export interface Line {
 
 type Devices = Readonly<Record<string, Description>>;
 
-/** The lines of devices, with the parts of those that are open. */
+/** The lines for these devices, including the parts of open devices. */
 export function linesOf(devices: Devices, opened: ReadonlySet<string>): Line[] {
   const lines: Line[] = [];
   const add = (parts: Devices, parent: string | null, level: number) => {
@@ -43,16 +43,16 @@ export function linesOf(devices: Devices, opened: ReadonlySet<string>): Line[] {
   return lines;
 }
 
-/** The devices that match a text, with those that they are a part of. */
+/** The devices that match a text, and the devices that contain them. */
 export interface Found {
   devices: Devices;
   /** The devices above a match. */
   opened: ReadonlySet<string>;
-  /** How many match. */
+  /** The number of matches. */
   count: number;
 }
 
-/** Search for words, each in the name, the class or the kind of a device. The parts of a match are not searched. */
+/** Search for devices with all of these words in their name, class or kind. The parts of a match are not searched. */
 export function search(devices: Devices, text: string): Found {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const opened = new Set<string>();
@@ -75,7 +75,7 @@ export function search(devices: Devices, text: string): Found {
   return { devices: matching(devices, ""), opened, count };
 }
 
-/** The description of a device or a part by its name; undefined if there is none. */
+/** The description of the device or part with this name; undefined if there is none. */
 export function deviceAt(devices: Devices, name: string): Description | undefined {
   const [first = "", ...rest] = name.split(".");
   return rest.reduce<Description | undefined>((above, part) => above?.components?.[part], devices[first]);

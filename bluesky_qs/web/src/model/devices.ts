@@ -1,5 +1,4 @@
-/** The devices, what the user looks at, and their readings: once for those that are seen, as they change for those
- * that are watched. */
+/** The devices and their readings. Visible devices are read once; watched devices are read whenever they change. */
 
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Source, Status, Stop } from "../source/source";
@@ -7,21 +6,21 @@ import type { DeviceReading } from "../words/readings";
 import { type Description, deviceAt, isReadable, type Line, linesOf, search } from "./device_tree";
 import type { Lists } from "./lists";
 
-/** Milliseconds that scrolling, or a choice of what to watch, may take to settle. */
+/** Milliseconds to wait until scrolling, or the choice of watched devices, has settled. */
 const SETTLING = 150;
-/** Seconds for which a reading is not repeated when its row is seen again. */
+/** Seconds for which a reading is not repeated when its row becomes visible again. */
 const FRESH = 10;
-/** Devices that the door watches for one page. */
+/** Maximum number of devices that the door watches for one page. */
 export const MOST_WATCHED = 200;
-/** Devices that are read at once. */
+/** Maximum number of devices in one reading request. */
 const AT_ONCE = 100;
 
 export class Devices {
   readonly search: ReadonlySignal<string>;
-  /** The device that the user looks at. */
+  /** The device that the user has chosen. */
   readonly current = signal<string | null>(null);
   readonly lines: ReadonlySignal<readonly Line[]>;
-  /** How many devices match the search; null without one. */
+  /** The number of devices that match the search; null without a search. */
   readonly found: ReadonlySignal<number | null>;
   /** The last reading of each device. */
   readonly readings = signal<ReadonlyMap<string, DeviceReading>>(new Map());
@@ -33,7 +32,7 @@ export class Devices {
 
   private readonly searched = signal("");
   private readonly opened = signal<ReadonlySet<string>>(new Set());
-  /** Devices that a search has opened, and the user has closed. */
+  /** Devices that a search has opened and the user has closed again. */
   private readonly folded = signal<ReadonlySet<string>>(new Set());
   private readonly chosen = signal<readonly string[]>([]);
   private readonly readAt = new Map<string, number>();
@@ -102,7 +101,7 @@ export class Devices {
     });
   }
 
-  /** Whatever is read depends on the environment: read again when another one is open. */
+  /** The readings depend on the environment, so read again when a different one is open. */
   look(status: Status): void {
     const wasOpen = this.isEnvironmentOpen;
     this.isEnvironmentOpen = status.worker_environment_exists;
@@ -117,14 +116,14 @@ export class Devices {
     localStorage.setItem(this.storage, JSON.stringify(this.chosen.value));
   }
 
-  /** These devices are seen: those without a new reading are read when the list rests. */
+  /** These devices are visible. Those without a recent reading are read when the list stops scrolling. */
   want(names: readonly string[]): void {
     this.seen = names;
     clearTimeout(this.soon);
     this.soon = setTimeout(() => void this.read(this.seen.filter((name) => this.isDue(name))), SETTLING);
   }
 
-  /** Read what is seen again. */
+  /** Read the visible devices again. */
   again(): void {
     void this.read(this.seen.filter((name) => this.canBeRead(name)));
   }

@@ -1,13 +1,13 @@
-/** The dialogs of the page: confirmations of dangerous actions, and the name of the user. */
+/** The page's dialogs: they confirm dangerous actions, and ask for the user's name. */
 
 import { signal } from "@preact/signals";
 
 export interface Confirmation {
-  /** The question: “Abort the plan?” */
+  /** The question, such as “Abort the plan?” */
   title: string;
   /** The consequences. */
   text: string;
-  /** The text of the button: “Abort”. */
+  /** The button's text, such as “Abort”. */
   action: string;
 }
 
@@ -17,10 +17,10 @@ export interface OpenConfirmation extends Confirmation {
 
 export class Dialogs {
   readonly confirmation = signal<OpenConfirmation | null>(null);
-  /** Called with the name of a user with a shared key; null if the user closes the dialog. */
+  /** Called with the name that a user with a shared key gives; null if the user closes the dialog. */
   readonly naming = signal<((name: string | null) => void) | null>(null);
 
-  /** Ask for a confirmation. If another question is open, its answer is no. */
+  /** Ask for confirmation. If another question is open, it is answered with no. */
   confirm(question: Confirmation): Promise<boolean> {
     this.confirmation.value?.answer(false);
     return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** Ends a plan like the prompt does: pauses it first if it is running. */
+/** Ends a plan as the prompt does: pauses it first if it is running. */
 
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Status } from "../source/source";

@@ -1,4 +1,4 @@
-/** A service for tests of the model: it answers from what the test says, and publishes what the test sends. */
+/** A service for tests of the model. The test sets its answers, and sends what it publishes. */
 
 import { signal } from "@preact/signals";
 import { SCOPES } from "../source/scopes";
@@ -29,9 +29,9 @@ type Answer = (params: Record<string, unknown>) => unknown;
 export class FakeSource implements Source {
   readonly link = signal<Link>({ state: "live" });
   readonly asked: Method[] = [];
-  /** What was changed, with the id of each request. */
+  /** The requested changes, with the id of each request. */
   readonly sent: { method: WritingMethod; params: object; id: string }[] = [];
-  /** What to answer, or an error, if something is changed; without it, every change succeeds. */
+  /** Returns the answer to a change, or throws an error; without it, every change succeeds. */
   readonly changes: Partial<Record<WritingMethod, Answer>> = {};
   readonly person = signal<Person>({
     user: "ada",
@@ -43,7 +43,7 @@ export class FakeSource implements Source {
   });
   readonly answers: Partial<Record<Method, Answer>> = {};
   queue: Item[] = [];
-  /** What a text is read as. */
+  /** Returns the parsed form of a text. */
   parsed: (text: string, paths: readonly (readonly (string | number)[])[]) => Parsed | Promise<Parsed> = () => {
     throw new Error("no plan is read");
   };
@@ -120,12 +120,12 @@ export class FakeSource implements Source {
 
   close(): void {}
 
-  /** Watched devices were read. */
+  /** Publish readings of watched devices. */
   read(devices: Readings["devices"], error = ""): void {
     if (this.watched) this.watcher?.message({ time: 1000, devices, error });
   }
 
-  /** An event of the service. */
+  /** Publish an event from the service. */
   happened(event: Partial<ServiceEvent> & { type: ServiceEvent["type"] }): void {
     this.seq += 1;
     this.listener?.event({ seq: this.seq, time: 1000, ...event } as ServiceEvent);
@@ -144,7 +144,7 @@ export class FakeSource implements Source {
   }
 }
 
-/** A plan of the queue. */
+/** A plan in the queue. */
 export function plan(uid: string, more: Partial<Item> = {}): Item {
   return { item_type: "plan", name: "count", item_uid: uid, user: "ada", user_group: "primary", ...more };
 }

@@ -1,4 +1,4 @@
-/** Queued plans that cannot run now, with the reasons. The service checks them as if they were being added. */
+/** Queued plans that cannot run now, with the reasons. The service checks them as if they were added now. */
 
 import { batch, signal } from "@preact/signals";
 import type { Item, Schemas, Source, Status } from "../source/source";
@@ -6,7 +6,7 @@ import { findingText } from "../words/findings";
 
 /** Maximum number of items to check, from the front of the queue. */
 const MOST = 200;
-/** Maximum length of a request, because the length of an address is limited. */
+/** Maximum length of a request. The request is a URL, whose length is limited. */
 const LONGEST = 12_000;
 /** Milliseconds to wait after the last change before checking. */
 const SETTLING = 300;
@@ -19,9 +19,9 @@ interface Checked {
 }
 
 export class Faults {
-  /** The reasons, by the uid of the item. */
+  /** The reasons, by item uid. */
   readonly reasons = signal<ReadonlyMap<string, string>>(new Map());
-  /** Warnings about plans that may fail, such as unknown names, by the uid of the item. */
+  /** Warnings, by item uid, about plans that may fail, for example because of unknown names. */
   readonly doubts = signal<ReadonlyMap<string, string>>(new Map());
 
   private version = "";
@@ -49,7 +49,7 @@ export class Faults {
   }
 
   private async check(): Promise<void> {
-    // Skip items of other groups, because the service would check them with this user's permissions.
+    // Skip other groups' items, because the service would check them with this user's permissions.
     const ours = this.items.slice(0, MOST).filter((item) => item.user_group === this.source.person.value.group);
     const plans = ours.filter((item) => item.item_type === "plan");
     const { checked, version } = this;
@@ -84,7 +84,7 @@ function bare({ item_type, name, args, kwargs, meta }: Item): Record<string, unk
   return Object.fromEntries(Object.entries({ item_type, name, args, kwargs, meta }).filter(([, value]) => value));
 }
 
-/** The items, split into parts that fit into one request. Items that are too large are left out. */
+/** The items, split into parts that fit into one request. Items that are too large are omitted. */
 function parts(items: readonly Item[]): Item[][] {
   const found: Item[][] = [];
   let room = 0;

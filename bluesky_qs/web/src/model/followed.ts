@@ -1,4 +1,4 @@
-/** Data that are read again whenever their version in the status changes. */
+/** Data that is read again whenever its version in the status changes. */
 
 import { signal } from "@preact/signals";
 

@@ -16,7 +16,7 @@ export interface Field {
   shape: Shape;
   description: string;
   isRequired: boolean;
-  /** The default as Python source; empty if there is none. */
+  /** The default as Python source code; empty if there is none. */
   defaultText: string;
   default: Value | undefined;
   min: number | null;
@@ -116,7 +116,7 @@ export function entriesOf(fields: readonly Field[], item: Call, known: ReadonlyS
 
 const nameOf = ({ name }: Field) => name;
 
-/** The entry for a value, with its text as at the prompt. */
+/** The entry for a value, with the text that a user would type at the prompt. */
 export function entryFor(field: Field, value: Value | undefined, known: ReadonlySet<string>): Entry {
   if (value === undefined) return EMPTY;
   return { text: textFor(field, value, known), value, problem: "" };
@@ -129,7 +129,7 @@ function textFor(field: Field, value: Value, known: ReadonlySet<string>): string
   return isList ? (value as Value[]).map((each) => valueText(each, known)).join(", ") : valueText(value, known);
 }
 
-/** The input for a field. A value that does not fit the usual input is edited as text. */
+/** The input for a field. A value that does not suit the usual input is edited as text. */
 export function editorOf(field: Field, value: Value | undefined): Editor {
   const { kind } = field.shape;
   const editor = field.binding === "others" || field.binding === "other names" ? "typed" : ownEditor(field);
@@ -268,7 +268,7 @@ export function fieldAt(fields: readonly Field[], path: readonly (string | numbe
   return fields.find((each) => each.name === first) ?? fields.find((each) => each.binding === "other names");
 }
 
-/** The number one step up or down, within the limits. */
+/** The number, changed by one step up or down within the limits. */
 export function stepped(field: Field, value: number, direction: 1 | -1): number {
   const step = field.step ?? 1;
   const decimals = Math.max(decimalsOf(step), decimalsOf(value));

@@ -1,23 +1,23 @@
-/** Converts filters of the history between the page, its address, and the service. */
+/** Converts history filters between the page, its address, and the service. */
 
 import type { Params } from "../source/source";
 import type { Clock } from "../words/status";
 
 export interface HistoryFilter {
-  /** Words in names, parameters, metadata and messages. */
+  /** Words to find in names, parameters, metadata and messages. */
   find: string;
-  /** The name of the plan, or a pattern such as `*scan`. */
+  /** The plan's name, or a pattern such as `*scan`. */
   plan: string;
   user: string;
   /** One of `STATUSES`; empty for all. */
   status: string;
-  /** Hours back from now, as text; empty if `from` and `to` count. */
+  /** Number of hours before now, as text; empty if `from` and `to` apply. */
   hours: string;
-  /** Times at the beamline, such as `2026-11-30T14:00`. */
+  /** Times in the beamline's time zone, such as `2026-11-30T14:00`. */
   from: string;
   to: string;
   scan: string;
-  /** Keys of metadata, each with a pattern for its value. */
+  /** Metadata keys, each with a pattern for its value. */
   meta: readonly (readonly [string, string])[];
 }
 
@@ -37,7 +37,7 @@ const PLAIN = Object.keys(NO_FILTER).filter((key) => key !== "meta") as Plain[];
 /** The prefix of metadata keys in the address. */
 const META = "md.";
 
-/** Choices for the end of a plan, by name in the address, with the value for the service and a title. */
+/** The ways in which a plan can end, by name in the address, each with the value for the service and a title. */
 export const STATUSES: Record<string, { exit_status: string | string[]; title: string }> = {
   bad: { exit_status: ["failed", "aborted", "halted"], title: "failed, aborted or halted" },
   failed: { exit_status: "failed", title: "failed" },
@@ -47,14 +47,14 @@ export const STATUSES: Record<string, { exit_status: string | string[]; title: s
   stopped: { exit_status: "stopped", title: "stopped" },
 };
 
-/** The filter in an address. */
+/** Read the filter from an address. */
 export function filterOf(query: URLSearchParams): HistoryFilter {
   const plain = Object.fromEntries(PLAIN.map((key) => [key, query.get(key) ?? ""])) as Record<Plain, string>;
   const meta = [...query].filter(([key]) => key.startsWith(META)).map(([key, value]) => [key.slice(3), value] as const);
   return { ...plain, meta };
 }
 
-/** The filter for an address. */
+/** Write the filter for an address. */
 export function queryOf(filter: HistoryFilter): Record<string, string> {
   const plain = PLAIN.map((key) => [key, filter[key]] as const);
   const meta = filter.meta.filter(([key]) => key).map(([key, value]) => [META + key, value || "*"] as const);
@@ -63,7 +63,7 @@ export function queryOf(filter: HistoryFilter): Record<string, string> {
 
 export type HistoryQuery = Omit<Params<"history_get">, "limit" | "before">;
 
-/** The filter as parameters of the service. */
+/** The filter as request parameters. */
 export function paramsOf(filter: HistoryFilter, { now, zone }: Clock): HistoryQuery {
   const hours = Number(filter.hours);
   const since = hours > 0 ? now - hours * 3600 : zone.epoch(filter.from);

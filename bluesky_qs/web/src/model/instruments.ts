@@ -1,4 +1,4 @@
-/** The instruments behind one door, with the state, the plan and the last failure of each. */
+/** The instruments behind one door, with each one's state, plan and last failure. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Door, HistoryItem, Link, RunningItem, Source, Status, Stop } from "../source/source";
@@ -11,7 +11,7 @@ export class Instrument {
   readonly running: Followed<RunningItem | null>;
   /** The plan that failed last; null if none is in the history. */
   readonly failure: Followed<HistoryItem | null>;
-  /** Its devices. Plans show their names without quotes. */
+  /** The instrument's devices. Plans show their names without quotes. */
   readonly devices: Followed<ReadonlySet<string>>;
 
   private zone: Zone | null = null;
@@ -46,7 +46,7 @@ export class Instrument {
     return this.source.link;
   }
 
-  /** The clock of its beamline. */
+  /** The clock of the instrument's beamline. */
   clock(): Clock {
     return { now: this.source.now(), zone: this.zone ?? new Zone(-new Date().getTimezoneOffset() * 60) };
   }
@@ -65,7 +65,7 @@ export class Instrument {
     this.devices.look(status.devices_allowed_uid);
   }
 
-  /** Listen to the events only because their heartbeats show whether the service is there. */
+  /** Listen to the events only because their heartbeats show whether the service is running. */
   private async listen(): Promise<void> {
     const last = await this.source.ask("events_get", { limit: 0 }).then(
       (reply) => reply.last,
@@ -98,10 +98,10 @@ export class Instruments {
     return this.door?.instrument ?? "";
   }
 
-  /** Ask for the names. */
+  /** Request the names. */
   async look(): Promise<void> {
     if (!this.door) return;
-    // Without an answer, the page says so, and asks again when it is connected.
+    // If there is no answer, the page shows this, and asks again when it is connected.
     const names = await this.door.names().catch(() => null);
     if (names && names.join() !== this.known.value.join()) this.known.value = names;
   }

@@ -4,9 +4,9 @@ import { signal } from "@preact/signals";
 import type { Source, Stop } from "../source/source";
 import { type ConsoleLine, Lines } from "./lines";
 
-/** Lines to show. */
+/** Maximum number of lines to show. */
 const SHOWN = 2000;
-/** Pieces of output in one reply. */
+/** Maximum number of pieces of output in one reply. */
 const PAGE = 2000;
 /** Minimum time between requests, in milliseconds, while the item prints. */
 const PERIOD = 200;
@@ -33,12 +33,12 @@ export class ItemLog {
     private readonly uid: string,
   ) {}
 
-  /** The whole output that the service keeps. */
+  /** All of the output that the service has kept. */
   get text(): string {
     return this.pieces.join("");
   }
 
-  /** Read new output now, and while the item runs, whenever something is printed. */
+  /** Read new output now, and, while the item runs, whenever something is printed. */
   look(isRunning: boolean): void {
     if (isRunning && !this.stop) {
       this.stop = this.source.listen("console", { message: () => this.due(), connected: () => this.due() });

@@ -1,4 +1,4 @@
-/** One item in the queue, running, or in the history, with its output, its data and its events. */
+/** One item, which may be queued, running or in the history, with its output, its data and its events. */
 
 import { batch, signal } from "@preact/signals";
 import type { HistoryItem, Item, Schemas, ServiceEvent, Source } from "../source/source";
@@ -10,12 +10,12 @@ import { Runs } from "./runs";
 
 export type ItemState = Schemas["ItemState"];
 
-/** Number of the latest events in which to look for events of the item. */
+/** Number of latest events to search for events about the item. */
 const EVENTS = 5000;
 
 interface Around {
   source: Source;
-  /** An item of the queue or the running one, if it is known. */
+  /** Find a queued or running item, if it is known. */
   find: (uid: string) => Item | null;
   /** Called when the page is closed. */
   closed: (page: ItemPage) => void;
@@ -23,12 +23,12 @@ interface Around {
 
 export class ItemPage {
   readonly state = signal<ItemState | null>(null);
-  /** The item. It stays if the item is removed while the page is open. */
+  /** The item. It stays here even if the item is removed while the page is open. */
   readonly item = signal<Item | HistoryItem | null>(null);
   readonly estimate = signal<ItemEstimate | null>(null);
-  /** Its events, oldest first. Those that the service no longer keeps are missing. */
+  /** The item's events, oldest first. Those that the service no longer keeps are missing. */
   readonly events = signal<readonly ServiceEvent[]>([]);
-  /** Why it cannot be read. */
+  /** Why the item cannot be read. */
   readonly problem = signal("");
   readonly log: ItemLog;
   readonly runs: Runs;
@@ -46,13 +46,13 @@ export class ItemPage {
     void this.readEvents();
   }
 
-  /** Read it again: something has changed, or may have. */
+  /** Read the item again, because it has changed or may have changed. */
   again(): void {
     this.reading.submit();
   }
 
   take(event: ServiceEvent): void {
-    if (event.type === "waiting_changed") return; // these are frequent
+    if (event.type === "waiting_changed") return; // these events are frequent
     if (mayConcern(event, this.uid)) {
       this.seen.push(event);
       this.events.value = eventsOf(this.seen, this.uid);
@@ -108,7 +108,7 @@ export class ItemPage {
       return reply?.item ?? find(this.uid);
     }
     if (state.result) {
-      // `history_get` finds no items by uid, but plans run one after the other, so their start is different.
+      // `history_get` cannot find items by uid, but plans run one after the other, so each has a different start time.
       const began = state.result.time_start;
       const { items } = await source.ask("history_get", { since: began, until: began, limit: 1 });
       return items.find((item) => item.item_uid === this.uid) ?? find(this.uid);
@@ -128,12 +128,12 @@ export class ItemPage {
   }
 }
 
-/** Whether it is running or paused. */
+/** Whether the item is running or paused. */
 export function isActive(state: ItemState | null): boolean {
   return state?.state === "running" || state?.state === "paused";
 }
 
-/** Whether it has run or runs, so that it may have output and data. */
+/** Whether the item has run or is running, so that it may have output and data. */
 export function hasRun(state: ItemState): boolean {
   return !["queued", "removed", "not_found"].includes(state.state);
 }

@@ -1,11 +1,11 @@
-/** Does one job at a time. Of the jobs that wait, only the newest is done. */
+/** Does one job at a time. If several jobs are waiting, only the newest is done. */
 
 export class Latest<Job> {
   private isBusy = false;
   private waiting: { job: Job } | null = null;
   private generation = 0;
 
-  /** `work` gets a job and a function `isLatest`, which returns whether no newer job was submitted. */
+  /** `work` gets a job, and a function `isLatest` that returns whether no newer job has been submitted. */
   constructor(private readonly work: (job: Job, isLatest: () => boolean) => Promise<void>) {}
 
   submit(job: Job): void {

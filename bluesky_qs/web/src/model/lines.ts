@@ -9,26 +9,26 @@ export interface ConsoleLine {
   text: string;
 }
 
-/** Makes lines of pieces of text. */
+/** Joins pieces of text into lines. */
 export class Lines {
-  /** The last line, as long as it has no line break. */
+  /** The last line, while it has no line break yet. */
   private open = "";
   private next = 0;
 
-  /** The lines that end in this piece. */
+  /** Take a piece of text; return the lines that end in it. */
   take(piece: string): ConsoleLine[] {
     const parts = (this.open + piece).split("\n");
     this.open = rewritten(parts.pop() ?? "").slice(-LONGEST);
     return parts.map((text) => ({ id: this.next++, text }));
   }
 
-  /** The line that has not ended, if there is one. */
+  /** The unfinished line, if there is one. */
   get unfinished(): ConsoleLine[] {
     return this.open ? [{ id: this.next, text: this.open }] : [];
   }
 }
 
-/** The line without the parts that a carriage return has overwritten, because a progress bar writes thousands of them. */
+/** The line without overwritten parts: a progress bar overwrites its line thousands of times, using carriage returns. */
 function rewritten(line: string): string {
   return line.slice(line.lastIndexOf("\r", line.length - 2) + 1);
 }

@@ -9,7 +9,7 @@ export class Lists {
   readonly known = signal<Known>({ plans: {}, devices: {} });
   /** Whether the plans have been read. */
   readonly arePlansRead = signal(false);
-  /** Names of plans, devices and their components. They are written without quotes. */
+  /** Names of plans, devices and device components, which are written without quotes. */
   readonly names: ReadonlySignal<ReadonlySet<string>> = computed(
     () => new Set([...deviceNames(this.known.value.devices), ...Object.keys(this.known.value.plans)]),
   );
@@ -53,7 +53,7 @@ export class Lists {
   }
 
   private async readDevices(): Promise<void> {
-    const reply = await this.source.ask("devices_allowed", {}).catch(() => null); // else quotes stay
+    const reply = await this.source.ask("devices_allowed", {}).catch(() => null); // without a reply, quotes stay
     if (reply) this.known.value = { ...this.known.value, devices: reply.devices_allowed };
     else this.devicesUid = "";
   }

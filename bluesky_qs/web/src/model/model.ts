@@ -1,4 +1,4 @@
-/** Everything that the views show of one service, as signals. */
+/** Everything that the views show about one service, as signals. */
 
 import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
 import type { Door, HistoryItem, Item, Link, Schemas, ServiceEvent, Source, Status, Stop } from "../source/source";
@@ -28,25 +28,25 @@ import { QueueEdit } from "./queue_edit";
 import { Runs } from "./runs";
 import { SheetImport } from "./sheet_import";
 
-/** Milliseconds between updates of the clock, for times that count up or down. */
+/** Milliseconds between clock updates, for times that count up or down. */
 const TICK = 500;
 
 export class Model {
   readonly status = signal<Status | null>(null);
   /** Whether the running plan is paused or suspended. */
   readonly isHeld = computed(() => this.status.value !== null && isHeld(this.status.value));
-  /** The clock of the beamline. */
+  /** The beamline's clock. */
   readonly clock: ReadonlySignal<Clock>;
   /** Plans and devices. */
   readonly lists: Lists;
-  /** Names of devices. They are written without quotes. */
+  /** Device names, which are written without quotes. */
   readonly devices: ReadonlySignal<ReadonlySet<string>>;
-  /** The tree of devices, with their readings. */
+  /** The device tree, with readings. */
   readonly tree: Devices;
   readonly queue: Queue;
   readonly faults: Faults;
   readonly past: Past;
-  /** The part of the history that was searched for last. */
+  /** The part of the history that the last search selected. */
   private searched: Past | null = null;
   readonly console: Console;
   readonly runs: Runs;
@@ -56,7 +56,7 @@ export class Model {
   readonly composer: Composer;
   /** The selected item, next to which a new one can be added; null unless exactly one is selected. */
   readonly beside: ReadonlySignal<Item | null>;
-  /** Runs plans of the history again. */
+  /** Runs plans from the history again. */
   readonly again: Again;
   readonly ending: Ending;
   readonly edit: QueueEdit;
@@ -64,15 +64,15 @@ export class Model {
   readonly activity: Activity;
   readonly alarms: Alarms;
   readonly instruments: Instruments;
-  /** Who has locked what; nothing if the sign-in may not read it. */
+  /** Who has locked what; null if the user may not see it. */
   readonly lock: Followed<Schemas["LockInfo"]>;
-  /** The report on the last opening of the environment. */
+  /** The report on the last time that the environment was opened. */
   readonly startup: Followed<Schemas["OpeningReport"]>;
 
   /** The items that have a page open. */
   private readonly pages = new Set<ItemPage>();
   private readonly stops: Stop[] = [];
-  /** Counts finished openings of the environment, and connections to the service: the version of the report. */
+  /** The version of the report: counts how often the environment was opened or the page connected to the service. */
   private openings = 0;
   private isOpening = false;
 
@@ -83,7 +83,7 @@ export class Model {
     const clock = signal<Clock>({ now: source.now(), zone: new Zone(-new Date().getTimezoneOffset() * 60) });
     this.clock = clock;
     const ticking = setInterval(() => {
-      // Stop the clock while the data are old.
+      // Stop the clock while the data is old.
       if (source.link.value.state === "live") clock.value = { ...clock.value, now: source.now() };
     }, TICK);
     const { status, notices, dialogs } = this;
@@ -140,7 +140,7 @@ export class Model {
     return new SheetImport({ source, actions, where: () => composer.where() });
   }
 
-  /** The part of the history that a filter selects; it replaces the one of an earlier filter. */
+  /** The part of the history that a filter selects. It replaces the part that an earlier filter selected. */
   search(filter: HistoryFilter): Past {
     const query = paramsOf(filter, this.clock.peek());
     this.searched = Object.keys(query).length > 0 ? new Past(this.source, query) : null;
@@ -157,7 +157,7 @@ export class Model {
     return readAll(this.source, paramsOf(filter, this.clock.peek()));
   }
 
-  /** All about one item, until it is closed. */
+  /** Everything about one item, until it is closed. */
   openItem(uid: string): ItemPage {
     const closed = (page: ItemPage) => this.pages.delete(page);
     const page = new ItemPage(uid, { source: this.source, find: (each) => this.queue.find(each), closed });
@@ -176,7 +176,7 @@ export class Model {
 
   private async connected(): Promise<void> {
     const status = await this.source.ask("status", {}).catch(() => null);
-    this.openings += 1; // an opening may have been missed
+    this.openings += 1; // the environment may have been opened in the meantime
     if (status && this.status.value === null) this.takeStatus(status);
     this.past.again();
     void this.instruments.look();

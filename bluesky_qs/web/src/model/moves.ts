@@ -15,7 +15,7 @@ interface Pending extends Move {
   state: "waiting" | "sent" | "done";
 }
 
-/** Milliseconds to wait for the event of a confirmed move. Until then, the move is still shown. */
+/** Milliseconds to wait for the event about a confirmed move. Until then, the move is still shown. */
 const LATEST = 2000;
 
 /** The queue after a move. Moved items are next to each other, in their previous order. */
@@ -41,7 +41,7 @@ export class Moves {
   private readonly pending = signal<readonly Pending[]>([]);
   private sending: Promise<void> | null = null;
 
-  /** `send` requests a move and returns whether the service carried it out. */
+  /** `send` requests a move, and returns whether the service carried it out. */
   constructor(
     private readonly queued: ReadonlySignal<readonly Item[]>,
     private readonly send: (move: Move) => Promise<boolean>,

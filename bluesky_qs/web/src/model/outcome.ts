@@ -12,13 +12,13 @@ type Reply = Schemas["ItemAdded"];
 
 /** What was done. */
 export interface Outcome {
-  /** A plan was added, an item was changed, or items of a table were added. */
+  /** A plan was added, an item was changed, or items from a table were added. */
   kind: "added" | "changed" | "table";
   text: string;
-  /** The items, as they were then. */
+  /** The items as they were then. */
   items: readonly Item[];
   warnings: readonly string[];
-  /** Whether the queue of this page has had the items. Their event may arrive after the answer. */
+  /** Whether the items have been in this page's queue. Their event may arrive after the answer. */
   isSeen: boolean;
 }
 
@@ -52,7 +52,7 @@ export class Outcomes {
     for (const stop of this.stops) stop();
   }
 
-  /** Look where an added item is now, because others may have added items in the meantime. Returns a function that
+  /** Find out where an added item is now, because others may have added items in the meantime. Return a function that
    * shows the message. */
   async added(reply: Reply): Promise<() => void> {
     const item = reply.item as Item;
@@ -60,7 +60,7 @@ export class Outcomes {
     const found = await this.around.source.ask("item_status", { item_uid: item.item_uid }).catch(() => null);
     const state = found?.status as Schemas["ItemState"] | undefined;
     const isRunning = state?.state === "running";
-    // An item that has left already will never be seen.
+    // An item that has already left will never be seen.
     const isSeen = state !== undefined && !isRunning && state.position === undefined;
     return () => this.show("added", addedText(call, state?.position, isRunning), reply, isSeen);
   }
@@ -76,7 +76,7 @@ export class Outcomes {
     if (!isSeen) this.follow(items.peek(), running.peek() as Item | null);
   }
 
-  /** Update the message after a change of the queue, or remove it. */
+  /** Update or remove the message after a change to the queue. */
   private follow(queue: readonly Item[], running: Item | null): void {
     const before = this.latest.peek();
     const now = before && stillTrue(before, queue, running, this.around.lists.names.peek());
@@ -107,7 +107,7 @@ export function addedTableText(count: number, first: number | undefined): string
   return count === 1 ? `${what} at position ${first}` : `${what} at positions ${first} to ${first + count - 1}`;
 }
 
-/** The message after a change of the queue; null if its items have left, or if somebody else has changed them. */
+/** The message after a change to the queue; null if its items have left, or if somebody else has changed them. */
 function stillTrue(
   outcome: Outcome,
   queue: readonly Item[],

@@ -15,7 +15,7 @@ export interface Plan {
 /** Plans by name. */
 export type Plans = Readonly<Record<string, Plan>>;
 
-/** The values for each axis of a scan, as bluesky's docstrings describe `*args`. */
+/** The values per axis of a scan, as bluesky's docstrings describe `*args`. */
 const AXES = "motor, start, stop";
 
 /** The parameters that all of these plans have, in the order of the first plan. */
@@ -24,7 +24,7 @@ export function commonParameters(plans: readonly (Plan | undefined)[]): string[]
   return (first ?? []).filter((name) => more.every((names) => names.includes(name)));
 }
 
-/** The item with a new value. A positional argument stays positional; passed by name, it would be given twice. */
+/** The item with a new value. A positional argument stays positional; as a named argument, it would be given twice. */
 export function withParameter(item: Item, plan: Plan | undefined, name: string, value: unknown): Item {
   const args = [...(item.args ?? [])];
   const kwargs = { ...(item.kwargs ?? {}) };
@@ -49,10 +49,10 @@ export function objection(item: Item, plan: Plan | undefined, name: string, valu
     return spread.length > 0 ? `${item.name} has no parameter '${name}'` : "";
   }
   if (spread.length === 0 || typeof spread.at(-1) !== typeof value) return "";
-  return `the last of *args may already be '${name}': edit the whole plan`;
+  return `the last value in *args may already be '${name}': edit the whole plan`;
 }
 
-/** Whether the last of `*args` is this parameter; null if the plan's description does not tell. */
+/** Whether the last value in `*args` is this parameter; null if the plan's description does not show it. */
 function isLast(item: Item, plan: Plan | undefined, name: string): boolean | null {
   const parameters = plan?.parameters ?? [];
   const isScan = parameters.some((each) => kindOf(each) === "VAR_POSITIONAL" && each.description?.includes(AXES));

@@ -1,17 +1,17 @@
-/** The history, or the part of it that a filter selects, newest first: pages from the service, and items that have ended
- * since then. */
+/** The history, or the part that a filter selects, newest first. It consists of pages from the service and of items that
+ * have ended since then. */
 
 import { computed, signal } from "@preact/signals";
 import type { HistoryItem, Reply, ServiceEvent, Source } from "../source/source";
 import type { HistoryQuery } from "./history_filter";
 
 const PAGE = 50;
-/** Items in one reply if all are read. */
+/** Number of items per reply when all items are read. */
 const LARGE_PAGE = 1000;
-/** Items to keep if nobody asks for older ones, because a page stays open for weeks. */
+/** Number of items to keep unless the user asks for older ones. There is a limit because pages stay open for weeks. */
 const KEPT = 300;
 
-/** A page of the history: the newest items in place of the shown ones, the items that just ended, or older items. */
+/** A history page: the newest items, which replace the shown ones; the items that just ended; or older items. */
 type Page = "newest" | "ended" | "older";
 
 export class Past {
@@ -21,7 +21,7 @@ export class Past {
   readonly hasOlder = signal(false);
   /** Why the last page could not be read. */
   readonly problem = signal("");
-  /** Whether the service still builds the index for its search, so that older items may be missing. */
+  /** Whether the service is still building its search index, so that older items may be missing. */
   readonly isIncomplete = signal(false);
   private readonly reads = signal(0);
   readonly isReading = computed(() => this.reads.value > 0);
@@ -39,7 +39,7 @@ export class Past {
     private readonly query: HistoryQuery = {},
   ) {}
 
-  /** Read the newest page, unless it has been read. */
+  /** Read the newest page, unless it has already been read. */
   begin(): void {
     this.hasBegun = true;
     if (!this.isRead.value && !this.isReading.value) this.enqueue("newest");
@@ -74,7 +74,7 @@ export class Past {
     try {
       const reply = await this.source.ask("history_get", { ...this.query, limit: PAGE, ...(before ? { before } : {}) });
       const uids = new Set(shown.map((item) => item.item_uid));
-      // If more items have ended than fit on a page, the shown items do not follow it directly, and are dropped.
+      // If more items have ended than fit on a page, there is a gap before the shown items, so they are dropped.
       const joins = page === "older" || (page === "ended" && reply.items.some((item) => uids.has(item.item_uid)));
       const items = merged(joins ? shown : [], reply.items);
       if (page === "older" || !joins) {
@@ -93,7 +93,7 @@ export class Past {
     }
   }
 
-  /** Whether there are items before those of a page. Of a selection, a page that is not full is the last one. */
+  /** Whether there are items older than those on a page. With a filter, a page that is not full is the last one. */
   private isOlder({ items, positions }: Reply<"history_get">): boolean {
     const isAll = Object.keys(this.query).length === 0;
     return (positions?.[0] ?? 0) > 0 && (isAll || items.length === PAGE);

@@ -5,7 +5,7 @@ import type { ServiceEvent, Source } from "../source/source";
 import { type Period, pausesOf } from "../words/timeline";
 import { Latest } from "./latest";
 
-/** Events in one reply. */
+/** Maximum number of events in one reply. */
 const EVENTS = 5000;
 
 export class Pauses {
@@ -17,7 +17,7 @@ export class Pauses {
 
   constructor(private readonly source: Source) {}
 
-  /** Read the events that have come since the last time. */
+  /** Read the events since the last call. */
   look(): void {
     this.reading.submit();
   }

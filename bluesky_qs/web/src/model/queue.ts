@@ -17,7 +17,7 @@ type QueueChanged = Extract<ServiceEvent, { type: "queue_changed" }>;
 
 /** Maximum number of changed items to request one by one. If more have changed, the whole queue is read again. */
 const MOST = 25;
-/** Milliseconds after a change in which the position of an item may still shift before the event arrives. */
+/** Milliseconds after a change during which an item's position may still shift before the event arrives. */
 const SETTLING = 2000;
 /** Milliseconds between attempts while the service does not answer. */
 const RETRY = 1000;
@@ -72,7 +72,7 @@ export class Queue {
     }
   }
 
-  /** Find a queued item, the running one, or one that has just left the queue; null for any other. */
+  /** Find an item that is queued, is running, or has just left the queue; null for any other item. */
   find(uid: string): Item | null {
     const running = this.running.peek();
     if (running?.item_uid === uid) return running as Item;

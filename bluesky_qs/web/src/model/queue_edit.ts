@@ -1,4 +1,4 @@
-/** Edits the queue: select, move, remove, duplicate, edit, clear, undo. Others may edit it at the same time. */
+/** Edits the queue: select, move, remove, duplicate, edit, clear, undo. Others may edit the queue at the same time. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Change, Item, Refused, ServiceEvent, Source, WritingMethod } from "../source/source";
@@ -19,9 +19,9 @@ import { type ChangeName, Undo } from "./undo";
 const MOST_REASONS = 3;
 
 const MOVE = "queue_item_move_batch";
-/** The start of a refusal that has a reason for each item. */
+/** The beginning of a refusal that has a reason for each item. */
 const SINGLE = /validation of \d+ out of \d+/;
-/** The changes that can be undone, by method. */
+/** The changes that can be undone, by method name. */
 const CHANGES = {
   [MOVE]: "move",
   queue_item_remove_batch: "removal",
@@ -45,7 +45,7 @@ export class QueueEdit {
   readonly undo: Undo;
   /** The queue including moves that the service has not confirmed yet. */
   readonly items: ReadonlySignal<readonly Item[]>;
-  /** The last change, for screen readers. */
+  /** The last change, as screen readers announce it. */
   readonly announcement = signal("");
   /** Whether the user may change the queue. */
   readonly isAllowed: ReadonlySignal<boolean>;
@@ -82,7 +82,7 @@ export class QueueEdit {
     this.move(this.selection.inOrder(), destinationAt(this.order(), place, this.selection.chosen.peek()));
   }
 
-  /** The position of the first selected item after a move to this place between the rows. */
+  /** The position that the first selected item would have after a move to this place between the rows. */
   positionAt(place: number): number {
     const chosen = this.selection.chosen.peek();
     return this.order().filter((uid, at) => at < place && !chosen.has(uid)).length;
@@ -174,7 +174,7 @@ export class QueueEdit {
     if (isSure && (await this.run("queue_clear", {}, "Not cleared"))) this.announcement.value = "Cleared the queue";
   }
 
-  /** Undo the user's latest change. If that fails, the next attempt tries the change before it. */
+  /** Undo the user's latest change. If that fails, the next attempt tries the previous change. */
   async undoLast(): Promise<void> {
     await this.moves.answered();
     await this.undo.isComplete();
@@ -187,7 +187,7 @@ export class QueueEdit {
 
   // ------------------------------------------------------------------------------------------------------ edits
 
-  /** Replace all of the items or none. `before` are the versions that were read. Returns the error; empty on success.
+  /** Replace all of the items or none. `before` are the versions that were read. Returns the error, empty on success.
    * */
   async replace(items: readonly Item[], before: readonly Item[]): Promise<string> {
     const refusals: Refused[] = [];

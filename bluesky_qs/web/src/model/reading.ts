@@ -1,4 +1,4 @@
-/** Reads a plan from text or a form, and lets the service check it before it is added. */
+/** Reads a plan from text or a form, and has the service check it before it is added. */
 
 import type { Schemas, Source } from "../source/source";
 import type { Known } from "../words/completion";
@@ -13,15 +13,15 @@ export interface Fault {
   text: string;
   column: number;
   length: number;
-  /** The path to the value, as in the reply of the service. */
+  /** The path to the value, as in the service's reply. */
   path: readonly (string | number)[];
 }
 
-/** A plan that is being typed, with its errors and warnings. */
+/** The reading of a plan that is being typed, with errors and warnings. */
 export interface Reading {
   /** The text that was read. */
   text: string;
-  /** The plan; null if the text is not one. */
+  /** The plan; null if the text is not a plan. */
   call: MetaCall | null;
   errors: readonly Fault[];
   /** Problems that do not prevent the plan from being added, although it will probably fail. */
@@ -32,7 +32,7 @@ export interface Reading {
 
 export const NOTHING: Reading = { text: "", call: null, errors: [], warnings: [], isChecked: false };
 
-/** Maximum length of a request to check a plan, because it is a GET and the length of an address is limited. */
+/** Maximum length of a request to check a plan. It is a GET request, and the length of a URL is limited. */
 const LONGEST = 12_000;
 
 /** Read text as a plan. As at the prompt, names without quotes must be devices or plans. */
@@ -55,11 +55,11 @@ export async function readText(source: Source, text: string, known: Known): Prom
   };
 }
 
-/** Let the service check the plan, and return the reading with the errors and warnings at their places in the text. */
+/** Have the service check the plan, and return the reading with errors and warnings at their places in the text. */
 export async function check(source: Source, reading: Reading, item: object): Promise<Reading> {
   const sent = JSON.stringify(item);
   if (reading.errors.length > 0 || encodeURIComponent(sent).length > LONGEST) return reading;
-  // If there is no answer, the page shows it. The plan can still be added; the service checks it again then.
+  // If there is no answer, the page shows that. The plan can still be added; the service will then check it again.
   const reply = await source.ask("item_check", { item: sent }).catch(() => null);
   const result = reply?.results[0];
   if (!result) return reading;
@@ -68,7 +68,7 @@ export async function check(source: Source, reading: Reading, item: object): Pro
   return { ...reading, errors, warnings, isChecked: true };
 }
 
-/** Errors or warnings of the service, with their places in the text. If there are none, the message is treated as one.
+/** The service's errors or warnings, with their places in the text. If there are none, the message counts as one.
  * */
 export async function faultsOf(
   source: Source,
@@ -94,7 +94,7 @@ async function placesOf(
   return parsed?.places ?? [];
 }
 
-/** Convert the column: Python counts code points, and JavaScript counts UTF-16 units. */
+/** Convert a column: Python counts code points, and JavaScript counts UTF-16 units. */
 function fault(text: string, reason: string, column: number, length: number): Fault {
   const characters = [...text];
   const before = characters.slice(0, column).join("").length;
@@ -106,7 +106,7 @@ function fault(text: string, reason: string, column: number, length: number): Fa
   };
 }
 
-/** Add a hint for options: at the prompt they follow the plan, but the page has separate fields for them. */
+/** Add a hint about options. At the prompt they follow the plan, but the page has separate fields for them. */
 function withHint(message: string, text: string, column: number): string {
   if (![...text].slice(column).join("").startsWith("--")) return message;
   return "Options belong to the prompt. Here, metadata and the place have their own fields below";

@@ -1,4 +1,4 @@
-/** The runs of a plan, the running one or another, from its documents: moved devices, read fields, and the points so far.
+/** The runs of the running plan or another one, built from its documents: moved devices, read fields, points so far.
  *
  * The fields are chosen as at the prompt (`bluesky_qs/documents.py`, `ipython_extension/live/plot.py`). Any part of a
  * document may have any shape; a part with an unexpected shape counts as missing.
@@ -11,7 +11,7 @@ import { CatchUp } from "./catch_up";
 type Doc = Record<string, unknown>;
 
 const ASIDE = ["baseline", "interruptions"];
-/** Maximum number of points of a grid scan, and of other runs. From the latter, every other older point is dropped. */
+/** Maximum number of points for grid scans and for other runs. Other runs lose every second older point beyond that. */
 const MOST_OF_GRID = 20_000;
 const MOST = 4_000;
 /** Maximum number of runs to keep, and of cells in a grid to draw. */
@@ -22,9 +22,9 @@ const LATEST = 200;
 /** Number of curves selected initially. */
 const CURVES = 4;
 const PAGE = 5000;
-/** Pages of events to read. */
+/** Maximum number of event pages to read. */
 const MOST_PAGES = 4;
-/** Milliseconds between two updates. */
+/** Milliseconds between updates. */
 const PERIOD = 100;
 
 export interface Field {
@@ -40,7 +40,7 @@ export interface Point {
 }
 
 export class Run {
-  /** Increases with each change. Views of the run read it, because its other fields are not signals. */
+  /** Increases with each change. Views of the run read this, because the run's other fields are not signals. */
   readonly changes = signal(0);
   readonly points: Point[] = [];
   fields: Field[] = [];
@@ -79,7 +79,7 @@ export class Run {
     return { slow, fast, rows, columns };
   }
 
-  /** The fields plotted initially. */
+  /** The fields that are plotted initially. */
   get chosen(): string[] {
     return this.read.slice(0, CURVES);
   }
@@ -133,7 +133,7 @@ export class Runs {
   private seen = new Set<string>();
   private isDue = false;
 
-  /** With `only`, the runs of the item with this uid; without it, those of the running item, or of the last one. */
+  /** With `only`, the runs of the item with this uid; otherwise those of the running item or the last one. */
   constructor(
     private readonly source: Source,
     private readonly only?: string,
@@ -162,7 +162,7 @@ export class Runs {
     return (await this.source.ask("documents_get", { limit: PAGE })).documents;
   }
 
-  /** The documents of an item, oldest first. Each page has the documents that belong to its events. */
+  /** An item's documents, oldest first. Each page has the documents that its events need. */
   private async read(item_uid: string): Promise<Document[]> {
     const pages: Document[][] = [];
     let before: number | null = null;
@@ -253,7 +253,7 @@ function field(name: string, key: Doc): Field {
   return { name, units: text(key.units), precision };
 }
 
-/** The hinted fields of a device, or all of its fields if none of those exist; numeric fields come first. */
+/** A device's hinted fields, or all of its fields if none of those exist. Numeric fields come first. */
 function hintedFields(descriptor: Doc, device: string): string[] {
   const keys = record(descriptor.data_keys);
   const hinted = names(record(record(descriptor.hints)[device]).fields);

@@ -1,4 +1,4 @@
-/** The selection in a list that others may change. It follows uids, not positions. */
+/** The selection in a list that others may change. It is based on uids, not positions. */
 
 import { batch, signal } from "@preact/signals";
 
@@ -16,7 +16,7 @@ export class Selection {
   /** Rows to select as soon as they are in the list. */
   private awaited: readonly string[] = [];
 
-  /** Adapt to a changed list. Removed rows are deselected; if the current row was removed, the next row becomes
+  /** Adapt to a changed list. Removed rows are deselected. If the current row was removed, the next row becomes
    * current. */
   follow(order: readonly string[]): void {
     const before = this.order;

@@ -1,4 +1,4 @@
-/** Imports plans from pasted cells or a file. The service reads the table; either all of its plans are added, or none.
+/** Imports plans from pasted cells or a file. The service reads the table. Either all of its plans are added or none.
  * */
 
 import { batch, signal } from "@preact/signals";
@@ -16,7 +16,7 @@ const PASTED = "pasted.csv";
 export interface Around {
   readonly source: Source;
   readonly actions: Actions;
-  /** The parameters for the place in the queue. */
+  /** The request parameters for the place in the queue. */
   readonly where: () => Record<string, string>;
 }
 
@@ -64,7 +64,7 @@ export class SheetImport {
     });
   }
 
-  /** Add all plans. Returns null if they were not added, and then `problem` has the reason. */
+  /** Add all plans. Returns null if they were not added; `problem` then has the reason. */
   async add(): Promise<Outcome | null> {
     const { sheet } = this;
     if (!this.isRight || sheet.value === null || this.isBusy.value) return null;
@@ -111,7 +111,7 @@ export class SheetImport {
     }
   }
 
-  /** Report plans that were valid when the table was read but are refused now, by row. */
+  /** Report, by row, plans that were valid when the table was read but are refused now. */
   private refused({ message, reply }: Refused): void {
     const rows = this.sheet.value?.item_rows ?? [];
     const results = (reply.results ?? []) as Schemas["ItemResult"][];

@@ -1,4 +1,4 @@
-/** Queue changes that the user can undo, and changes by others, collected from events like at the prompt
+/** Queue changes that the user can undo, and changes by others, collected from events as at the prompt
  * (`ipython_extension/shown/undo_text.py`). */
 
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
@@ -12,10 +12,10 @@ const HOUR = 3600;
 const EVENTS = 500;
 /** Number of changes to keep. */
 const KEPT = 200;
-/** Number of items to keep that left the queue by themselves. */
+/** Maximum number of remembered items that left the queue by themselves. */
 const MOST_LEFT = 1000;
 
-/** Milliseconds to wait for the event after the answer. A request that changes nothing has no event. */
+/** Milliseconds to wait for an event after the answer. A request that changes nothing causes no event. */
 const LATEST = 1000;
 
 export type ChangeName = NonNullable<QueueChanged["change"]>;
@@ -23,12 +23,12 @@ export type ChangeName = NonNullable<QueueChanged["change"]>;
 export class Undo {
   /** The user's latest change that can be undone. */
   readonly mine: ReadonlySignal<QueueChanged | null>;
-  /** The latest change by another user, by the uid of the item. */
+  /** The latest change by another user, by item uid. */
   readonly others = signal<ReadonlyMap<string, QueueChanged>>(new Map());
   /** The user's changes whose events have not arrived yet. */
   private readonly awaited = signal<readonly { change: ChangeName }[]>([]);
   private readonly changes = signal<readonly QueueChanged[]>([]);
-  /** Items that left the queue by themselves, because they run or have run. */
+  /** Items that left the queue by themselves, because they are running or have run. */
   private readonly left = signal<ReadonlySet<string>>(new Set());
   /** Event numbers of changes that the service can no longer undo. */
   private readonly skipped = signal<ReadonlySet<number>>(new Set());
@@ -52,7 +52,7 @@ export class Undo {
     this.changes.value = [...earlier.filter((event) => event.seq < first), ...later].slice(-KEPT);
   }
 
-  /** Expect the event of a change that is being sent. Call the returned function with the outcome. */
+  /** Expect an event about a change that is being sent. Call the returned function with the outcome. */
   awaitEvent(change: ChangeName): (isMade: boolean) => void {
     const awaited = { change };
     const forget = () => {
@@ -98,9 +98,9 @@ export class Undo {
   }
 }
 
-/** The user's latest change that can be undone, without undos and the changes that they reversed.
+/** The user's latest change that can be undone, ignoring undos and the changes that they reversed.
  *
- * Like the service, this leaves out changes with an item that was changed again since then, or is in `left`.
+ * Like the service, this ignores changes to an item that has been changed again since then or is in `left`.
  */
 export function ownChange(
   events: readonly QueueChanged[],
@@ -117,7 +117,7 @@ export function ownChange(
   return null;
 }
 
-/** The changes that are in effect, latest first, without undos, the changes that they reversed, and additions. */
+/** The changes that are in effect, latest first, without undos, changes that they reversed, and additions. */
 function* inEffect(events: readonly QueueChanged[]): Generator<QueueChanged> {
   const undone = new Set<number>();
   for (const event of [...events].reverse()) {

@@ -30,7 +30,7 @@ interface Version extends Call {
   meta?: unknown;
 }
 
-/** The differences between two versions of a plan: parameters and metadata. A value that is not given is empty. */
+/** The differences between two versions of a plan in parameters and metadata. A missing value is empty. */
 export function differences(mine: Version, theirs: Version, known: Known, names: ReadonlySet<string>): Difference[] {
   const found: Difference[] = [];
   const compare = (name: string, a = "", b = "") => {

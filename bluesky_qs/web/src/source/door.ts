@@ -8,7 +8,7 @@ import type { Door, Schemas } from "./source";
 const LIST = "/api/instruments" satisfies keyof paths;
 
 export class HttpDoor implements Door {
-  /** `base` is the address of `/api`. */
+  /** `base` is the URL of `/api`. */
   constructor(
     private readonly base: string,
     private readonly signIn: SignIn,
@@ -18,7 +18,7 @@ export class HttpDoor implements Door {
   async names(): Promise<readonly string[]> {
     const address = this.base + LIST.slice("/api".length);
     const response = await fetch(address, { headers: await this.signIn.headers(), cache: "no-store" });
-    if (!response.ok) throw new Error(`The server answers with status ${response.status}.`);
+    if (!response.ok) throw new Error(`The server answered with status ${response.status}.`);
     const { instruments } = (await response.json()) as Schemas["Instruments"];
     return (instruments ?? []).map((each) => each.name);
   }

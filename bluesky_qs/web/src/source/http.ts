@@ -27,9 +27,9 @@ import {
 } from "./source";
 import { Stream } from "./stream";
 
-/** Seconds without data until the page warns. */
+/** Seconds without data until the page shows a warning. */
 const SILENCE = 2;
-/** Seconds without data until the page reconnects, because a connection may be broken without an error. */
+/** Seconds without data until the page reconnects, because a connection can break without an error. */
 const BROKEN = 4;
 /** Milliseconds between checks. */
 const LOOK = 200;
@@ -38,9 +38,9 @@ const PATIENCE = 20_000;
 const PATIENCE_TO_CHANGE = 10_000;
 /** Timeout in milliseconds for uploading and checking a file. */
 const PATIENCE_TO_UPLOAD = 60_000;
-/** Status codes from the door, or from a proxy in front of it, if the service does not answer. */
+/** Status codes that the door, or a proxy in front of it, sends if the service does not answer. */
 const UNANSWERED = [408, 502, 503, 504];
-/** The methods whose requests do not contain a user. */
+/** The methods whose requests contain no user. */
 const NAMELESS: readonly WritingMethod[] = ["unlock"];
 
 interface Beat {
@@ -57,7 +57,7 @@ export class HttpSource implements Source {
   private readonly linkSignal = signal<Link>({ state: "connecting" });
   private readonly streams = new Set<Stream>();
   private readonly look: ReturnType<typeof setInterval>;
-  /** The times of the last sign of life from the door and from the service, by this computer's clock. */
+  /** When the door and the service were last heard from, by this computer's clock. */
   private heard = Number.NEGATIVE_INFINITY;
   private serviceHeard = Number.NEGATIVE_INFINITY;
   private renewed = 0;
@@ -299,7 +299,7 @@ function seconds(): number {
 function accepted(answer: unknown): unknown {
   const reply = answer as { success?: boolean; msg?: string; error?: string };
   if (reply.success !== false) return reply;
-  throw new Refused(reply.msg || "The service refuses the request.", reply.error, answer as Record<string, unknown>);
+  throw new Refused(reply.msg || "The service refused the request.", reply.error, answer as Record<string, unknown>);
 }
 
 function sentence(answer: unknown): string {

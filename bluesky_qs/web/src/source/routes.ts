@@ -1,4 +1,4 @@
-/** The path of each method at the door. */
+/** Each method's path at the door. */
 
 import type { paths } from "./api.gen";
 import type { Method, Topic, WritingMethod } from "./source";
@@ -52,7 +52,7 @@ export const CHANGES = {
   unlock: "/api/unlock",
 } satisfies Record<WritingMethod, keyof paths>;
 
-/** Paths that the door answers itself, without the service. */
+/** Paths that the door handles itself, without the service. */
 export const PARSERS = {
   plan: "/api/plan/parse",
   spreadsheet: "/api/plan/parse/spreadsheet",
@@ -64,5 +64,5 @@ export const STREAMS: Record<Topic, string> = {
   status: "status/ws",
 };
 
-/** The stream of the readings of named devices. */
+/** The stream of readings from named devices. */
 export const READINGS = "readings/ws";

@@ -1,4 +1,4 @@
-/** The scopes of the methods that change something. A test compares them with the door's OpenAPI description. */
+/** The scopes for the methods that change something. A test compares them with the door's OpenAPI description. */
 
 export const SCOPES = {
   environment_close: "write:manager:control",

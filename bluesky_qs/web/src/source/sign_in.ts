@@ -8,15 +8,15 @@ export type Me = Schemas["ScopesAnswer"];
 
 type Kept = { key: string } | { access: string; refresh: string; expires: number } | { cookie: true };
 
-/** Seconds before an access token expires at which the page renews it. */
+/** How many seconds before an access token expires the page renews it. */
 const EARLY = 60;
 /** The user name that the door reports for a shared key. */
 const SHARED = "UNAUTHENTICATED_SINGLE_USER";
 const ENDED = "The sign-in has expired or was revoked. Sign in again.";
-/** Maximum length of a name at the door. */
+/** Maximum length of a name that the door accepts. */
 const LONGEST_NAME = 64;
 
-/** The sign-in has ended or was refused. The message is for users. */
+/** The sign-in has ended or was refused. The message is meant for users. */
 export class NotSignedIn extends Error {}
 /** The door does not answer. */
 export class Unreachable extends Error {}
@@ -46,7 +46,7 @@ export class SignIn {
     return this.noticeSignal;
   }
 
-  /** The name of a user with a shared key; null until the user is asked, empty if the user gave none. */
+  /** The name of a user with a shared key; null until the user is asked, empty if the user gave no name. */
   get name(): ReadonlySignal<string | null> {
     return this.nameSignal;
   }
@@ -85,7 +85,7 @@ export class SignIn {
     await this.begin(session(answer), stay, "You may not use this service.");
   }
 
-  /** The address to sign in at an identity provider. The browser comes back with a token in the fragment. */
+  /** The URL for signing in at an identity provider. The browser returns with a token in the URL's fragment. */
   externalAddress(provider: string): string {
     const next = encodeURIComponent(location.pathname);
     return `${this.base}/auth/provider/${encodeURIComponent(provider)}/authorize?next=${next}`;
@@ -117,7 +117,7 @@ export class SignIn {
     return headers.Authorization ? headers : csrf();
   }
 
-  /** The first message on a websocket; null if the cookie suffices. */
+  /** The first message on a websocket; null if the browser has a cookie. */
   async firstMessage(): Promise<object | null> {
     await this.renewIfDue();
     const kept = this.kept;
@@ -125,7 +125,7 @@ export class SignIn {
     return "key" in kept ? { type: "auth", api_key: kept.key } : { type: "auth", access_token: kept.access };
   }
 
-  /** Something was refused: because of the sign-in, or because it needs a scope that is missing. */
+  /** A request was refused, either because of the sign-in or because a scope is missing. */
   async check(): Promise<void> {
     const headers = await this.headers().catch(() => null);
     if (headers === null) return;
@@ -185,7 +185,7 @@ export class SignIn {
     const answer: unknown = await response.json().catch(() => ({}));
     if (response.ok) return answer;
     const { detail } = answer as { detail?: string };
-    const sentence = typeof detail === "string" ? detail : `The server answers with status ${response.status}.`;
+    const sentence = typeof detail === "string" ? detail : `The server answered with status ${response.status}.`;
     throw response.status === 401 ? new NotSignedIn(sentence) : new Unreachable(sentence);
   }
 
@@ -206,11 +206,11 @@ export class SignIn {
     try {
       return text === null ? null : (JSON.parse(text) as Kept);
     } catch {
-      return null; // stored by another program, or damaged: the user has to sign in again
+      return null; // stored by another program or damaged: the user must sign in again
     }
   }
 
-  /** Take a key or a token out of the fragment of the address. */
+  /** Take a key or a token out of the URL's fragment. */
   private fromAddress(): Kept | null {
     const given = new URLSearchParams(location.hash.replace(/^#/, ""));
     const key = given.get("api_key");
@@ -232,7 +232,7 @@ function session(answer: unknown): Kept {
   };
 }
 
-/** The header that a change needs if the browser signs in with a cookie. */
+/** The header that a change needs if the browser is signed in with a cookie. */
 function csrf(): Record<string, string> {
   const token = /(?:^|; )bluesky_httpserver_csrf=([^;]*)/.exec(document.cookie)?.[1];
   return token ? { "X-CSRF": token } : {};

@@ -1,4 +1,4 @@
-/** The interface to a service. It does not depend on the connection: the HTTP door, or the kernel of a notebook. */
+/** The interface to a service. It is the same for both connections: the HTTP door, and the kernel of a notebook. */
 
 import type { ReadonlySignal } from "@preact/signals";
 import type { components, operations } from "./api.gen";
@@ -13,7 +13,7 @@ export type Result = Schemas["Result"];
 export type Document = Schemas["Document"];
 export type ServiceEvent = Schemas["Events"]["events"][number];
 
-/** The methods of the service that the page uses. */
+/** The service's methods that the page uses. */
 export type Method =
   | "console_get"
   | "device_read"
@@ -32,9 +32,9 @@ export type Method =
   | "queue_item_get"
   | "status";
 type Query<M extends Method> = operations[M]["parameters"] extends { query?: infer Q } ? NonNullable<Q> : object;
-/** The parameters of a method. In the door's description, they are under `query`. */
+/** A method's parameters. In the door's description, they are under `query`. */
 export type Params<M extends Method> = [Query<M>] extends [never] ? Record<never, never> : Query<M>;
-/** The reply of a method. */
+/** The reply to a method. */
 export type Reply<M extends Method> = Exclude<
   operations[M]["responses"][200]["content"]["application/json"],
   Schemas["Refusal"]
@@ -48,7 +48,7 @@ export interface ConsoleText {
   time: number;
   msg: string;
 }
-/** The methods of the page that change something. */
+/** The methods that the page uses to change something. */
 export type WritingMethod = keyof typeof SCOPES;
 type Body<M extends WritingMethod> = NonNullable<operations[M]["requestBody"]>["content"]["application/json"];
 /** The parameters of a change, without those that the source adds. */
@@ -59,7 +59,7 @@ export type Changed<M extends WritingMethod> = Exclude<
   Schemas["Refusal"]
 >;
 
-/** The user of the page. */
+/** The page's user. */
 export interface Person {
   /** The user name, as in items and events. */
   user: string;
@@ -67,9 +67,9 @@ export interface Person {
   group: string;
   roles: readonly string[];
   scopes: ReadonlySet<string>;
-  /** Whether others use the same key. Then only the name shows who did something. */
+  /** Whether others use the same key. If so, only the name shows who did something. */
   sharesKey: boolean;
-  /** The name of a user with a shared key; null until the user is asked, empty if the user gave none. */
+  /** The name of a user with a shared key; null until the user is asked, empty if the user gave no name. */
   name: string | null;
 }
 
@@ -81,7 +81,7 @@ export interface Topics {
 }
 export type Topic = keyof Topics;
 
-/** Readings of watched devices: all at first, then those that have changed. */
+/** Readings of watched devices: first all of them, then those that have changed. */
 export interface Readings {
   time: number;
   devices: Readonly<Record<string, Schemas["DeviceReading"]>>;
@@ -89,15 +89,15 @@ export interface Readings {
   error: string;
 }
 
-/** Whether data arrive. `since` is the time of the last data, in seconds since 1970; null if there were none. */
+/** Whether data arrives. `since` is the time of the last data, in seconds since 1970; null if there was none. */
 export type Link =
   | { state: "connecting" }
   | { state: "live" }
-  /** No data for 2 s. */
+  /** No data has arrived for 2 s. */
   | { state: "lost"; since: number | null }
   /** The door answers, but has had no data from the service for 2 s. */
   | { state: "silent"; since: number | null }
-  /** The source has ended for good, like the kernel of a notebook. */
+  /** The source has ended for good, as when a notebook's kernel ends. */
   | { state: "ended"; since: number | null };
 
 export type Stop = () => void;
@@ -110,7 +110,7 @@ export interface Listener<T> {
 
 export interface EventListener {
   event: (event: ServiceEvent) => void;
-  /** Called if events were missed. The data that they describe must be read again. */
+  /** Called if events were missed. The data that they are about must be read again. */
   gap: () => void;
 }
 
@@ -125,7 +125,7 @@ export class Refused extends Error {
     super(message);
   }
 }
-/** The user does not have permission for the request. Retrying is useless. */
+/** The user does not have permission for the request. Trying again does not help. */
 export class Forbidden extends Refused {}
 
 /** There was no answer, so the outcome is unknown. The request may be sent again with the same id. */
@@ -140,19 +140,19 @@ export interface Door {
   source(name: string): Source;
 }
 
-/** One service. Components get what it says from the model, and know no source. */
+/** One service. Components get its data from the model, and do not use the source directly. */
 export interface Source {
   readonly link: ReadonlySignal<Link>;
-  /** A name for what the browser keeps about this service. */
+  /** The name under which the browser stores data about this service. */
   readonly place: string;
-  /** The time of the service in seconds since 1970. */
+  /** The service's time in seconds since 1970. */
   now(): number;
   readonly person: ReadonlySignal<Person>;
   /** Set the name of a user with a shared key; empty for none. */
   introduce(name: string): void;
   /** Send a request that changes nothing. Throws `Refused`. */
   ask<M extends Method>(method: M, params: Params<M>): Promise<Reply<M>>;
-  /** Parse a plan like the prompt does. The reply has the places of the values at `paths`. */
+  /** Parse a plan as the prompt does. The reply has the places of the values at `paths`. */
   parse(text: string, paths?: readonly (readonly (string | number)[])[]): Promise<Schemas["ParsedPlan"]>;
   /** Read and check a spreadsheet of plans, without adding them. */
   readSheet(data: Blob, name: string): Promise<Schemas["ParsedSheet"]>;
@@ -162,7 +162,7 @@ export interface Source {
   events(after: number, listener: EventListener): Stop;
   /** Listen to messages that are published from now on. */
   listen<T extends Topic>(topic: T, listener: Listener<Topics[T]>): Stop;
-  /** Readings of these devices, as they change. */
+  /** Receive readings of these devices as they change. */
   watch(names: readonly string[], listener: Listener<Readings>): Stop;
   close(): void;
 }

@@ -1,15 +1,15 @@
 /** A websocket to the door. It reconnects whenever the connection ends. */
 
-/** Milliseconds between attempts to connect: the first delay and the longest one. */
+/** Milliseconds between connection attempts: the first delay and the longest one. */
 const SOON = 250;
 const LATEST = 2000;
 /** The door's close codes for missing or wrong credentials. */
 const NOT_SIGNED_IN = [4001, 4401];
 
 export interface StreamHandlers {
-  /** Returns the address, which contains the number of the last event. */
+  /** Returns the URL, which contains the number of the last event. */
   address: () => string;
-  /** Returns the first message, with the credentials; null if the browser has a cookie. */
+  /** Returns the first message, which contains the credentials; null if the browser has a cookie. */
   credentials: () => Promise<object | null>;
   connected: () => void;
   message: (message: unknown) => void;
@@ -26,7 +26,7 @@ export class Stream {
     void this.connect();
   }
 
-  /** Reconnect immediately, because the connection may be broken although it seems open. */
+  /** Reconnect immediately, because the connection may be broken even if it seems open. */
   renew(): void {
     this.wait = SOON;
     this.drop();

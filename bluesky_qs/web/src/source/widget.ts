@@ -1,4 +1,5 @@
-/** A service that the kernel of a notebook knows: requests and published messages go through a channel to the kernel. */
+/** A service that a notebook's kernel is connected to. Requests and published messages go through a channel to the
+ * kernel. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { SCOPES } from "./scopes";
@@ -28,18 +29,18 @@ import {
 /** The connection to the kernel. */
 export interface Channel {
   send(message: object): void;
-  /** Called with each message of the kernel. */
+  /** Called with each message from the kernel. */
   received: (message: KernelMessage) => void;
   close(): void;
 }
 
-/** A sign of life. */
+/** A heartbeat. */
 interface Life {
-  /** The time of the service. */
+  /** The service's time. */
   time: number;
-  /** Seconds since the kernel has heard the service. */
+  /** Seconds since the kernel last heard from the service. */
   age: number;
-  /** Whether the kernel answers no requests, because it runs a cell. */
+  /** Whether the kernel does not answer requests, because it is running a cell. */
   held: boolean;
 }
 interface Hello extends Life {
@@ -48,7 +49,7 @@ interface Hello extends Life {
   user: string;
   group: string;
   roles: string[];
-  /** Null: no sign-in limits the user. */
+  /** Null if no sign-in restricts the user. */
   scopes: string[] | null;
 }
 interface Answer {
@@ -61,13 +62,13 @@ interface Answer {
   unanswered?: string;
 }
 type News = ["event", ServiceEvent] | ["resumed", null] | [Topic, Topics[Topic]];
-/** A message of the kernel. */
+/** A message from the kernel. */
 export type KernelMessage =
   | Hello
   | (Life & { type: "beat" })
   | Answer
   | { type: "news"; messages: News[] }
-  /** The kernel has heard nothing of the view for a long time, and has ended this connection. */
+  /** The kernel has not heard from the view for a long time, and has ended this connection. */
   | { type: "dropped" }
   | { type: "ended" };
 
@@ -76,29 +77,29 @@ interface Waiting {
   fail: (error: Error) => void;
 }
 
-/** Seconds without data until the view warns. */
+/** Seconds without data until the view shows a warning. */
 const SILENCE = 2;
-/** Seconds without a sign of life of the kernel. Code that it runs can delay them. */
+/** Seconds without a heartbeat from the kernel until the connection counts as lost. Code in the kernel can delay them. */
 const LOST = 5;
-/** Milliseconds between signs of life to the kernel. */
+/** Milliseconds between heartbeats to the kernel. */
 const HERE = 10_000;
 /** Milliseconds between checks, and between readings of watched devices. */
 const LOOK = 200;
 const PERIOD = 1000;
 /** Milliseconds to wait for an answer. */
 const PATIENCE = 20_000;
-/** Events in one reply. */
+/** Maximum number of events in one reply. */
 const PAGE = 500;
-/** Seconds for which a reading of a device is not repeated. */
+/** Seconds for which a device's reading is not repeated. */
 const MAX_AGE = 0.9;
 
 export class WidgetSource implements Source {
   private readonly linkSignal = signal<Link>({ state: "connecting" });
   private readonly greeting = signal<Hello | null>(null);
   private readonly heldSignal = signal(false);
-  /** Whether the kernel has answered. Before that, the user is unknown. */
+  /** Whether the kernel has answered. Until then, the user is unknown. */
   readonly isReady: ReadonlySignal<boolean> = computed(() => this.greeting.value !== null);
-  /** Whether the kernel runs a cell and so answers no requests. */
+  /** Whether the kernel is running a cell and therefore does not answer requests. */
   readonly held: ReadonlySignal<boolean> = this.heldSignal;
   readonly person: ReadonlySignal<Person> = computed(() => {
     const hello = this.greeting.value;
@@ -107,14 +108,14 @@ export class WidgetSource implements Source {
     return { user, group, roles, scopes, sharesKey: false, name: null };
   });
 
-  /** Whether the kernel has ended this connection because nobody seemed to be there. Another one can be made. */
+  /** Whether the kernel has ended this connection because the browser seemed to be gone. It can be made again. */
   wasDropped = false;
   private readonly waiting = new Map<number, Waiting>();
   private readonly listeners = new Map<Topic, Set<Listener<never>>>();
   private readonly followers = new Set<Follower>();
   private readonly timers: ReturnType<typeof setInterval>[];
   private requests = 0;
-  /** The times of the last sign of life of the kernel and of the service, by this computer's clock. */
+  /** When the kernel and the service were last heard from, by this computer's clock. */
   private heard = seconds();
   private serviceHeard = seconds();
   private ahead = 0;
@@ -196,7 +197,7 @@ export class WidgetSource implements Source {
     return () => clearInterval(timer);
   }
 
-  /** The kernel has ended, or the view in it. */
+  /** The kernel, or the view in it, has ended. */
   end(): void {
     const { state } = this.linkSignal.value;
     if (state !== "ended") this.linkSignal.value = { state: "ended", since: this.heard + this.ahead };
@@ -306,7 +307,7 @@ export class WidgetSource implements Source {
   }
 }
 
-/** Passes on events in order; those that were missed are read. */
+/** Passes on events in order, and requests those that were missed. */
 class Follower {
   private isReading = false;
   /** Whether something has happened since the last request. */

@@ -1,4 +1,5 @@
-/** The address of a view: `#/history?status=failed`, `#/item/UID`. It is behind the `#`, so it works at any prefix. */
+/** The address of a view, such as `#/history?status=failed` or `#/item/UID`. It follows the `#`, so it works with any
+ * path prefix. */
 
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { createContext } from "preact";
@@ -7,25 +8,25 @@ import { useContext } from "preact/hooks";
 export interface Address {
   /** The first part of the path, such as `item`. */
   readonly view: string;
-  /** The parts behind it, such as a uid. */
+  /** The parts after it, such as a uid. */
   readonly rest: readonly string[];
   readonly query: URLSearchParams;
 }
 
 const shown = signal<Address>(parsed(location.hash));
 
-/** Where a page is now, and how to go elsewhere. */
+/** The current view, and how to go to another one. */
 export interface Place {
-  /** A page has its window to itself; a view in a notebook does not. */
+  /** Whether the page has a window to itself; a view in a notebook does not. */
   readonly kind: "page" | "view";
   readonly address: ReadonlySignal<Address>;
   /** Go to a view. */
   go(link: string): void;
-  /** Change the address of the view that is shown, without a step for “Back”. */
+  /** Change the current view's address without adding a step for “Back”. */
   replace(link: string): void;
 }
 
-/** The place in the address of the browser. It follows links, the button “Back” and addresses that are typed. */
+/** A place in the browser's address bar. It follows links, the “Back” button and typed addresses. */
 export const PAGE: Place = {
   kind: "page",
   address: shown,
@@ -38,7 +39,7 @@ export const PAGE: Place = {
   },
 };
 
-/** A place of its own, for a view that shares its window with others. */
+/** A separate place, for a view that shares its window with others. */
 export class OwnPlace implements Place {
   readonly kind = "view";
   readonly address = signal<Address>(parsed(""));
@@ -65,7 +66,7 @@ export function linkTo(view: string, ...parts: (string | Record<string, string>)
   return `#/${[view, ...path].join("/")}${query.size > 0 ? `?${query}` : ""}`;
 }
 
-/** Follow the address until the returned function is called. */
+/** Follow the browser's address until the returned function is called. */
 export function followAddress(): () => void {
   const look = () => {
     shown.value = parsed(location.hash);
@@ -85,6 +86,6 @@ function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    return part; // an address that somebody has typed
+    return part; // somebody has typed this address
   }
 }

@@ -27,10 +27,10 @@ import { isWall, WallView } from "./wall";
 
 const ModelContext = createContext<Model | null>(null);
 
-/** The model of the service. */
+/** The service's model. */
 export function useModel(): Model {
   const model = useContext(ModelContext);
-  if (model === null) throw new Error("A view is outside of the page");
+  if (model === null) throw new Error("A view is outside the page");
   return model;
 }
 
@@ -38,7 +38,7 @@ export function WithModel({ model, children }: { model: Model; children: preact.
   return <ModelContext.Provider value={model}>{children}</ModelContext.Provider>;
 }
 
-/** The views by the first part of their address. Those without a title are not in the navigation. */
+/** The views by the first part of their address. Views without a title are not in the navigation. */
 const VIEWS: Record<string, { title?: string; View: ComponentType }> = {
   now: { title: "Now", View: NowView },
   history: { title: "History", View: HistoryView },
@@ -194,10 +194,10 @@ function SignedIn({ signIn, href, children }: SignedInProps) {
   );
 }
 
-/** Show the state in the title of the browser tab, so that users see it from other tabs. */
+/** Show the state in the browser tab's title, so that users see it from other tabs. */
 function useTitle(): void {
   const model = useModel();
-  useEffect(() => model.past.begin(), [model]); // the last plan may have failed, whichever view is open
+  useEffect(() => model.past.begin(), [model]); // the last plan may have failed, no matter which view is open
   useSignalEffect(() => {
     const status = model.status.value;
     const last = model.past.items.value[0];

@@ -45,7 +45,7 @@ export function useBrowserNotices(latest: ReadonlySignal<Alarm | null>): void {
   });
 }
 
-/** Browsers do not offer notifications to pages without TLS, except on the same computer. */
+/** Browsers offer no notifications to pages without TLS, unless the server is on the same computer. */
 function present(): Permission {
   if (!("Notification" in window) || !window.isSecureContext) return "impossible";
   if (Notification.permission === "denied") return "blocked";

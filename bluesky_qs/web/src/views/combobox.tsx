@@ -1,4 +1,4 @@
-/** A text field with suggestions while the user types. As at the prompt, TAB accepts the selected one or the first. */
+/** A text field with suggestions while the user types. As at the prompt, Tab accepts the selected or first suggestion. */
 
 import { useSignal } from "@preact/signals";
 import type { Ref } from "preact";
@@ -26,14 +26,14 @@ export interface FieldAttributes {
 interface Props {
   text: string;
   onText: (text: string) => void;
-  /** Returns suggestions at the cursor, for the text before it. */
+  /** Returns suggestions for the text before the cursor. */
   offersAt: (before: string) => readonly Offered[];
-  /** Returns the text before the cursor after a suggestion is accepted. */
+  /** Returns what the text before the cursor becomes when a suggestion is accepted. */
   take: (offer: Offered, before: string) => string;
   /** Called for keys that the list does not handle. */
   onKey?: (event: KeyboardEvent & { currentTarget: HTMLInputElement }) => void;
   onBlur?: () => void;
-  /** Called with the scroll position of the text. */
+  /** Called with the text's scroll position. */
   onScrolled?: (left: number) => void;
   field?: Ref<HTMLInputElement>;
   attributes: FieldAttributes;

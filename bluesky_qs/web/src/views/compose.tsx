@@ -13,7 +13,7 @@ import { PlanForm } from "./plan_form";
 import { TableImport } from "./table_import";
 import { TypedLine } from "./typed_line";
 
-/** `toList` focuses the list of the queue, where the edit of an item began. Without a list, it does nothing. */
+/** `toList` focuses the queue's list, where an item's edit began. Without a list, it does nothing. */
 export function Compose({ toList }: { toList: () => void }) {
   const { composer, actions } = useModel();
   const isTable = useSignal(false);

@@ -20,13 +20,13 @@ export function ConsoleView() {
 interface LogProps {
   log: { readonly lines: ReadonlySignal<readonly ConsoleLine[]>; readonly problem: ReadonlySignal<string> };
   title: string;
-  /** What to say if nothing was printed. */
+  /** The text if nothing was printed. */
   none: string;
-  /** More buttons. */
+  /** Additional buttons. */
   children?: ComponentChildren;
 }
 
-/** Lines that were printed. The view follows new ones until somebody reads older ones. */
+/** Printed lines. The view follows new lines until the user scrolls to older ones. */
 export function LogPanel({ log: console, title, none, children }: LogProps) {
   const search = useSignal("");
   /** The lines when the user paused; null while the view follows new output. */
@@ -50,7 +50,7 @@ export function LogPanel({ log: console, title, none, children }: LogProps) {
     const element = box.current;
     if (!element) return;
     const isAtEnd = element.scrollTop + element.clientHeight > element.scrollHeight - NEAR;
-    if (!isAtEnd) pause(); // the user is reading older lines, which new ones must not move
+    if (!isAtEnd) pause(); // the user is reading older lines; new ones must not move them
   };
   const newest = console.lines.value.at(-1)?.id ?? -1;
   const missed = frozen.value ? newest - (frozen.value.at(-1)?.id ?? -1) : 0;

@@ -109,7 +109,7 @@ function Switches({ status }: { status: Status }) {
       />
       <Switch
         label="Loop"
-        text="A plan that is completed goes to the back of the queue."
+        text="Each completed plan goes to the back of the queue."
         isOn={loop}
         set={(on) => mode({ loop: on })}
       />
@@ -130,7 +130,7 @@ interface SwitchProps {
   set: (isOn: boolean) => void;
 }
 
-/** A checkbox that shows the actual state of the service, not the requested one. */
+/** A checkbox that shows the service's actual state, not the requested one. */
 function Switch({ label, text, isOn, set }: SwitchProps) {
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
@@ -166,7 +166,7 @@ function useFocusKept(box: { readonly current: HTMLElement | null }): void {
       const element = event.composedPath()[0] as HTMLElement;
       held.current = box.current?.contains(element) ? element : null;
     };
-    // The document is not told when the focus moves within a shadow tree.
+    // The document gets no event when the focus moves within a shadow tree.
     const roots = new Set([document, rootOf(box.current)]);
     for (const root of roots) root.addEventListener("focusin", note);
     return () => {

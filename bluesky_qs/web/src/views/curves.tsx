@@ -1,4 +1,4 @@
-/** Plots readings against the moved device or the number of the point. */
+/** Plots readings against the moved device or the point number. */
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
@@ -6,7 +6,7 @@ import type { Point, Run } from "../model/runs";
 import { onSchemeChange } from "./root";
 
 const HEIGHT = 0.56;
-/** Variables of the style sheet. Curves differ in color and dashes. */
+/** Style sheet variables. Curves differ in color and dashes. */
 export const COLORS = ["--curve-1", "--curve-2", "--curve-3", "--curve-4"];
 export const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
 
@@ -45,7 +45,7 @@ export function Curves({ run, fields, isLog, onPoint }: Props) {
     };
   }, [shape]);
   useEffect(() => plot.current?.setData(data(run, along, fields, isLog)), [changes, shape]);
-  const label = `${fields.join(", ")} against ${along ?? "the number of the point"}, ${run.points.length} points`;
+  const label = `${fields.join(", ")} against ${along ?? "the point number"}, ${run.points.length} points`;
   return <div class="curves" ref={box} role="img" aria-label={label} />;
 }
 

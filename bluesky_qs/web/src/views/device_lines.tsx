@@ -1,4 +1,4 @@
-/** The tree of devices as a list of which only the lines that are seen are in the page. */
+/** The device tree as a list. Only its visible lines are in the page. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -8,9 +8,9 @@ import { deviceKind, limitsText, readingText, readingTime } from "../words/readi
 import { useModel } from "./app";
 import { heightOf, scrollTo, useLine, useScrolling } from "./rows";
 
-/** Lines above and below those that are seen. */
+/** Number of extra lines above and below the visible ones. */
 const SPARE = 8;
-/** Pixels that a finger can hit. */
+/** Height in pixels that a finger can hit. */
 const FINGER = 44;
 const NARROW = "(max-width: 820px)";
 
@@ -85,7 +85,7 @@ function TreeItem({ line, at, height, focusTree }: ItemProps) {
       aria-selected={isCurrent}
       style={{ top: `${at * height}px`, height: `${height}px` }}
       onMouseDown={(event) => {
-        event.preventDefault(); // the tree has the focus, not a line that may leave the page
+        event.preventDefault(); // the tree gets the focus, because a line may leave the page
         focusTree();
       }}
       onClick={choose}
@@ -106,7 +106,7 @@ function TreeItem({ line, at, height, focusTree }: ItemProps) {
   );
 }
 
-/** The value of a device, its limits, time and kind; or why it could not be read. */
+/** A device's value, limits, time and kind; or why it could not be read. */
 function Cells({ line }: { line: Line }) {
   const model = useModel();
   const { tree } = model;
@@ -114,7 +114,7 @@ function Cells({ line }: { line: Line }) {
   const kind = <span class="kind">{deviceKind(line.device)}</span>;
   if (!tree.canBeRead(line.name)) return <NoCells text="" kind={kind} />;
   if (!reading) return <NoCells text={tree.pending.value.has(line.name) ? "…" : ""} kind={kind} />;
-  const clock = model.clock.peek(); // only the day matters, and not all lines are drawn anew every second
+  const clock = model.clock.peek(); // only the day matters, so the lines need not be redrawn every second
   if (reading.error !== undefined) {
     const last = reading.last ? `; last ${readingText(reading.last)}` : "";
     return (
@@ -159,7 +159,7 @@ function NoCells({ text, kind }: { text: string; kind: preact.ComponentChildren 
   );
 }
 
-/** Watches a device by mouse or finger; the key is that of the tree. */
+/** A checkmark for watching a device with the mouse or a finger. With the keyboard, use the tree's key for this. */
 function WatchMark({ line }: { line: Line }) {
   const { tree } = useModel();
   if (!tree.canBeRead(line.name)) return <span class="watch" />;
@@ -188,9 +188,9 @@ function WatchMark({ line }: { line: Line }) {
 interface Place {
   tree: Devices;
   lines: readonly Line[];
-  /** The place of the current line; -1 if there is none. */
+  /** The index of the current line; -1 if there is none. */
   current: number;
-  /** Lines of a page. */
+  /** Number of lines in a page. */
   page: number;
   reveal: (at: number) => void;
 }
@@ -209,7 +209,7 @@ function pressed(event: KeyboardEvent, place: Place): void {
   event.preventDefault();
 }
 
-/** Do with a line what a key asks for; return whether it is such a key. */
+/** Apply a key's action to a line; return whether the key has such an action. */
 function act(key: string, line: Line, tree: Devices): boolean {
   const { name, hasParts, isOpen } = line;
   const canBeRead = tree.canBeRead(name);
@@ -223,7 +223,7 @@ function act(key: string, line: Line, tree: Devices): boolean {
   return true;
 }
 
-/** The line that a key goes to; null if it does not move along the lines. */
+/** The line that a key moves to; null if the key does not move along the lines. */
 function target(key: string, { lines, current, page }: Place): number | null {
   const line = lines[current];
   switch (key) {

@@ -78,7 +78,7 @@ afterEach(() => {
 test("rows have values, units, limits and kinds; a device that hangs says so in its row", async () => {
   await vi.waitFor(() => expect(items()[1]?.textContent).toContain("2.5mm-1 … 5"));
   expect(items()[1]?.querySelector(".call")?.getAttribute("title")).toBe("stage");
-  expect(root.querySelector("h2 [role=status]")?.textContent).toBe("2 devices, 3 with their parts");
+  expect(root.querySelector("h2 [role=status]")?.textContent).toBe("2 devices, 3 including parts");
   expect(items()[1]?.textContent).toContain("motor");
   expect(items()[0]?.textContent).toContain("⚠ no answer after 1 s; last 7");
 });

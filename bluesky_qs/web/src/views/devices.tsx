@@ -1,4 +1,4 @@
-/** The devices: a tree with search, what is watched, and all that is known of one of them. */
+/** The devices: a tree with search, the watched devices, and everything that is known about the chosen one. */
 
 import { useEffect, useRef } from "preact/hooks";
 import { deviceKind, limitsText, readingText, readingTime } from "../words/readings";
@@ -23,7 +23,7 @@ export function DevicesView() {
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["↑ ↓ Home End Page Up, Page Down", "choose a device"],
-  ["→ ←", "show or hide its parts, go to a part or back"],
+  ["→ ←", "show or hide its parts, go to its first part or back"],
   ["Space", "watch it, or stop watching it"],
   ["Enter", "read it again"],
 ];
@@ -83,14 +83,14 @@ function TreePanel() {
   );
 }
 
-/** `46 devices, 265 with their parts`, or while searching `3 of 265 devices and parts`. */
+/** `46 devices, 265 including parts`; while searching, `3 of 265 devices and parts`. */
 function counted(whole: number, all: number, found: number | null): string {
   const hasParts = all > whole;
   if (found !== null) return `${found} of ${hasParts ? `${all} devices and parts` : plural(all, "device")}`;
-  return `${plural(whole, "device")}${hasParts ? `, ${all} with their parts` : ""}`;
+  return `${plural(whole, "device")}${hasParts ? `, ${all} including parts` : ""}`;
 }
 
-/** Why there is nothing to see or to read. */
+/** Why there is nothing to show or to read. */
 function Problem() {
   const model = useModel();
   const { tree } = model;
@@ -99,7 +99,7 @@ function Problem() {
     return <p class="none">You may not see the devices: your sign-in lacks read:resources.</p>;
   }
   if (model.devices.value.size === 0) {
-    return <p class="meta none">No devices are known. They are, once the environment has been open.</p>;
+    return <p class="meta none">No devices are known yet: open the environment first.</p>;
   }
   if (tree.lines.value.length === 0) return <p class="meta none">No device matches.</p>;
   if (isClosed) return <p class="wait">The environment is closed. Open it to read devices.</p>;
@@ -111,7 +111,7 @@ function Problem() {
   );
 }
 
-/** All that is known of the chosen device. */
+/** Everything that is known about the chosen device. */
 function DevicePanel() {
   const model = useModel();
   const { tree } = model;
@@ -120,7 +120,7 @@ function DevicePanel() {
   if (name === null || !device) {
     return (
       <section aria-label="Chosen device">
-        <p class="meta none">Choose a device to see all of it.</p>
+        <p class="meta none">Choose a device to see its details.</p>
       </section>
     );
   }
@@ -196,7 +196,7 @@ function Reading({ name }: { name: string }) {
   );
 }
 
-/** The watched devices, whose values come as they change. */
+/** The watched devices, whose values are updated as they change. */
 function WatchedPanel() {
   const model = useModel();
   const { tree } = model;

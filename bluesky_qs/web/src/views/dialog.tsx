@@ -5,7 +5,7 @@ import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { useModel } from "./app";
 import { focused, isFocusFree, rootOf } from "./root";
 
-/** Gets the focus if the previously focused element has disappeared because of a change of state. */
+/** The element that gets the focus if the previously focused one has disappeared because the state has changed. */
 export const HOME = "home";
 
 interface Props {
@@ -41,7 +41,7 @@ export function Dialog({ title, onClose, isAlert = false, children }: Props) {
   );
 }
 
-/** Focus an element, or the state of the service if the element has disappeared. */
+/** Focus an element, or the service's state if the element has disappeared. */
 export function focusAgain(element: Element | null, root: Document | ShadowRoot): void {
   // Changes made by the dialog are visible after the next frame.
   requestAnimationFrame(() => {
@@ -86,7 +86,7 @@ function NameDialog({ take }: { take: (name: string | null) => void }) {
     <Dialog title="Who are you?" onClose={() => take(null)}>
       <form onSubmit={submit}>
         <p id={`${id}-why`}>
-          Others use the same key. With your name, everybody sees who did what. The browser keeps it until you sign out.
+          Others use the same key. Your name shows everybody what you did. The browser keeps it until you sign out.
         </p>
         <label>
           Your name

@@ -1,10 +1,10 @@
-/** Dragging over an element from left to right, to zoom into that part of it. */
+/** Lets the user drag over part of an element, from left to right, to zoom into that part. */
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { Period } from "../words/timeline";
 
-/** Pixels from which a movement is a drag. */
+/** Minimum distance in pixels that makes a movement a drag. */
 const FAR = 5;
 
 interface Drag {
@@ -46,7 +46,7 @@ export function useDragZoom(box: { current: HTMLElement | null }, zoom: (from: n
       if (found && found.to > found.from) zoom(found.from, found.to);
     },
     onPointerCancel: end,
-    // A drag that ends on a link does not follow it.
+    // A drag that ends on a link must not follow the link.
     onClickCapture: (event) => {
       if (!wasDragged.current) return;
       wasDragged.current = false;

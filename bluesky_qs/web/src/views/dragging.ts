@@ -1,4 +1,4 @@
-/** Drags rows of a list: with the mouse from anywhere on a row, with a finger or pen from its handle. */
+/** Lets the user drag rows of a list: with the mouse from anywhere on a row, with a finger or pen by the row's handle. */
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -6,7 +6,7 @@ import type { Selection } from "../model/selection";
 
 /** Distance in pixels after which a press becomes a drag. */
 const SLACK = 5;
-/** Distance from the edge of the list, in pixels, within which it scrolls, and the speed in pixels per frame. */
+/** Distance in pixels from the list's edge within which it scrolls, and the speed in pixels per frame. */
 const EDGE = 36;
 const SPEED = 14;
 
@@ -14,16 +14,16 @@ export interface Drag {
   uids: readonly string[];
   /** The number of dragged rows that have left the list since the drag began. */
   gone: readonly string[];
-  /** The target: before the row that is at this place now. */
+  /** The target: before the row that is now at this place. */
   to: number;
-  /** The position of the pointer in the window. */
+  /** The pointer's position in the window. */
   x: number;
   y: number;
 }
 
 interface List {
   box: { current: HTMLElement | null };
-  /** The current uids of the rows. */
+  /** The rows' current uids. */
   order: readonly string[];
   selection: Selection;
   /** The place between rows at a height in the list. */
@@ -35,7 +35,7 @@ export interface Dragging {
   drag: Signal<Drag | null>;
   /** Event handlers for each row. */
   onPointerDown: (event: PointerEvent, uid: string) => void;
-  /** Whether the next click belongs to a drag. */
+  /** Whether the next click is part of a drag. */
   wasDragged: () => boolean;
 }
 
@@ -67,7 +67,7 @@ export function useDragging(list: List, isAllowed: boolean): Dragging {
         gesture.current = null;
         wasDragged.current = isDrag;
         setTimeout(() => {
-          wasDragged.current = false; // a click that belongs to the drag comes before
+          wasDragged.current = false; // if there is a click from this drag, it has already arrived
         });
       });
     },
@@ -75,7 +75,7 @@ export function useDragging(list: List, isAllowed: boolean): Dragging {
   };
 }
 
-/** Handle one press, from pointer down to pointer up. */
+/** Handles one press, from pointer down to pointer up. */
 class Gesture {
   private x: number;
   private y: number;

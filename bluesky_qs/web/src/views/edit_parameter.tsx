@@ -85,7 +85,7 @@ export function EditParameter({ close }: { close: () => void }) {
   );
 }
 
-/** The items with the new value, and before the change; or an error. */
+/** The items with the new value, and the items before the change; or an error. */
 function changes(
   items: readonly Item[],
   plans: Plans,

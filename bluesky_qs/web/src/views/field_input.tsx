@@ -1,4 +1,4 @@
-/** The input for one parameter. It depends on the kind: number, choice, switch, devices, text, or any typed value. */
+/** The input for one parameter. Its form depends on the kind: number, choice, switch, devices, text or typed value. */
 
 import { useSignal } from "@preact/signals";
 import { type Editor, EMPTY, type Entry, editorOf, entryFor, entryOf, type Field, stepped } from "../model/form";
@@ -164,7 +164,7 @@ function Select({ id, field, entry, isWrong, fill, choices }: Parts & { choices:
   );
 }
 
-/** The name of a device or a plan. Typing part of it filters the list. */
+/** A device or plan name. Typing part of it filters the list. */
 function NameInput({ field, entry, fill, attributes }: Parts) {
   const { lists } = useModel();
   return (
@@ -178,7 +178,7 @@ function NameInput({ field, entry, fill, attributes }: Parts) {
   );
 }
 
-/** Several names. Typing part of one filters the list. */
+/** Several names. Typing part of a name filters the list. */
 function ManyInput({ field, entry, fill, attributes }: Parts) {
   const { lists } = useModel();
   const typed = useSignal("");

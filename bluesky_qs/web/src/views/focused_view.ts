@@ -1,4 +1,4 @@
-/** The focus after a step to another view. */
+/** Sets the focus after the user has gone to another view. */
 
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
@@ -6,7 +6,7 @@ import { usePlace } from "./address";
 import { isFocusFree, rootOf } from "./root";
 
 /**
- * Focus a new view if nothing has the focus, because the link to the view disappeared with the old one. Otherwise nothing
+ * Focus a new view if nothing has the focus, because the link to it disappeared with the old view. Otherwise, nothing
  * would show where Tab starts.
  */
 export function useFocusedView(view: string): RefObject<HTMLElement | null> {

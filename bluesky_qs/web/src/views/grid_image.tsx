@@ -1,4 +1,4 @@
-/** Shows a field of a grid scan as an image, with the latest value at each point. */
+/** Shows a grid scan's field as an image, with the latest value at each point. */
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Run } from "../model/runs";
@@ -64,7 +64,7 @@ export function cellsOf(run: Run, field: string, grid: NonNullable<Run["grid"]>)
   return { values, low: least(known), high: -least(known.map((value) => -value)), ...extent };
 }
 
-/** The range of each axis: as announced by the plan, otherwise of the points so far. */
+/** The range of each axis, as announced by the plan, or else of the points so far. */
 function axisExtents(run: Run, grid: NonNullable<Run["grid"]>, points: { x: number; y: number }[]) {
   const extents = Array.isArray(run.start.extents) ? run.start.extents : [];
   const announced = (at: number): [number, number] | null => {
@@ -96,7 +96,7 @@ function paint(canvas: HTMLCanvasElement, cells: Cells, rows: number, columns: n
   if (!context) return;
   const image = context.createImageData(columns, rows);
   cells.values.forEach((value, at) => {
-    if (Number.isNaN(value)) return; // not measured yet: the background shows
+    if (Number.isNaN(value)) return; // not measured yet, so the background stays visible
     const share = cells.high > cells.low ? (value - cells.low) / (cells.high - cells.low) : 0.5;
     const flipped = (rows - 1 - Math.floor(at / columns)) * columns + (at % columns);
     image.data.set([...shade(share), 255], flipped * 4);

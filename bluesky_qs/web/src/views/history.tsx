@@ -1,4 +1,4 @@
-/** The history, newest first: what has run, a search in it, and its plans to run again or to save. */
+/** The history, newest first, with a search. Its plans can be run again or saved. */
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
@@ -27,7 +27,7 @@ export function HistoryView() {
   const past = useRead(found);
   const chosen = useSignal<ReadonlySet<string>>(new Set());
   useEffect(() => found.begin(), [found]);
-  useEffect(() => model.past.begin(), [model]); // names to offer
+  useEffect(() => model.past.begin(), [model]); // for names to suggest
   const items = past.items.value;
   const isFiltered = Object.keys(queryOf(filter)).length > 0;
   const mayAdd = model.actions.may("write:queue:edit");
@@ -38,7 +38,7 @@ export function HistoryView() {
         <Heading title="History" past={past} items={items} isFiltered={isFiltered} />
         <HistorySearch />
         {past.isIncomplete.value && (
-          <p class="warn">⚠ The service is still building the index for its search. Older plans may be missing.</p>
+          <p class="warn">⚠ The service is still building its search index, so older plans may be missing.</p>
         )}
         <div class="history-tools">
           {mayAdd && <ChosenTools items={items} chosen={chosen} />}
@@ -56,7 +56,7 @@ export function HistoryView() {
   );
 }
 
-/** The history that was found; until it has been read, the one before it, so that the page does not flicker. */
+/** The search result. Until it has been read, the previous result stays, so that the page does not flicker. */
 function useRead(found: Past): Past {
   const shown = useRef(found);
   if (found.isRead.value || found.problem.value) shown.current = found;

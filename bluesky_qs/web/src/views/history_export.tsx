@@ -1,4 +1,4 @@
-/** Saves what the history shows as a file. */
+/** Saves the selected part of the history as a file. */
 
 import { useSignal } from "@preact/signals";
 import type { HistoryFilter } from "../model/history_filter";

@@ -1,4 +1,4 @@
-/** Searches the history by words and filters, which are kept in the address of the page. */
+/** Searches the history by words and filters, which are kept in the page's address. */
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
@@ -10,12 +10,12 @@ import { linkTo, usePlace } from "./address";
 import { useModel } from "./app";
 import { MoreButton } from "./more_button";
 
-/** Milliseconds between the last key and the search, so that one does not search for each letter. */
+/** Milliseconds between the last key and the search, so that typing does not start a search for each letter. */
 const PAUSE = 250;
 
-/** The choices of a period, by hours back from now. */
+/** The periods to choose from, by the number of hours before now. */
 const PERIODS: Record<string, string> = { "8": "last 8 hours", "24": "last 24 hours", "168": "last 7 days" };
-/** The choice of two times that the user enters. */
+/** The choice for entering two times. */
 const OWN = "own";
 
 export function HistorySearch() {
@@ -25,7 +25,7 @@ export function HistorySearch() {
   const isAny = Object.keys(queryOf(filter)).length > 0;
   const id = useId();
   return (
-    // biome-ignore lint/a11y/useSemanticElements: browsers that beamlines have do not all know <search>
+    // biome-ignore lint/a11y/useSemanticElements: not all browsers at beamlines know <search>
     <form role="search" class="history-search" onSubmit={(event) => event.preventDefault()}>
       <div class="tools">
         <input
@@ -54,7 +54,7 @@ interface Draft {
   set: (change: Partial<HistoryFilter>) => void;
 }
 
-/** The filter as typed. After a pause it goes into the address. If the address changes in another way, it is read again. */
+/** The filter as typed. After a short pause, it goes into the address. If the address changes otherwise, it is reread. */
 function useDraft(): Draft {
   const { address, replace } = usePlace();
   const draft = useSignal(filterOf(address.value.query));
@@ -110,7 +110,7 @@ function Filters({ draft }: { draft: Draft }) {
   );
 }
 
-/** The name to search for a user: without the display name. For a shared key, it is the name of the client. */
+/** The name for finding a user, without the display name. With a shared key, it is the client's name. */
 function nameOf(user: string | undefined): string {
   return /^(\S+) ["<]/.exec(user ?? "")?.[1] ?? shownUser(user);
 }
@@ -197,7 +197,7 @@ function Period({ draft }: { draft: Draft }) {
   );
 }
 
-/** The choices of a period, with the one in the address if that is another one. */
+/** The periods to choose from, including the period in the address if it is a different one. */
 function withOther(hours: string): Record<string, string> {
   return Number(hours) > 0 && !(hours in PERIODS) ? { ...PERIODS, [hours]: `last ${hours} hours` } : PERIODS;
 }
@@ -212,7 +212,7 @@ function Moment({ name, value, set }: { name: string; value: string; set: (value
   );
 }
 
-/** A line for each key of metadata, and an empty one to add a key. */
+/** A line for each metadata key, and an empty line for adding a key. */
 function MetadataFilters({ draft }: { draft: Draft }) {
   const { value: filter, set } = draft;
   const items = useModel().past.items.value;

@@ -1,4 +1,4 @@
-/** What can be done with plans that are selected in the history. */
+/** The buttons for plans that are selected in the history. */
 
 import { type Signal, useSignal } from "@preact/signals";
 import type { HistoryItem } from "../source/source";

@@ -1,4 +1,4 @@
-/** Shows all instruments behind the door. A click opens the page of one. */
+/** Shows all instruments behind the door. A click opens an instrument's page. */
 
 import { useEffect } from "preact/hooks";
 import type { Instrument } from "../model/instruments";
@@ -25,7 +25,7 @@ export function InstrumentsView() {
   );
 }
 
-/** The page for an address with an instrument that the door does not have. */
+/** The page for an address that names an instrument which the door does not have. */
 export function UnknownInstrument() {
   const { instruments } = useModel();
   return (
@@ -44,7 +44,7 @@ export function UnknownInstrument() {
   );
 }
 
-/** The address of the page of an instrument. */
+/** The address of an instrument's page. */
 function pageOf(name: string): string {
   const query = new URLSearchParams(location.search);
   query.set("instrument", name);
@@ -86,7 +86,7 @@ function Away({ instrument }: { instrument: Instrument }) {
   );
 }
 
-/** The state in words, with the plan and the time to go, and a progress bar. */
+/** The state in words, with the plan, the remaining time, and a progress bar. */
 function State({ instrument }: { instrument: Instrument }) {
   const status = instrument.status.value;
   const link = instrument.link.value.state;
@@ -110,7 +110,7 @@ function State({ instrument }: { instrument: Instrument }) {
       {status.running_item_uid && (
         <progress
           class="bar"
-          aria-label={`Progress of the plan of ${instrument.name}`}
+          aria-label={`Progress of the plan at ${instrument.name}`}
           max={100}
           value={done === null ? undefined : Math.round(done * 100)}
         />

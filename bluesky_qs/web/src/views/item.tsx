@@ -1,4 +1,4 @@
-/** The page of one item: its call, its times, its result, its data, its output, and what has happened to it. */
+/** The page of one item: its call, times, result, data, output, and events. */
 
 import { useSignalEffect } from "@preact/signals";
 import type { ComponentChildren } from "preact";
@@ -31,7 +31,7 @@ function OneItem({ uid }: { uid: string }) {
   const page = useMemo(() => model.openItem(uid), [model, uid]);
   useEffect(() => () => page.close(), [page]);
   useSignalEffect(() => {
-    model.status.value?.estimates_uid; // look again when it changes
+    model.status.value?.estimates_uid; // check again when this changes
     void page.readEstimate();
   });
   const state = page.state.value;
@@ -51,7 +51,7 @@ function OneItem({ uid }: { uid: string }) {
       <Times page={page} state={state} item={item} />
       <Ended result={state.result} />
       {hasRun(state) && (
-        <ItemRuns runs={page.runs} none={isActive(state) ? "No readings yet." : "It measured nothing."} />
+        <ItemRuns runs={page.runs} none={isActive(state) ? "No readings yet." : "It took no readings."} />
       )}
       {hasRun(state) && <Output page={page} />}
       <Events page={page} />
@@ -71,9 +71,9 @@ function Note({ title, children }: { title: string; children: ComponentChildren 
 function Unknown() {
   return (
     <Note title="Unknown item">
-      <p>There is no such item: it is not in the queue, and not in the history.</p>
+      <p>There is no such item in the queue or in the history.</p>
       <p>
-        Check the address. If it was right, the item was removed from the history. Look for it in the{" "}
+        Check the address. If it is right, the item has been removed from the history. You can look for it in the{" "}
         <a href={linkTo("now")}>queue</a> or in the <a href={linkTo("history")}>history</a>.
       </p>
     </Note>
@@ -105,7 +105,7 @@ function Heading({ page, state, item }: Props) {
           <Metadata pairs={metadataPairs(item.meta)} />
         </>
       ) : (
-        <p class="meta">What it was is no longer known.</p>
+        <p class="meta">The service no longer knows this item's plan.</p>
       )}
       <div class="item-tools">
         {item && state.result && <Again item={item} requeued={state.requeued_as} />}
@@ -231,8 +231,8 @@ function Traceback({ text }: { text: string }) {
       <Code text={short} label="Traceback" />
       {!isWhole && (
         <details>
-          <summary>All of the traceback</summary>
-          <Code text={text} label="All of the traceback" />
+          <summary>Full traceback</summary>
+          <Code text={text} label="Full traceback" />
         </details>
       )}
     </>
@@ -241,7 +241,7 @@ function Traceback({ text }: { text: string }) {
 
 function Code({ text, label }: { text: string; label: string }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: so that the keys scroll it
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: so that keys can scroll it
     <section class="code" aria-label={label} tabIndex={0}>
       {text}
     </section>
@@ -252,7 +252,7 @@ function Output({ page }: { page: ItemPage }) {
   const { log } = page;
   const before = log.before.value;
   return (
-    <LogPanel log={log} title="Console output" none={log.problem.value ? "" : "It has printed nothing."}>
+    <LogPanel log={log} title="Console output" none={log.problem.value ? "" : "It has not printed anything."}>
       {log.lines.value.length > 0 && (
         <SaveButton name="output.txt" text={() => log.text}>
           {before > 0 ? `Save all (${before} earlier lines are not shown)` : "Save"}
@@ -268,7 +268,7 @@ function Events({ page }: { page: ItemPage }) {
   return (
     <section aria-labelledby="events-title">
       <h2 id="events-title">Events</h2>
-      {events.length === 0 && <p class="meta none">The service has no events of this item any more.</p>}
+      {events.length === 0 && <p class="meta none">The service no longer has any events for this item.</p>}
       <ol class="events">
         {events.map((event) => (
           <li key={event.seq}>

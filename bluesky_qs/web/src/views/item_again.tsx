@@ -1,4 +1,4 @@
-/** The buttons that run an item of the history again, or start the queue if the item is back in it. */
+/** The buttons that run a history item again, or start the queue if the item is back in it. */
 
 import { useSignal } from "@preact/signals";
 import type { HistoryItem, Item } from "../source/source";
@@ -70,7 +70,7 @@ function StartQueue() {
   );
 }
 
-/** Where the last copy is, so that nobody adds it again by accident. */
+/** Shows where the last copy is, so that nobody adds it again by accident. */
 function Added({ uids }: { uids: readonly string[] }) {
   const { queue } = useModel();
   const last = uids.at(-1);

@@ -1,4 +1,4 @@
-/** Lists the keys of a view, with what they do. */
+/** Lists a view's keys and what they do. */
 
 export function KeysHelp({ keys }: { keys: readonly (readonly [string, string])[] }) {
   return (

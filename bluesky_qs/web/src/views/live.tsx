@@ -1,4 +1,4 @@
-/** The readings of a plan: curves, an image of a grid, and a table. */
+/** A plan's readings as curves, a grid image, and a table. */
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
@@ -28,7 +28,7 @@ export function LivePanel() {
   return <RunPanel key={String(run.start.uid)} run={run} problem={problem} />;
 }
 
-/** The runs of one item. Without any, the reason is shown. */
+/** The runs of one item. If there are none, the reason is shown. */
 export function ItemRuns({ runs, none }: { runs: Runs; none: string }) {
   const chosen = useSignal<string | null>(null);
   const found = runs.runs.value;
@@ -73,9 +73,9 @@ function Unread({ problem }: { problem: string }) {
 interface RunProps {
   run: Run;
   problem: string;
-  /** What the heading says before the name of a run that has ended. */
+  /** The heading's text before the name of a run that has ended. */
   ended?: string;
-  /** What stands below the heading. */
+  /** The content below the heading. */
   children?: ComponentChildren;
 }
 
@@ -162,7 +162,7 @@ function RunPanel({ run, problem, ended = "Last", children }: RunProps) {
 
 interface FieldProps {
   field: string;
-  /** The index of its curve; -1 if none. */
+  /** The index of the field's curve; -1 if there is none. */
   curve: number;
   isShown: boolean;
   value: unknown;
@@ -170,7 +170,7 @@ interface FieldProps {
   choose: () => void;
 }
 
-/** A button that selects a field and shows its value at the mouse, or the latest value. */
+/** A button that selects a field. It shows the field's value at the mouse, or the latest value. */
 function FieldButton({ field, curve, isShown, value, described, choose }: FieldProps) {
   return (
     <button type="button" class="tab" aria-pressed={isShown} onClick={choose}>

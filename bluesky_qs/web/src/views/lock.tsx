@@ -1,4 +1,4 @@
-/** Locks and unlocks the service, and lets users enter the key of someone else's lock. */
+/** Locks and unlocks the service, and lets users enter the key for someone else's lock. */
 
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
@@ -133,10 +133,10 @@ function UnlockDialog({ info, close }: { info: LockInfo; close: () => void }) {
       <form onSubmit={submit}>
         <Problem text={problem.value} />
         <label>
-          {known ? "Key (leave empty to use the key of this page)" : "Key"}
+          {known ? "Key (leave empty to use this page's key)" : "Key"}
           <input name="key" type="password" autocomplete="off" />
         </label>
-        {info.emergency_lock_key_is_set && <p class="meta">The emergency key of the service also works.</p>}
+        {info.emergency_lock_key_is_set && <p class="meta">The service's emergency key also works.</p>}
         <Answers close={close} action="Unlock" isBusy={actions.isBusy("unlock")} />
       </form>
     </Dialog>
@@ -157,7 +157,7 @@ function KeyDialog({ close }: { close: () => void }) {
     close();
   });
   return (
-    <Dialog title="Use the key of the lock" onClose={close}>
+    <Dialog title="Use the lock's key" onClose={close}>
       <form onSubmit={submit}>
         <Problem text={problem.value} />
         <label>

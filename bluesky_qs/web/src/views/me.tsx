@@ -52,7 +52,7 @@ function NameForm({ name }: { name: string }) {
     event.preventDefault();
     const given = String(new FormData(event.currentTarget as HTMLFormElement).get("name") ?? "").trim();
     actions.introduce(given);
-    notices.done(given ? `Others see ${given} from now on.` : "Others see no name from now on.");
+    notices.done(given ? `Others now see the name ${given}.` : "Others no longer see a name.");
   };
   return (
     <form class="tools" onSubmit={submit}>
@@ -68,7 +68,7 @@ const STATES: Record<Permission, string> = {
   blocked:
     "This browser blocks notifications from this page. To allow them, change the browser's settings for this page.",
   impossible:
-    "This browser shows notifications only from pages with https. Ask the administrator of the server for TLS.",
+    "This browser shows notifications only from pages with https. Ask the server's administrator to enable TLS.",
 };
 
 function BrowserNotices() {

@@ -1,4 +1,4 @@
-/** The metadata of a plan: names and values. */
+/** A plan's metadata: names and values. */
 
 import { useId } from "preact/hooks";
 import type { Composer } from "../model/composer";
@@ -6,7 +6,7 @@ import { type MetaRow, metaKind } from "../words/metadata";
 import { mergedMetadata } from "../words/plan";
 import { useModel } from "./app";
 
-/** Maximum number of items whose metadata are suggested. */
+/** Maximum number of items whose metadata is suggested. */
 const MOST_ITEMS = 100;
 
 export function MetadataEditor({ composer }: { composer: Composer }) {

@@ -1,10 +1,10 @@
-/** A button that shows and hides a part of the page. */
+/** A button that shows or hides a part of the page. */
 
 import type { Signal } from "@preact/signals";
 
 interface Props {
   text: string;
-  /** The id of the part. */
+  /** The part's id. */
   of: string;
   isOpen: Signal<boolean>;
 }

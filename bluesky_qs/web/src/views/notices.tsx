@@ -10,7 +10,7 @@ export function NoticeArea() {
   const { notices } = useModel();
   const problems = notices.all.value.filter((notice) => notice.kind === "problem");
   const done = notices.all.value.filter((notice) => notice.kind === "done");
-  // A view in a notebook may be scrolled away.
+  // A view in a notebook may be scrolled out of sight.
   const front = usePlace().kind === "view" ? ({ popover: "manual", ref: putInFront } as const) : {};
   return (
     <aside class="notices" aria-label="Notices" {...front}>

@@ -29,7 +29,7 @@ export function Question({ question }: { question: InputPending }) {
       <form class="wait question" onSubmit={(event) => void submit(event)} aria-labelledby={id}>
         <label id={id} for={`${id}-answer`}>
           <span aria-hidden="true">? </span>
-          {prompt ? `${who} asks: ${prompt}` : `${who} waits for input.`}
+          {prompt ? `${who} asks: ${prompt}` : `${who} is waiting for input.`}
         </label>
         {mayAnswer ? (
           <span class="row-of-inputs">

@@ -82,7 +82,7 @@ test("whoever may not change the queue sees why, and nothing to press or to drag
   source.person.value = { ...source.person.value, scopes: new Set(["read:queue"]) };
   await show();
   expect(root.querySelectorAll("button").length).toBe(0);
-  expect(root.textContent).toContain("not change it. Ask the administrator");
+  expect(root.textContent).toContain("ask the server's administrator");
   expect(cells("grip")).toEqual(["", "", ""]);
 });
 

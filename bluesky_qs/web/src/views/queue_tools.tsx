@@ -18,13 +18,13 @@ interface Props {
   toList: () => void;
 }
 
-/** The buttons for selected items. Their line is always present, so that the list does not move. */
+/** The buttons for selected items. Their row is always present, so that the list does not move. */
 export function QueueTools({ isEditing, beginEdit, toList }: Props) {
   const { edit } = useModel();
   if (!edit.isAllowed.value) {
     return (
       <p class="meta">
-        You may look at the queue but not change it. Ask the administrator of the server if you need it.
+        You may see the queue but not change it. If you need to change it, ask the server's administrator.
       </p>
     );
   }
@@ -173,7 +173,7 @@ function UndoButton() {
   );
 }
 
-/** Shows the uid of a single selected item, and the keys. It is below the list. */
+/** Shows the uid of a single selected item, and the keys, below the list. */
 export function QueueFoot() {
   const { edit } = useModel();
   const [only, ...more] = edit.selected();

@@ -1,25 +1,25 @@
-/** The tree that a view is in: the document, or the shadow tree of a notebook's output. */
+/** The tree that contains a view: the document, or the shadow tree of a notebook's output. */
 
 type Root = Document | ShadowRoot;
 
-/** The tree of an element. */
+/** An element's tree. */
 export function rootOf(element: Element | null): Root {
   const root = element?.getRootNode();
   return root instanceof ShadowRoot ? root : document;
 }
 
-/** The element of a tree that has the focus; null if it is elsewhere. */
+/** The element in a tree that has the focus; null if the focus is elsewhere. */
 export function focused(root: Root): Element | null {
   return root.activeElement === document.body ? null : root.activeElement;
 }
 
-/** Whether nothing in the window has the focus, so that a view may take it. */
+/** Whether nothing in the window has the focus, so that a view can take it. */
 export function isFocusFree(root: Root): boolean {
   const active = document.activeElement;
   return focused(root) === null && (active === null || active === document.body);
 }
 
-/** Call a function whenever the colors of an element change between light and dark. */
+/** Call a function whenever an element's colors change between light and dark. */
 export function onSchemeChange(element: Element, changed: () => void): () => void {
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   scheme.addEventListener("change", changed);
@@ -32,7 +32,7 @@ export function onSchemeChange(element: Element, changed: () => void): () => voi
   };
 }
 
-/** Put an element, with the attribute `popover`, in front of everything. There, `fixed` refers to the window. */
+/** Put an element that has the attribute `popover` in front of everything. Its `fixed` position refers to the window. */
 export function putInFront(element: HTMLElement | null): void {
   element?.showPopover?.();
 }

@@ -23,7 +23,7 @@ interface Props<T> {
   onSeen: (uids: readonly string[] | null) => void;
   /** Called for keys other than those for moving and selecting. */
   onCommand: (command: Command) => void;
-  /** Called after rows were dragged to another place; undefined if rows cannot be dragged. */
+  /** Called after rows have been dragged to another place; undefined if rows cannot be dragged. */
   onDrop: ((drag: Drag) => void) | undefined;
   /** The label that follows the pointer during a drag. */
   dragged: (drag: Drag) => ComponentChildren;
@@ -176,7 +176,7 @@ export function heightOf(lines: number, unit: number): number {
   return Math.round(unit * (lines + 0.55));
 }
 
-/** The height of a line of text, which depends on the window. */
+/** The height of a text line, which depends on the window. */
 export function useLine(box: { current: HTMLElement | null }): number {
   const unit = useSignal(20);
   useLayoutEffect(() => {
@@ -190,7 +190,7 @@ export function useLine(box: { current: HTMLElement | null }): number {
   return unit.value;
 }
 
-/** Follows the part of a list that is seen. */
+/** Follows the visible part of a list. */
 export function useScrolling(
   box: { current: HTMLElement | null },
   seen: { value: { top: number; height: number } },
@@ -212,7 +212,7 @@ export function useScrolling(
   }, []);
 }
 
-/** Scroll until a row is seen. */
+/** Scroll until a row is visible. */
 export function scrollTo(box: HTMLElement, top: number, bottom: number): void {
   if (top < box.scrollTop) box.scrollTop = top;
   else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;

@@ -1,4 +1,4 @@
-/** Sign in with a key, with a password, or at an identity provider. */
+/** The sign-in: with a key, with a password, or at an identity provider. */
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";

@@ -1,4 +1,4 @@
-/** The report on the last opening of the environment: the error, or problems with file and line. */
+/** The report on the last time the environment was opened: the error, or problems with their file and line. */
 
 import type { Status } from "../source/source";
 import { contents, failure, place, remarks } from "../words/startup";
@@ -38,7 +38,7 @@ export function StartupFailure({ status }: { status: Status }) {
   );
 }
 
-/** The numbers of plans and devices, and the problems of the startup code. */
+/** The numbers of plans and devices, and problems in the startup code. */
 export function StartupRemarks({ status }: { status: Status }) {
   const report = useModel().startup.value.value;
   if (!report?.success || !status.worker_environment_exists) return null;

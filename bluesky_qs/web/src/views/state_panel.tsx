@@ -1,4 +1,4 @@
-/** The state of the service in one sentence, the buttons for it, and prompts and locks that need a user. */
+/** The service's state in one sentence, the buttons that suit it, and prompts and locks that need a user. */
 
 import type { Status } from "../source/source";
 import { planText } from "../words/plan";
@@ -51,7 +51,7 @@ function Sentence({ status }: { status: Status }) {
   );
 }
 
-/** Why the queue has stopped, or the last plan if it failed, until something runs again. */
+/** Shows why the queue has stopped, or the last plan if it failed, until something runs again. */
 function LastFailure({ status }: { status: Status }) {
   const model = useModel();
   const [last] = model.past.items.value;
@@ -71,20 +71,20 @@ function LastFailure({ status }: { status: Status }) {
   );
 }
 
-/** Why the queue has stopped after a plan that completed, unless the line about autostart has the same reason. */
+/** Shows why the queue has stopped after a completed plan, unless the line about autostart gives the same reason. */
 function Stopped({ status }: { status: Status }) {
   const sentence = status.queue_autostart_off_reason ? "" : stoppedByItself(status);
   return sentence && <p class="last-failure">{sentence}</p>;
 }
 
-/** The latest actions of users. A click shows earlier ones. */
+/** The users' latest actions. A click shows earlier ones. */
 function Latest() {
   const model = useModel();
   const { zone, now } = model.clock.value;
   const me = model.actions.person.value.user;
   const actions = model.activity.actions.value;
   const [latest] = actions;
-  // Reserve the line, so that nothing moves when the first action appears.
+  // Reserve the line's space, so that nothing moves when the first action appears.
   if (!latest) return <p class="latest meta none" />;
   const sentence = ({ user, text, time }: typeof latest) =>
     `${user === me ? "you" : shownUser(user)} ${text}, ${zone.moment(time, now)}`;

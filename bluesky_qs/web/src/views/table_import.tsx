@@ -9,7 +9,7 @@ import { plural } from "../words/times";
 import { useModel } from "./app";
 import { Dialog } from "./dialog";
 
-/** Maximum number of rows and of errors to show; there may be ten thousand. */
+/** Maximum number of rows and errors to show; there may be ten thousand. */
 const MOST_ROWS = 200;
 const MOST = 1000;
 
@@ -87,8 +87,8 @@ function Given({ table }: { table: SheetImport }) {
   return (
     <>
       <p class="meta">
-        The first row has the headings: <span class="call">plan</span>, the names of parameters, and{" "}
-        <span class="call">md.sample</span> for metadata. Each other row is a plan.
+        The first row contains the headings: <span class="call">plan</span>, parameter names, and{" "}
+        <span class="call">md.sample</span> for metadata. Each of the other rows is a plan.
       </p>
       <label for={`${id}-cells`}>Paste cells from a spreadsheet, or drop a file here</label>
       <textarea
@@ -117,7 +117,7 @@ function Given({ table }: { table: SheetImport }) {
   );
 }
 
-/** What is in a table, and what to do about its errors and warnings. */
+/** Summarizes a table, and says what to do about its errors and warnings. */
 export function summary(sheet: Sheet, fileName: string): string {
   const what = `${fileName ? `${fileName}, ${sheet.sheet === fileName ? "" : `sheet ${sheet.sheet}, `}` : ""}${plural(sheet.row_count, "row")}`;
   if (sheet.error_count > 0)

@@ -13,14 +13,14 @@ import { useDragZoom } from "./drag_zoom";
 
 const CLOSER = 0.5;
 const FARTHER = 2;
-/** One step moves the view by this part of its length. */
+/** One step moves the view by this fraction of its length. */
 const STEP = 0.5;
-/** Labels closer to an end than this part of the width would be cut off. */
+/** Labels closer to an end than this fraction of the width would be cut off. */
 const EDGE = 0.1;
-/** A gap wider than this part of the width has room for a label. */
+/** A gap wider than this fraction of the width has room for a label. */
 const ROOM = 0.12;
 
-/** `isAll` is true without a filter. Only then, nothing ran during a gap. */
+/** `isAll` is true if there is no filter. Only then does a gap mean that nothing ran. */
 export function Timeline({ past, isAll }: { past: Past; isAll: boolean }) {
   const items = past.items.value;
   const bars = useMemo(() => barsOf(items), [items]);
@@ -203,7 +203,7 @@ function Track({ bars, view, current, isAll }: TrackProps) {
   );
 }
 
-/** A period with the bar in its middle, at least as long as the one shown. */
+/** A period with the bar in its middle, at least as long as the current period. */
 function around(bar: Period, shown: Period, all: Period): Period {
   const length = Math.max(shown.to - shown.from, (bar.to - bar.from) * 1.2);
   const middle = (bar.from + bar.to) / 2;
@@ -216,13 +216,11 @@ function placed(shown: Period): (part: Period) => { left: string; right: string 
   return ({ from, to }) => ({ left: `${percent(from)}%`, right: `${100 - percent(to)}%` });
 }
 
-/** `count([det1]), failed, took 12 s, of which it was paused for 5.0 s`. */
+/** `count([det1]), failed, took 12 s, including 5.0 s of pauses`. */
 function barText({ item, from, to }: Bar, call: string): string {
   const { time_paused: paused, exit_status: ending } = item.result;
   const time = `took ${lengthOfTime(to - from)}`;
-  return [call, ending, time, paused ? `of which it was paused for ${lengthOfTime(paused)}` : ""]
-    .filter(Boolean)
-    .join(", ");
+  return [call, ending, time, paused ? `including ${lengthOfTime(paused)} of pauses` : ""].filter(Boolean).join(", ");
 }
 
 function BarText({ bar }: { bar: Bar }) {
@@ -253,7 +251,7 @@ function Ticks({ period }: { period: Period }) {
   );
 }
 
-/** The pauses, which are read again when the number of bars changes. */
+/** The pauses. They are read again when the number of bars changes. */
 function usePauses(count: number): ReadonlySignal<readonly Period[]> {
   const model = useModel();
   const pauses = useMemo(() => model.newPauses(), [model]);

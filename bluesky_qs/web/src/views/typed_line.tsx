@@ -1,4 +1,4 @@
-/** The line for typing a plan, with errors below the column they refer to. */
+/** The line for typing a plan. Errors are shown below the column that they refer to. */
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
@@ -98,7 +98,7 @@ export function Faults({
   );
 }
 
-/** The errors in the current text, except those that are due to unfinished text. */
+/** The errors in the current text, except those that exist only because the text is unfinished. */
 function shown(composer: Composer, isInsisting: boolean): { errors: readonly Fault[]; warnings: readonly Fault[] } {
   const reading = composer.reading.value;
   const text = composer.text.value;

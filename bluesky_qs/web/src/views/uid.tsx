@@ -1,4 +1,4 @@
-/** A button that copies a uid, because only programs read uids. */
+/** A button that copies a uid. It does not show the uid, because only programs need to read it. */
 
 import { useSignal } from "@preact/signals";
 

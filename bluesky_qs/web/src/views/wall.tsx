@@ -1,4 +1,4 @@
-/** The page for a display across the hall: large, dark, and without anything to press. */
+/** The page for a display across the hall: large, dark, and without buttons. */
 
 import { useComputed } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
@@ -15,7 +15,7 @@ import { Connection } from "./link";
 import { Metadata, Progress, Waiting } from "./now";
 import { SIGNS } from "./state_panel";
 
-/** Plans that come next, and plans that have ended. */
+/** Number of next plans to show, and of plans that have ended. */
 const SHOWN = 5;
 
 /** Whether the address asks for the wall: `?view=wall`. */
@@ -40,7 +40,7 @@ export function WallView() {
   );
 }
 
-/** The instrument and the time of the beamline. A clock that stands still shows that the display hangs. */
+/** The instrument and the beamline's time. If the clock stands still, the display hangs. */
 function Top() {
   const model = useModel();
   const { zone, now } = model.clock.value;

@@ -1,4 +1,4 @@
-/** The extension of JupyterLab and Notebook 7: draws the outputs of `%qs widget`, with a comm to the kernel. */
+/** The extension for JupyterLab and Notebook 7. It draws the outputs of `%qs widget`, using a comm to the kernel. */
 
 import type { Channel } from "../source/widget";
 import { Output } from "./output";
@@ -6,12 +6,12 @@ import { Output } from "./output";
 export const MIME_TYPE = "application/vnd.bluesky-qs.view+json";
 const TARGET = "bluesky_qs.view";
 const PROTOCOL = 1;
-/** Milliseconds to wait for a subshell of the kernel, which takes requests while a cell runs. */
+/** Milliseconds to wait for a kernel subshell, which takes requests while a cell runs. */
 const SUBSHELL = 3000;
-/** States of a kernel that has ended or is about to. */
+/** States of a kernel that has ended or is about to end. */
 const ENDS = ["restarting", "autorestarting", "terminating", "dead"];
 
-// The parts of JupyterLab that are used here. It shares its own modules with extensions.
+// The parts of JupyterLab that are used here. JupyterLab shares its modules with extensions.
 interface Signal<T> {
   connect(slot: (sender: unknown, value: T) => void): boolean;
   disconnect(slot: (sender: unknown, value: T) => void): boolean;
@@ -67,7 +67,7 @@ interface Widget {
 }
 type Shared = Record<string, Record<string, { get(): Promise<() => unknown> }>>;
 
-/** The plugin, made with the modules that JupyterLab shares. */
+/** The plugin, which uses the modules that JupyterLab shares. */
 export async function extension(shared: Shared): Promise<object> {
   const module = async (name: string): Promise<Record<string, unknown>> => {
     const versions = Object.values(shared[name] ?? {});
@@ -136,11 +136,11 @@ function rendererOf(Base: new () => Widget, registry: RenderMime, trackers: read
       box.replaceChildren(html.node);
     }
 
-    /** The session of the notebook or console that this output is in. */
+    /** The session of the notebook or console that contains this output. */
     private begin(): void {
       if (this.context || !this.isAttached || !this.model) return;
       const panel = trackers.map((each) => each?.find(({ node }) => node.contains(this.node))).find(Boolean);
-      const home = panel ?? trackers[0]?.currentWidget; // a view of an output in another tab
+      const home = panel ?? trackers[0]?.currentWidget; // the output may be shown in another tab
       this.context = home?.sessionContext ?? home?.console?.sessionContext ?? null;
       this.context?.statusChanged.connect(this.followStatus);
       this.context?.kernelChanged.connect(this.again);
@@ -162,7 +162,7 @@ function rendererOf(Base: new () => Widget, registry: RenderMime, trackers: read
       try {
         comm = await this.commOf(kernel);
       } finally {
-        this.isConnecting = false; // a kernel that ends meanwhile throws; the next one is asked again
+        this.isConnecting = false; // this throws if the kernel ends meanwhile; the next kernel will be asked
       }
       if (this.isDisposed || comm.isDisposed) return;
       this.output.connect(channelOf(comm), this.again);

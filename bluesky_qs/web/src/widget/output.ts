@@ -40,7 +40,7 @@ export class Output {
     this.note.setAttribute("role", "status");
     this.note.style.margin = "0 0 0.5em";
     this.live.hidden = true;
-    // The keys of the view are not those of the notebook.
+    // Keys that are pressed in the view must not reach the notebook.
     this.live.setAttribute("data-lm-suppress-shortcuts", "true");
     this.root = this.live.attachShadow({ mode: "open" });
     this.root.adoptedStyleSheets = styles();
@@ -50,13 +50,13 @@ export class Output {
     this.followScheme();
   }
 
-  /** There is another still. */
+  /** Take a new still. */
   changed(): void {
     this.isStillOld = true;
     if (!this.still.hidden) this.drawStill();
   }
 
-  /** Show the view that the kernel has behind a channel. `again` is called if the connection has to be made again. */
+  /** Show the kernel's view, using a channel to it. `again` is called if the connection must be made again. */
   connect(channel: Channel, again: () => void): void {
     this.disconnect();
     const source = new WidgetSource(channel);
@@ -131,7 +131,7 @@ export class Output {
 
 let made: CSSStyleSheet[] | null = null;
 
-/** One set of style sheets for all views; not elements, which a policy of the notebook's server may forbid. */
+/** One set of style sheets for all views. Style elements are not used, because the server's policy may forbid them. */
 function styles(): CSSStyleSheet[] {
   made ??= SHEETS.map((css) => {
     const sheet = new CSSStyleSheet();

@@ -1,4 +1,4 @@
-/** The view in a notebook: Now, Queue and History of the page, without its window. */
+/** The view in a notebook: the page's Now, Queue and History, without the rest of the page. */
 
 import { render } from "preact";
 import { Model } from "../model/model";
@@ -51,7 +51,7 @@ export function showIn(root: ShadowRoot, source: WidgetSource): () => void {
   };
 }
 
-/** Submit a form with Enter: in an output of JupyterLab, the browser does not. */
+/** Submits a form with Enter, because the browser does not do this in JupyterLab's outputs. */
 function submitted(event: KeyboardEvent): void {
   const field = event.target;
   if (event.key !== "Enter" || event.defaultPrevented || event.isComposing) return;

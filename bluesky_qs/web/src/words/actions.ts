@@ -2,7 +2,7 @@
 
 import type { WritingMethod } from "../source/source";
 
-/** The text of a button: the prompt's command for the same action. */
+/** The button texts. Each is the prompt's command for the same action. */
 export const NAMES: Record<WritingMethod, string> = {
   environment_close: "Close",
   environment_destroy: "Destroy",

@@ -6,7 +6,7 @@ import { literal, type Value } from "./literal";
 export type Annotation = Schemas["AnnotationDescription"];
 export type Ability = "is_readable" | "is_movable" | "is_flyable";
 
-/** The kinds of values. A value of kind `any` is typed as text. */
+/** The kinds of values. A value of the kind `any` is typed as text. */
 export type Kind =
   | { type: "any" }
   | { type: "choice"; choices: readonly Value[] }
@@ -28,7 +28,7 @@ const ANY: Kind = { type: "any" };
 const NONE = "none";
 type Part = Kind | typeof NONE;
 
-/** The shape for a type annotation. Without one, or with an unknown one, any value is valid. */
+/** The shape for a type annotation. If there is none, or if it is unknown, any value is valid. */
 export function shapeOf(annotation: Annotation | undefined): Shape {
   if (!annotation?.type) return { kind: ANY, canBeNone: false };
   try {
@@ -42,7 +42,7 @@ export function shapeOf(annotation: Annotation | undefined): Shape {
   }
 }
 
-/** The type in words: `list of readable devices`. */
+/** The type in words, such as `list of readable devices`. */
 export function kindText({ kind, canBeNone }: Shape): string {
   const text = textOf(kind);
   return canBeNone && text ? `${text} or None` : text;
@@ -161,7 +161,7 @@ class Reader {
     return [ANY];
   }
 
-  /** The content of brackets, after the opening one. */
+  /** The content of brackets, after the opening bracket. */
   private arguments<T>(read: () => T): T[] {
     const found: T[] = [];
     while (!this.takes("]")) {
@@ -200,7 +200,7 @@ class Reader {
   }
 }
 
-/** One shape for several alternatives. If they are of different kinds, the value is typed as text. */
+/** One shape for several alternatives. If their kinds differ, the value is typed as text. */
 function merged(parts: readonly Part[]): Shape {
   const kinds = parts.filter((part): part is Kind => part !== NONE);
   const canBeNone = kinds.length < parts.length;
@@ -219,7 +219,7 @@ function joined(a: Kind, b: Kind): Kind {
   return JSON.stringify(a) === JSON.stringify(b) ? a : ANY;
 }
 
-/** An element that may be None is typed as text. */
+/** An element that can be None is typed as text. */
 function itemOf({ kind, canBeNone }: Shape): Kind {
   return canBeNone ? ANY : kind;
 }

@@ -8,7 +8,7 @@ export interface Span {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are control characters of terminals
 const SEQUENCE = /\x1b\[([0-9;]*)m|\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: of a text, only tabs are kept
+// biome-ignore lint/suspicious/noControlCharactersInRegex: tabs are the only control characters to keep
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/g;
 
 /** A line as spans. A carriage return overwrites the line, as in a progress bar. */
@@ -31,7 +31,7 @@ export function spans(line: string): Span[] {
   return found;
 }
 
-/** The text of a line without colors, for searching. */
+/** A line's text without colors, for searching. */
 export function plain(line: string): string {
   return spans(line)
     .map((span) => span.text)

@@ -1,8 +1,8 @@
 /** Cells copied from a spreadsheet program: text with tabs, with quotes as in CSV. */
 
-/** The cells of a table in HTML from the clipboard; null if there is none.
+/** The cells of an HTML table from the clipboard; null if there is no table.
  *
- * Spreadsheet programs copy the rounded numbers that they show. If the HTML has the exact values too, they are used.
+ * Spreadsheet programs copy the rounded numbers that they show. If the HTML also has exact values, those are used.
  */
 export function cellsOfHtml(html: string): string[][] | null {
   const table = new DOMParser().parseFromString(html, "text/html").querySelector("table");

@@ -4,10 +4,10 @@ import type { Item } from "../source/source";
 import { planText } from "./plan";
 import { plural } from "./times";
 
-/** Finds an item by uid, including one that has left the queue. */
+/** Finds an item by uid, even if it has left the queue. */
 export type Find = (uid: string) => Item | null;
 
-/** The plan if it is only one item, otherwise the number of items. */
+/** The plan if there is only one item, otherwise the number of items. */
 export function itemsText(items: readonly Item[], known: ReadonlySet<string>): string {
   return items.length === 1 && items[0] ? planText(items[0], known) : plural(items.length, "item");
 }
@@ -18,7 +18,7 @@ const CHANGED = /The item '([^']+)' has changed since you read it/;
 const NAMED = /(?:(?:[Ii]tem|[Pp]lan) with UID|UID) '([^']+)'/g;
 const LEADS = /^(?:Failed to [^:]*: )|Plan validation failed: /g;
 
-/** The message of a refusal, with plans in place of uids. */
+/** A refusal's message, with plans in place of uids. */
 export function withoutUids(message: string, find: Find, known: ReadonlySet<string>): string {
   const name = (uid: string) => {
     const item = find(uid);

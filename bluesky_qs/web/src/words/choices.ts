@@ -29,7 +29,7 @@ function allOf(kind: Kind, known: Known, isSearch: boolean): Choice[] {
   const devices = new Map(devicesOf(known.devices));
   if (kind.names) return kind.names.map((name) => ({ text: name, note: noteOf(devices.get(name)) }));
   const fits = (device: Device) => !device.excluded && (!kind.ability || device[kind.ability]);
-  // Components of devices are offered only if the text matches, because there are many.
+  // Device components are offered only if the text matches, because there are many.
   return [...devices]
     .filter(([name, device]) => fits(device) && (isSearch || !name.includes(".")))
     .map(([name, device]) => ({ text: name, note: noteOf(device) }));

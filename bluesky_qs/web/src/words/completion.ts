@@ -1,4 +1,4 @@
-/** Completes plans, parameters, devices and values like the prompt does (`ipython_extension/words/completion.py`). A
+/** Completes plans, parameters, devices and values as the prompt does (`ipython_extension/words/completion.py`). A
  * test compares the two. */
 
 import type { Schemas } from "../source/source";
@@ -20,7 +20,7 @@ export interface Offer {
   kind: "plan" | "instruction" | "parameter" | "device" | "value";
 }
 
-/** Suggestions, and the end of the text that each of them replaces. */
+/** Suggestions, and the fragment at the end of the text that each of them replaces. */
 export interface Offers {
   fragment: string;
   offers: Offer[];
@@ -78,7 +78,7 @@ interface Inside {
   open: Bracket[];
 }
 
-/** The call that the end of the text is in; null outside of calls, and in strings. */
+/** The call that contains the end of the text; null outside calls and in strings. */
 function callAtEnd(text: string): Inside | null {
   const opened = lastOpen(text);
   if (opened === null) return null;
@@ -143,7 +143,7 @@ function parameterNames(plan: Plan, given: string[]): Offer[] {
     .map((each) => ({ text: `${each.name}=`, kind: "parameter" }));
 }
 
-/** Whether a position is being typed, which follows a motor, as in `scan([det1], motor, -1`. */
+/** Whether a position after a motor is being typed, as in `scan([det1], motor, -1`. */
 function followsAMotor(parameter: Parameter, given: string[], devices: Known["devices"]): boolean {
   const before = given.at(-2)?.trim() ?? "";
   return kindOf(parameter) === "VAR_POSITIONAL" && Boolean(deviceAt(devices, before)?.is_movable);
@@ -160,7 +160,7 @@ export function deviceAt(devices: Known["devices"], name: string): Device | unde
   return found;
 }
 
-/** Devices that fit a parameter, or after a dot, components. */
+/** Devices that suit a parameter; after a dot, components. */
 function valueOffers(fragment: string, parameter: Parameter | undefined, known: Known): Offer[] {
   const dot = fragment.lastIndexOf(".");
   if (dot >= 0) {
@@ -193,7 +193,7 @@ function named(parameter: Parameter | undefined): { listed: string[]; choices: s
 
 const FEW = /\bLiteral\[((?:[^\]'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*)\]|\bbool\b/g;
 
-/** The values of a type with few values: `Literal`, `bool`. */
+/** The values of a type that has only a few: `Literal`, `bool`. */
 function choicesOf(type: string): string[] {
   return [...type.matchAll(FEW)].flatMap(([, members]) => {
     if (members === undefined) return ["True", "False"];
@@ -219,16 +219,16 @@ function devicesAndPlans(parameter: Parameter | undefined, known: Known): Offer[
   return [...devices, ...plans.map((text): Offer => ({ text, kind: "plan" }))];
 }
 
-/** An annotation with only these names is for numbers. */
+/** An annotation that contains only these names is for numbers. */
 const OF_NUMBERS = new Set(
   "int float complex bool None Optional Union Iterable Sequence List list Tuple tuple typing collections abc".split(
     " ",
   ),
 );
-/** An annotation with one of these names is not for devices, unless it also mentions devices. */
+/** An annotation that contains one of these names is not for devices unless it also mentions devices. */
 const OF_DATA = new Set("str bytes dict Dict Mapping Hashable Callable __CALLABLE__".split(" "));
 
-/** Whether a parameter takes numbers, text or the like, judging by its type, its default or its name. */
+/** Whether a parameter takes numbers, text or similar data, judging by its type, its default or its name. */
 function isOfData(parameter: Parameter, type: string): boolean {
   if (type) {
     const words = type.match(/\w+/g) ?? [];

@@ -54,7 +54,7 @@ test("what the sign-in may not do is absent, with the reason", () => {
   const may = (scope: string) => scope === "write:plan:control";
   expect(labels(RUNNING, {}, may)).toEqual(["Pause", "(Pause now)", "(Finish)", "Abort…", "(Halt…)"]);
   expect(absence({ roles: ["observer"], scopes: new Set() })).toBe(
-    "Your sign-in (role observer) may watch, but not change anything. Ask the administrator of the server if you need it.",
+    "Your sign-in (role observer) may watch, but not change anything. If you need this, ask the server's administrator.",
   );
   const all = ["write:plan:control", "write:queue:control", "write:queue:edit", "write:execute"];
   expect(absence({ roles: [], scopes: new Set(all) })).toContain(
@@ -139,7 +139,7 @@ test("the startup report names files and lines", () => {
   expect(remarks(report)).toEqual([
     { place: "", text: "no RunEngine" },
     { place: "a.py, line 3", text: "fly is left out: it has no annotations" },
-    { place: "b.py", text: "det is redefined; before, it was from a.py" },
+    { place: "b.py", text: "det is redefined; it was previously defined in a.py" },
   ]);
 });
 

@@ -1,11 +1,11 @@
-/** The buttons for plans, the queue and the environment: when they are available, what they do, and what they ask
- * first. */
+/** The buttons for plans, the queue and the environment: when they are available, what they do, and which question they
+ * ask first. */
 
 import { SCOPES, type WritingScope } from "../source/scopes";
 import type { Change, Status, WritingMethod } from "../source/source";
 import { NAMES } from "./actions";
 
-/** The methods of the buttons. They have no parameters, or one option. */
+/** The buttons' methods. They have no parameters or one option. */
 export type ButtonMethod = Extract<
   WritingMethod,
   | "environment_close"
@@ -54,7 +54,7 @@ const CLOSE: Draft = {
   isFirst: true,
 };
 const DESTROY: Draft = {
-  text: "Kill the worker process, even in the middle of a plan, without clean-up. For an environment that does not respond.",
+  text: "Kill the worker process, even in the middle of a plan, without cleanup. Use this if the environment does not respond.",
   question: "Destroy the environment?",
   weight: "danger",
 };
@@ -91,17 +91,17 @@ const RESUME: Draft = {
   isFirst: true,
 };
 const FINISH: Draft = {
-  text: `End the plan in an orderly way, with its clean-up; its result is “stopped”. ${STOPS}`,
+  text: `End the plan in an orderly way, with its cleanup; its result is “stopped”. ${STOPS}`,
   isFirst: true,
 };
 const ABORT: Draft = {
-  text: `End the plan, with its clean-up; its result is “aborted”, and ${BACK}. ${STOPS}`,
+  text: `End the plan, with its cleanup; its result is “aborted”, and ${BACK}. ${STOPS}`,
   question: "Abort the plan?",
   weight: "danger",
   isFirst: true,
 };
 const HALT: Draft = {
-  text: `End the plan at once, without clean-up: motors and detectors stay as they are. Its result is “halted”, and ${BACK}. ${STOPS}`,
+  text: `End the plan at once, without cleanup: motors and detectors stay as they are. Its result is “halted”, and ${BACK}. ${STOPS}`,
   question: "Halt the plan?",
   weight: "danger",
 };
@@ -137,7 +137,7 @@ function possible(status: Status): [ButtonMethod, Draft][] {
 
 function whileIdle(status: Status): [ButtonMethod, Draft][] {
   const isPanicked = status.re_state === "panicked";
-  // Plans cannot run while code from a console runs, or without a RunEngine.
+  // Plans cannot run without a RunEngine, or while code from a console is running.
   const canStart = status.re_state === "idle" && status.worker_environment_state === "idle";
   const found: [ButtonMethod, Draft][] = [];
   if (canStart && status.items_in_queue > 0) found.push(["queue_start", START]);
@@ -200,7 +200,7 @@ const AREAS: [WritingScope, string][] = [
   ["write:queue:control", "start or stop the queue"],
   ["write:queue:edit", "change the queue"],
   ["write:manager:control", "open or close the environment"],
-  ["write:execute", "answer questions of plans"],
+  ["write:execute", "answer questions from plans"],
   ["write:lock", "lock the service"],
 ];
 
@@ -209,7 +209,7 @@ export function absence({ roles, scopes }: { roles: readonly string[]; scopes: R
   const missing = AREAS.filter(([scope]) => !scopes.has(scope)).map(([, area]) => area);
   if (missing.length === 0) return "";
   const who = `Your sign-in${roles.length > 0 ? ` (role ${roles.join(", ")})` : ""}`;
-  const advice = "Ask the administrator of the server if you need it.";
+  const advice = "If you need this, ask the server's administrator.";
   if (missing.length === AREAS.length) return `${who} may watch, but not change anything. ${advice}`;
   const last = missing.pop() ?? "";
   return `${who} may not ${missing.length > 0 ? `${missing.join(", ")} or ` : ""}${last}. ${advice}`;

@@ -1,4 +1,4 @@
-/** Turns docstrings into plain text, without the markup for documentation tools. */
+/** Turns docstrings into plain text without markup. */
 
 /** The text without markup: `:func:`x`` and `` ``x`` `` become x. Code keeps its line breaks. */
 export function plainText(text: string | undefined): string {
@@ -10,7 +10,7 @@ export function plainText(text: string | undefined): string {
     .trim();
 }
 
-/** The first sentence, cut if it is too long, and the whole text if there is more. */
+/** The first sentence, cut if it is too long; and the whole text, if there is more of it. */
 export function summaryOf(text: string | undefined, longest = 100): { first: string; rest: string } {
   const all = plainText(text);
   const paragraph = (all.split(/\n\s*\n/)[0] ?? "").replace(/\s+/g, " ");

@@ -1,4 +1,4 @@
-/** Times of plans and of the queue, in the words of the prompt (`shown/times_text.py`). */
+/** Times of plans and of the queue, in the prompt's words (`shown/times_text.py`). */
 
 import type { Schemas } from "../source/source";
 import type { Clock } from "./status";
@@ -15,7 +15,7 @@ export function roughly(seconds: number): string {
   return lengthOfTime(seconds < 10 ? Math.round(seconds * 10) / 10 : seconds);
 }
 
-/** `about 12 min`; `at least 3 min` if part of the time is unknown; empty if all of it is. */
+/** `about 12 min`; `at least 3 min` if part of the time is unknown; empty if all of it is unknown. */
 export function takes({ seconds, low, at_least: isAtLeast }: Length): string {
   if (seconds !== null && !(isAtLeast && seconds < 1)) {
     return isAtLeast ? `at least ${roughly(seconds)}` : about(seconds, roughly(seconds));
@@ -25,7 +25,7 @@ export function takes({ seconds, low, at_least: isAtLeast }: Length): string {
 
 /** When an item starts: `14:32`, `14:32 or later`; empty if its start or duration is unknown.
  *
- * While the running plan is held, no start is known.
+ * Starts are not known while the running plan is held.
  */
 export function starts(estimate: ItemEstimate, { now, zone }: Clock, isHeld: boolean): string {
   if (isHeld || !estimate.start || !takes(estimate)) return "";
@@ -38,9 +38,9 @@ export function doneAt(end: number | null, isAtLeast: boolean, { now, zone }: Cl
   return isAtLeast ? `done at ${zone.clock(end, now)} or later` : `done at about ${zone.clock(end, now)}`;
 }
 
-/** `about 2 h 10 min, done at about 23:40`; if nothing is running, `about 2 h 10 min if started now`.
+/** `about 2 h 10 min, done at about 23:40`; while nothing is running, `about 2 h 10 min if started now`.
  *
- * While the running plan is paused or suspended: `about 2 h 10 min if resumed now`.
+ * While the running plan is paused or suspended, `about 2 h 10 min if resumed now`.
  */
 export function queueTakes(
   queue: QueueEstimate,
@@ -60,7 +60,7 @@ const SOURCES: Record<string, string> = {
   history: "from an earlier run with the same parameters",
   walk: "from the times of its moves and readings",
   points: "from earlier runs, by the number of points",
-  similar: "from other items of the queue",
+  similar: "from other items in the queue",
   pace: "from its progress so far",
 };
 

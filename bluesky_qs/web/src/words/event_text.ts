@@ -1,4 +1,4 @@
-/** Describes a user's action, based on its event: “moved 2 items”. */
+/** Describes a user's action, based on its event, for example “moved 2 items”. */
 
 import type { Schemas, ServiceEvent } from "../source/source";
 import { plural } from "./times";

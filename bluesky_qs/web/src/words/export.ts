@@ -5,7 +5,7 @@ import { mergedMetadata, metadataPairs, planText, valueText } from "./plan";
 import { ranges, reason, shownUser } from "./results";
 import type { Zone } from "./times";
 
-/** One line for each item, and a column for each key of metadata. Times are those of the beamline. */
+/** One line per item, and a column for each metadata key. Times are in the beamline's time zone. */
 export function asCsv(items: readonly HistoryItem[], known: ReadonlySet<string>, zone: Zone): string {
   const keys = [...new Set(items.flatMap((item) => Object.keys(mergedMetadata(item.meta))))];
   const head = ["started", "ended", "seconds", "exit_status", "plan", "scan_ids", "user", "message", "run_uids"];
@@ -35,7 +35,7 @@ export function asJson(items: readonly HistoryItem[]): string {
   return `${JSON.stringify(items, null, 1)}\n`;
 }
 
-/** The plans as typed, with their metadata; a plan that no line can give is JSON. `%qs add --file` reads both. */
+/** The plans as typed, with metadata. A plan that cannot be typed is written as JSON. `%qs add --file` reads both. */
 export function asLines(items: readonly HistoryItem[], known: ReadonlySet<string>, name: string): string {
   return [`# Queue these plans with: %qs add --file ${name}`, ...items.map((item) => line(item, known)), ""].join("\n");
 }
@@ -47,12 +47,12 @@ function line(item: Item, known: ReadonlySet<string>): string {
   const text = [planText(item, known), ...(pairs?.length ? ["--md"] : [])]
     .concat((pairs ?? []).map(([key, value]) => `${key}=${valueText(value)}`))
     .join(" ");
-  // The prompt reads printable characters; what else a text has is an escape in JSON, and so are its line breaks.
+  // The prompt reads only printable characters. JSON escapes all others, including line breaks.
   if (isPlain && /^[ -~]*$/.test(text)) return text;
   return JSON.stringify({ item_type, name, args, kwargs, meta });
 }
 
-/** A cell of CSV. A spreadsheet program would run a text that begins as a formula, so it gets an apostrophe. */
+/** A CSV cell. A spreadsheet program would run a text that begins like a formula, so such a text gets an apostrophe. */
 function cell(text: string): string {
   const isFormula = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text));
   const safe = isFormula ? `'${text}` : text;

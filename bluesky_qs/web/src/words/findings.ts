@@ -8,7 +8,7 @@ export type Finding = Schemas["Finding"];
 
 const LEAD = /^(?:Failed to [^:]*: )?Plan validation failed: /;
 
-/** Why a value does not fit, with suggestions: `'many' is not an integer`. */
+/** Why a value is not valid, with suggestions: `'many' is not an integer`. */
 export function findingText(finding: Finding): string {
   const value = finding.parameter === null ? "" : `${shortened(valueText(finding.value))} `;
   return `${value}${finding.reason}${didYouMean(finding.suggestions)}`;
@@ -36,7 +36,7 @@ export function objection(name: string, known: Known): string {
   return `There is no device or plan ${valueText(name)}${hint}. Put plain text in quotes: ${valueText(name)}`;
 }
 
-/** Whether the name is below the listed levels of a device, so that the page cannot check it. */
+/** Whether the name is below the listed levels of a device, so that the page cannot check the name. */
 function isBelow(name: string, { devices }: Known): boolean {
   const parts = name.split(".");
   return parts.slice(1).some((_, at) => {
@@ -61,7 +61,7 @@ export function nearest(name: string, names: readonly string[]): string[] {
     .map(([, each]) => each);
 }
 
-/** The edit distance: letters to add, remove, replace or swap with the next one. */
+/** The edit distance: the number of letters to add, remove, replace or swap with the next one. */
 function stepsBetween(one: string, other: string): number {
   let before: number[] = [];
   let row = Array.from({ length: other.length + 1 }, (_, at) => at);

@@ -4,7 +4,7 @@ import type { ServiceEvent } from "../source/source";
 
 type QueueChanged = Extract<ServiceEvent, { type: "queue_changed" }>;
 
-/** The events that concern an item: those that name it, and the pauses while it ran. */
+/** The events about an item: those that name it, and the pauses while it ran. */
 export function eventsOf(events: readonly ServiceEvent[], uid: string): ServiceEvent[] {
   let isRunning = false;
   let isPaused = false;
@@ -33,7 +33,7 @@ export function mayConcern(event: ServiceEvent, uid: string): boolean {
 const WHILE_RUNNING: Record<string, string> = { paused: "Paused", executing_queue: "Resumed" };
 const CHANGES: Record<string, string> = { move: "Moved", edit: "Edited", undo: "Put back by an undo" };
 
-/** `Moved`, `Paused`, `Ended: failed`; without the user. Empty if there is nothing to say. */
+/** `Moved`, `Paused`, `Ended: failed`, without the user; empty for events that are not shown. */
 export function eventText(event: ServiceEvent, uid: string): string {
   switch (event.type) {
     case "queue_changed":
@@ -57,7 +57,7 @@ function isPut(event: QueueChanged, uid: string): boolean {
   return event.put?.includes(uid) ?? false;
 }
 
-/** Whether an event says that the item was taken out; it also leaves when it starts, which has its own event. */
+/** Whether an event says that the item was removed. An item also leaves when it starts, but that has its own event. */
 function isRemoval(event: QueueChanged, uid: string): boolean {
   return Boolean(event.change) && (event.dropped?.includes(uid) ?? false);
 }

@@ -28,7 +28,7 @@ test.each([
   ["1 2", "Unexpected text after the value", 2],
   ["5mm", "Numbers cannot have units here: write 5, or put text in quotes", 1],
   ["'abc", "The closing quote is missing", 0],
-  ["{1: 2}", "A key of a dictionary must be text", 1],
+  ["{1: 2}", "A dictionary key must be text", 1],
   ["open('x')", "Unexpected text after the value", 4],
   ["1e999", "1e999 is too large", 5],
   ["[".repeat(60), "This is nested too deeply", 50],

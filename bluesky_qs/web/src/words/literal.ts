@@ -1,9 +1,9 @@
-/** Reads values that users type: Python and JSON literals, and names of devices without quotes. */
+/** Reads values that users type: Python and JSON literals, and device names without quotes. */
 
 /** The values that a request can contain. */
 export type Value = null | boolean | number | string | readonly Value[] | { readonly [key: string]: Value };
 
-/** The text is not a value. `at` is the place of the error. */
+/** The text is not a value. `at` is the offset of the error. */
 export class NotAValue extends Error {
   constructor(
     message: string,
@@ -32,13 +32,13 @@ export function readValues(text: string): Value[] {
   return values;
 }
 
-/** The value of a default, which is Python source in descriptions; undefined if it is not a literal. */
+/** The value of a default, which descriptions give as Python source code; undefined if it is not a literal. */
 export function literal(text: unknown): Value | undefined {
   if (typeof text !== "string") return text as Value | undefined;
   try {
     return readValue(text);
   } catch {
-    return undefined; // the default is an object of the startup code, which the form can only show
+    return undefined; // the default is an object from the startup code, which the form can only show
   }
 }
 
@@ -119,7 +119,7 @@ class Reader {
       const key = this.value();
       if (typeof key !== "string") {
         this.at = start;
-        throw this.fault("A key of a dictionary must be text");
+        throw this.fault("A dictionary key must be text");
       }
       this.take(":");
       pairs.push([key, this.value()]);

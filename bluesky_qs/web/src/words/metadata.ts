@@ -1,4 +1,4 @@
-/** Metadata that users type: keys and values. A value is text unless it is another kind of literal. */
+/** Metadata that users type: keys and values. A value is text unless it is a different kind of literal. */
 
 import { NotAValue, readValue, type Value } from "./literal";
 import { mergedMetadata, valueText } from "./plan";
@@ -8,7 +8,7 @@ export interface MetaRow {
   text: string;
 }
 
-/** The value of typed metadata: `180` is a number; `2026-114`, `Si 111` and `'180'` are text. */
+/** The value of typed metadata. `180` is a number; `2026-114`, `Si 111` and `'180'` are text. */
 export function metaValue(text: string): Value {
   const typed = text.trim();
   if (typed === "" || /^[-+]?0\d/.test(typed)) return typed; // 007 is a name
@@ -25,13 +25,13 @@ export function metaText(value: Value): string {
   return typeof value === "string" && metaValue(value) === value ? value : valueText(value);
 }
 
-/** The rows for the metadata of an item. */
+/** The rows for an item's metadata. */
 export function metaRows(meta: unknown): MetaRow[] {
   const merged = mergedMetadata(meta as Parameters<typeof mergedMetadata>[0]);
   return Object.entries(merged).map(([key, value]) => ({ key, text: metaText(value as Value) }));
 }
 
-/** The metadata in rows, without the empty ones. */
+/** The metadata from the rows, without empty rows. */
 export function metaOf(rows: readonly MetaRow[]): Record<string, Value> {
   const filled = rows.filter(({ key, text }) => key.trim() || text.trim());
   return Object.fromEntries(filled.map(({ key, text }) => [key.trim(), metaValue(text)]));

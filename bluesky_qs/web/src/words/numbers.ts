@@ -1,8 +1,8 @@
-/** Numbers for people. */
+/** Numbers as people read them. */
 
-/** Whole numbers below this have all their digits. */
+/** Whole numbers below this limit are shown with all their digits. */
 const ALL_DIGITS = 1e15;
-/** Other numbers have an exponent below the first of these values, and from the second one, where 6 digits end. */
+/** Other numbers have an exponent if they are below the first of these values, or too large for 6 digits. */
 const [SMALL, LARGE] = [1e-4, 999_999.5];
 
 /** `5`, `0.123457`, `1.235e-07`, as in `%qs read`: whole numbers, six digits, or four with an exponent. */

@@ -27,7 +27,7 @@ export function planText(item: Call, known: ReadonlySet<string> = NOTHING): stri
   return `${name}(${parts.join(", ")})`;
 }
 
-/** A value as Python source. */
+/** A value as Python source code. */
 export function valueText(value: unknown, known: ReadonlySet<string> = NOTHING): string {
   if (typeof value === "string") return known.has(value) ? nameText(value) : quoted(value);
   if (typeof value === "number") return numberText(value);
@@ -53,7 +53,7 @@ export function metadataPairs(meta: Item["meta"]): [string, string][] {
   ]);
 }
 
-/** The name of a device in Python: `vec.axes[1]` for `vec.axes.1`. */
+/** A device's name in Python: `vec.axes[1]` for `vec.axes.1`. */
 function nameText(name: string): string {
   return name.replace(/\.(\d+)(?![^.])/g, "[$1]");
 }
@@ -70,7 +70,7 @@ const ESCAPES: Record<string, string> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r"
 
 function quoted(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: Python writes them as escapes
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: Python writes these characters as escapes
   const escaped = text.replace(/[\\\x00-\x1f\x7f-\xa0\xad]/g, (char) => {
     return ESCAPES[char] ?? `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
   });

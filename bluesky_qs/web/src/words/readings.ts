@@ -1,4 +1,4 @@
-/** Readings of devices in words, as `%qs read` shows them. */
+/** Device readings in words, as `%qs read` shows them. */
 
 import type { Schemas } from "../source/source";
 import { kindWord } from "./choices";
@@ -8,9 +8,9 @@ import type { Clock } from "./status";
 export type DeviceReading = Schemas["DeviceReading"];
 type Description = Schemas["DeviceDescription"];
 
-/** Characters of a value. */
+/** Maximum number of characters of a value. */
 const LONGEST = 60;
-/** Seconds since 1970 that JavaScript has no date for. */
+/** Seconds since 1970 from which JavaScript has no dates. */
 const NO_DATE = 8.64e12;
 
 /** `motor`, `detector`, `signal`; empty for a group of devices. */
@@ -34,7 +34,7 @@ export function limitsText(limits: readonly number[] | null | undefined): string
   return limits ? limits.map(numberText).join(" … ") : "";
 }
 
-/** The time of a reading, by the clock of the beamline; empty if the device gives none. */
+/** The time of a reading, in the beamline's time zone; empty if the device does not give it. */
 export function readingTime(timestamp: number | null | undefined, { zone, now }: Clock): string {
   if (!timestamp) return "";
   return Math.abs(timestamp) < NO_DATE ? zone.moment(timestamp, now) : String(timestamp); // a clock may be wrong

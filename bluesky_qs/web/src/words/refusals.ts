@@ -1,12 +1,12 @@
-/** Sentences about refusals: the reason, and what to do. They are those of the prompt
- * (`ipython_extension/session/refusals.py`), but they name the buttons of the page instead of commands. */
+/** Sentences about refusals: the reason, and what to do. They are the same as at the prompt
+ * (`ipython_extension/session/refusals.py`), but they name the page's buttons instead of commands. */
 
 import type { Refused, Schemas, WritingMethod } from "../source/source";
 import { NAMES } from "./actions";
 import { shownUser } from "./results";
 import type { Clock } from "./status";
 
-const RUNNING = "A plan is running. Wait until it ends, or stop the queue after it.";
+const RUNNING = "A plan is running. Wait until it ends, or stop the queue after this plan.";
 /** Refusals of requests that need an idle service, by state. */
 const BUSY: Record<string, string> = {
   initializing: "The service is starting. Try again in a moment.",

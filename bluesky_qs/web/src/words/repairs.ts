@@ -2,7 +2,7 @@
 
 import { lastOpen } from "./tokens";
 
-/** Maximum number of texts to try. Each one is a request. */
+/** Maximum number of texts to try. Each one needs a request. */
 const MOST = 5;
 const CLOSING: Record<string, string> = { "(": ")", "[": "]", "{": "}" };
 
@@ -17,7 +17,7 @@ export function repairs(text: string): string[] {
   return [...new Set([...found.filter((each) => each !== null), `${name}()`])];
 }
 
-/** The text with its open brackets closed; null if it ends in a string. */
+/** The text, with its open brackets closed; null if it ends within a string. */
 function closed(text: string): string | null {
   const open = lastOpen(text);
   if (open === null) return null;

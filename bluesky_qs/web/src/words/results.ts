@@ -1,4 +1,4 @@
-/** Results of items in the history, in the words of the prompt. */
+/** Results of history items, in the prompt's words. */
 
 import type { HistoryItem, Result, Status } from "../source/source";
 import { lengthOfTime, plural } from "./times";
@@ -35,7 +35,7 @@ export function queueStopped(status: Status, last: HistoryItem | undefined, me: 
   return `The queue has stopped, because ${why}.`;
 }
 
-/** Why the queue has stopped, with the reason of the service; empty if there is none. */
+/** Why the queue has stopped, as the service explains it; empty if it gives no reason. */
 export function stoppedByItself(status: Status): string {
   const why = status.queue_stopped_reason;
   return why && hasStopped(status) ? `The queue has stopped: ${why}.` : "";
@@ -73,7 +73,7 @@ export function countSentence(items: readonly HistoryItem[]): string {
 
 const SHARED = "UNAUTHENTICATED_SINGLE_USER";
 
-/** A user's name for display: with a shared key the name that the client gave, otherwise the display name if there is
+/** A user's name for display: with a shared key, the name that the client gave; otherwise the display name, if there is
  * one. */
 export function shownUser(user: string | undefined): string {
   if (!user) return "";
@@ -82,7 +82,7 @@ export function shownUser(user: string | undefined): string {
   return /^\S+ "([^"<]+?)\s*(?:<[^>]*>)?"$/.exec(user)?.[1] ?? user;
 }
 
-/** A text of the service with the users of a shared key as people name them: `paused at 12:03 by ada`. */
+/** A text from the service in which users of a shared key have readable names: `paused at 12:03 by ada`. */
 export function withShownUsers(text: string): string {
   return text.replace(/\bUNAUTHENTICATED_SINGLE_USER(?: \([^()]*\))?/g, shownUser);
 }

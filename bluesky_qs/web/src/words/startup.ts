@@ -1,4 +1,4 @@
-/** Describes the last opening of the environment, with files and lines. */
+/** Describes the last time the environment was opened, with files and lines. */
 
 import type { Schemas } from "../source/source";
 import { fullSentence } from "./refusals";
@@ -29,7 +29,7 @@ export interface Remark {
   text: string;
 }
 
-/** The problems of an environment that opened. */
+/** The problems in an environment that has opened. */
 export function remarks(report: Report): Remark[] {
   const problems = (report.problems ?? []).map(({ message, file, line }) => ({
     place: place(file, line),
@@ -41,7 +41,7 @@ export function remarks(report: Report): Remark[] {
   }));
   const redefined = (report.overwritten ?? []).map(({ name, file, by }) => ({
     place: by,
-    text: `${name} is redefined; before, it was from ${file}`,
+    text: `${name} is redefined; it was previously defined in ${file}`,
   }));
   return [...problems, ...leftOut, ...redefined];
 }

@@ -1,4 +1,5 @@
-/** Sentences about the state: those of the prompt (`ipython_extension/shown/status_text.py`), without commands.
+/** Sentences about the state. They are the same as at the prompt (`ipython_extension/shown/status_text.py`), but without
+ * commands.
  *
  * A test compares them with `prompt.json`, which the prompt's code generates.
  */
@@ -17,7 +18,7 @@ export interface Clock {
   zone: Zone;
 }
 
-/** Maximum number of seconds to go (ten years). A larger number is an error in the metadata. */
+/** Maximum number of remaining seconds (ten years). A larger number must be an error in the metadata. */
 const TOO_LONG = 3e8;
 const OWN_WAITS = ["motor", "trigger", "sleep", "user_code"];
 /** Seconds until the page shows that the plan itself is waiting. */
@@ -88,7 +89,7 @@ export function planProgress(status: Status, now: number): PlanProgress | null {
 }
 
 function secondsLeft(status: Status, events: number, total: number | null, elapsed: number | null, now: number) {
-  // One point is not enough, because its time may include preparation, and the delay after it is still to come.
+  // One point is not enough: its time may include preparation, and the delay after it is not over yet.
   if (elapsed === null || !total || events <= 1 || events >= total) return null;
   const fields = status.running_item_progress;
   const since = fields?.paused_since || (isSuspended(status) ? status.waiting_for?.since : null);
@@ -101,7 +102,7 @@ export function isSuspended(status: Status): boolean {
   return status.waiting_for?.kind === "suspender";
 }
 
-/** Whether the running plan is paused or suspended, so that it is unknown when it will go on. */
+/** Whether the running plan is paused or suspended, so that nobody knows when it will go on. */
 export function isHeld(status: Status): boolean {
   return status.manager_state === "paused" || isSuspended(status);
 }
@@ -136,7 +137,7 @@ function waitingItems(status: Status): string[] {
   return [queued ? `${plural(queued, "item")} in the queue` : "the queue is empty"];
 }
 
-/** When the queue ends, if other items follow the running plan; unknown while that plan is held. */
+/** When the queue ends, if other items follow the running plan; empty while that plan is held. */
 function endOfQueue(status: Status, clock: Clock): string[] {
   if (!status.queue_end || !status.items_in_queue || !status.running_item_uid || isHeld(status)) return [];
   return [`queue ${doneAt(status.queue_end, status.queue_at_least, clock)}`];

@@ -11,17 +11,17 @@ export interface Bar extends Period {
   item: HistoryItem;
 }
 
-/** Length of the period that is shown first, in seconds: one shift. */
+/** Length in seconds of the period that is shown first: one shift. */
 const SHIFT = 8 * 3600;
-/** Length of the shortest period to zoom to, in seconds. */
+/** Length in seconds of the shortest period that can be zoomed to. */
 const SHORTEST = 0.2;
-/** Shorter gaps are not shown, in seconds. */
+/** Length in seconds below which gaps are not shown. */
 const GAP = 60;
-/** Possible intervals between ticks, in seconds. */
+/** Possible intervals in seconds between ticks. */
 const STEPS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 const MOST_TICKS = 5;
 
-/** The plans with times, oldest first. */
+/** Bars for the plans that have times, oldest first. */
 export function barsOf(items: readonly HistoryItem[]): Bar[] {
   return items
     .filter(({ result }) => result.time_start && result.time_stop)
@@ -29,7 +29,7 @@ export function barsOf(items: readonly HistoryItem[]): Bar[] {
     .sort((a, b) => a.from - b.from);
 }
 
-/** From the first bar to the last one, with a small margin; null without any. */
+/** The period from the first bar to the last, with a small margin; null if there are no bars. */
 export function whole(bars: readonly Period[]): Period | null {
   const [first] = bars;
   if (!first) return null;
@@ -43,7 +43,7 @@ export function lastShift(all: Period): Period {
   return { from: Math.max(all.from, all.to - SHIFT), to: all.to };
 }
 
-/** The gaps between bars, which are sorted by time. */
+/** The gaps between bars. The bars must be sorted by time. */
 export function gapsOf(bars: readonly Period[]): Period[] {
   const gaps: Period[] = [];
   let end = bars[0]?.to ?? 0;
@@ -54,7 +54,7 @@ export function gapsOf(bars: readonly Period[]): Period[] {
   return gaps;
 }
 
-/** The periods of pauses. Earlier ones, whose events are no longer kept, are missing. */
+/** The periods of pauses. Early pauses are missing if their events are no longer kept. */
 export function pausesOf(events: readonly ServiceEvent[]): Period[] {
   const pauses: Period[] = [];
   let began: number | null = null;
@@ -69,14 +69,14 @@ export function pausesOf(events: readonly ServiceEvent[]): Period[] {
   return pauses;
 }
 
-/** Zoom by a factor around a moment, within `all`. */
+/** Zoom by a factor around a moment; the result lies within `all`. */
 export function zoomed(shown: Period, factor: number, around: number, all: Period): Period {
   const length = Math.min(Math.max((shown.to - shown.from) * factor, SHORTEST), all.to - all.from);
   const part = (around - shown.from) / (shown.to - shown.from);
   return inside({ from: around - length * part, to: around + length * (1 - part) }, all);
 }
 
-/** Move a period by a part of its length; a negative part moves it back. */
+/** Move a period by a fraction of its length; a negative fraction moves it back. */
 export function moved(shown: Period, part: number, all: Period): Period {
   const by = (shown.to - shown.from) * part;
   return inside({ from: shown.from + by, to: shown.to + by }, all);
@@ -89,7 +89,7 @@ function inside({ from, to }: Period, all: Period): Period {
   return { from: start, to: start + length };
 }
 
-/** Round times of the beamline in a period, at most six of them. */
+/** Round times in a period, in the beamline's time zone; at most six of them. */
 export function ticksOf({ from, to }: Period, zone: Zone): { times: number[]; step: number } {
   const step =
     STEPS.find((each) => (to - from) / each <= MOST_TICKS) ?? 86400 * Math.ceil((to - from) / 86400 / MOST_TICKS);

@@ -1,4 +1,4 @@
-/** Times and durations, in the words of the prompt. */
+/** Times and durations, in the prompt's words. */
 
 /** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`. */
 export function lengthOfTime(seconds: number): string {
@@ -10,14 +10,14 @@ export function lengthOfTime(seconds: number): string {
   return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
 }
 
-/** `about 12 s`, where `length` is the text for the seconds; `less than 0.1 s` instead of `about 0.0 s`. */
+/** `about 12 s`, where `length` is the text for the seconds; `less than 0.1 s` in place of `about 0.0 s`. */
 export function about(seconds: number, length = lengthOfTime(seconds)): string {
   return seconds >= 0.05 ? `about ${length}` : "less than 0.1 s";
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** The time zone of the beamline, as its offset from UTC in seconds. */
+/** The beamline's time zone, as its offset from UTC in seconds. */
 export class Zone {
   constructor(private readonly offset: number) {}
 
@@ -37,7 +37,7 @@ export class Zone {
     return new Zone(Math.round(difference / 900) * 900); // zones differ by quarters of an hour
   }
 
-  /** `14:03:22` today, `21 Nov 14:03` this year, `2024-11-21 14:03` before. */
+  /** `14:03:22` today, `21 Nov 14:03` this year, `2024-11-21 14:03` in earlier years. */
   moment(epoch: number, now: number): string {
     const then = this.date(epoch);
     const today = this.date(now);
@@ -57,13 +57,13 @@ export class Zone {
     return `${two(then.getUTCDate())} ${MONTHS[then.getUTCMonth()]} ${clock}`;
   }
 
-  /** The time that a field for a date and a time of the beamline has: `2026-11-30T14:00`. Null without one. */
+  /** The time in a date-and-time field, which is in the beamline's time zone: `2026-11-30T14:00`. Null if empty. */
   epoch(local: string): number | null {
     const parsed = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$/.test(local) ? Date.parse(`${whole(local)}Z`) : Number.NaN;
     return Number.isNaN(parsed) ? null : parsed / 1000 - this.offset;
   }
 
-  /** The last multiple of a step, in seconds, in the time of the beamline: midnight for a day. */
+  /** The last multiple of a step of seconds in the beamline's time zone, for example midnight if the step is a day. */
   before(epoch: number, step: number): number {
     return Math.floor((epoch + this.offset) / step) * step - this.offset;
   }

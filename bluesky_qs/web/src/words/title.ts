@@ -1,10 +1,10 @@
-/** The title of the browser tab: the state in a word, visible from other tabs. */
+/** The browser tab's title: the state in one word, visible from other tabs. */
 
 import type { HistoryItem, Link, Status } from "../source/source";
 import { lastPlanFailed } from "./results";
 import { planProgress, stateMark } from "./status";
 
-/** The title without the name of the page. `last` is the item that ended last, if known. */
+/** The title without the page's name. `last` is the item that ended last, if known. */
 export function titleOf(link: Link["state"], status: Status, now: number, last: HistoryItem | undefined): string {
   if (link === "lost" || link === "silent") return "⚠ not connected · ";
   const question = status.input_pending ? "? question · " : "";

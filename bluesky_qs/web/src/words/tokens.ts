@@ -17,7 +17,7 @@ export interface Plain {
 }
 export type Token = Bracket | Plain;
 
-/** The brackets open at the end of a text, outermost first; null if the text ends in a string. */
+/** The brackets that are open at the end of a text, outermost first; null if the text ends within a string. */
 export function lastOpen(text: string): Bracket[] | null {
   const scanner = new Scanner(text);
   scanner.run();

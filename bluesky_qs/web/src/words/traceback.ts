@@ -1,12 +1,12 @@
-/** A traceback for users, as the prompt shows it (`ipython_extension/shown/traceback_text.py`): frames inside bluesky are
- * folded, except the last one, where the error was raised. */
+/** A traceback as the prompt shows it (`ipython_extension/shown/traceback_text.py`). Frames inside bluesky are folded,
+ * except the last one, where the error was raised. */
 
 import { plural } from "./times";
 
 const FRAME = /^ {2}File "([^"]*)", line \d+/;
 /** Code that was not written at the beamline. */
 const INNER = /[/\\](site|dist)-packages[/\\](bluesky(_qs)?|opentelemetry)[/\\]|[/\\]bluesky_qs[/\\]worker[/\\]/;
-/** Marks under a part of the line above: they would point elsewhere if that line is broken. */
+/** Markers under a part of the line above. They would point elsewhere if that line were broken. */
 const MARKS = /^\s*[~^]+\s*$/;
 
 export function folded(traceback: string): string {
