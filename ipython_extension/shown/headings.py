@@ -15,7 +15,7 @@ _PLAN = 24
 def ended_heading(item: Mapping[str, Any], known: Container[str], me: str, width: int) -> str:
     """``count([det1], num=5): aborted by grace at 14:03:22, took 3.1 s``, in one line.
 
-    ``me`` is the name of the user.
+    ``me`` is the user's name.
     """
     result = item.get("result") or {}
     status = str(result.get("exit_status") or "not ended yet")

@@ -289,7 +289,7 @@ def cleared(params: Mapping[str, Any], reply: Reply) -> ReplyView:
         return ReplyView(reply, "Removed that item and all older ones from the history.")
     return ReplyView(
         reply,
-        f"Kept the newest {plural(size, 'item')} of the history." if size and size > 0 else "Cleared the history.",
+        f"Kept the newest {plural(size, 'item')} in the history." if size and size > 0 else "Cleared the history.",
     )
 
 

@@ -60,7 +60,7 @@ def save(session: Session, line: Line) -> ReplyView:
     count = plural(len(queue["items"]), "item")
     known = session.known()
     header = (
-        f"# {count} of the queue, saved on {time.strftime('%Y-%m-%d at %H:%M:%S')}. "
+        f"# {count} from the queue, saved on {time.strftime('%Y-%m-%d at %H:%M:%S')}. "
         f"Queue them with: %qs add --file {words[0].text}"
     )
     text = "\n".join([header, *(item_line(item, known, read_line) for item in queue["items"])])

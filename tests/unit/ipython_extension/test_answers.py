@@ -54,7 +54,7 @@ _EVENT = {"seq": 9, "time": time.time(), "type": "queue_changed", "put": [_UID]}
         ("check scan([det1], motor, 0, 1)", "item_check", {"results": [{"success": True, "warnings": [_PLAN]}]},
          "can be queued.\nIt may fail: plan 'scan' needs the number"),
         ("config", "config_get", {"config": {"ip_connect_info": {}}}, "no IPython kernel"),
-        ("history clear 3", "history_clear", {}, "Kept the newest 3 items of the history."),
+        ("history clear 3", "history_clear", {}, "Kept the newest 3 items in the history."),
         ("history clear 0", "history_clear", {}, "Cleared the history."),
         ("queue stop cancel", "queue_stop_cancel", {}, "No stop is pending."),
     ],

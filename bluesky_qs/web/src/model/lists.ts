@@ -69,7 +69,7 @@ export class Lists {
   }
 }
 
-/** The names of devices and of their components: `motor`, `sim_stage.x`. */
+/** The names of devices and their components: `motor`, `sim_stage.x`. */
 export function* deviceNames(
   devices: Readonly<Record<string, Schemas["DeviceDescription"]>>,
   prefix = "",

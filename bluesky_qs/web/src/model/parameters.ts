@@ -1,4 +1,4 @@
-/** Changes one parameter of a queued plan by name, with the rules of the prompt (`ipython_extension/typed/calls.py`).
+/** Changes one parameter of a queued plan by name, by the prompt's rules (`ipython_extension/typed/calls.py`).
  * */
 
 import type { Item } from "../source/source";
