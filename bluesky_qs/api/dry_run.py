@@ -6,7 +6,7 @@ from bluesky_qs.api.estimates import EstimateSource
 
 
 class DryRunError(TypedDict):
-    """An exception that ends the plan. ``step`` is the number of the plan's point at that moment, from 1."""
+    """An exception that ends the plan. ``step`` is the number of the point that the plan had reached, from 1."""
 
     msg: str
     traceback: str
@@ -14,7 +14,7 @@ class DryRunError(TypedDict):
 
 
 class BlockedCall(TypedDict):
-    """A call that a dry run does not carry out. ``step`` is the number of the plan's point at that moment, from 1."""
+    """A call that a dry run does not carry out. ``step`` is the number of the point then reached, from 1."""
 
     call: str
     step: int
@@ -40,7 +40,7 @@ class MotorRange(TypedDict):
 
 
 class DryRunTimes(TypedDict):
-    """Seconds for each part, or null if unknown."""
+    """The seconds that each part takes, or null if unknown."""
 
     move: float | None
     trigger: float | None
@@ -49,11 +49,11 @@ class DryRunTimes(TypedDict):
 
 
 class DryRunEstimate(TypedDict):
-    """The time that the plan would take, in seconds, with an interval of 80 %.
+    """The time that the plan would take, in seconds, with an 80 % interval.
 
-    ``source``: ``history`` (a completed run with the same parameters, start positions and settings), ``walk`` (times
-    of its actions), ``points`` (earlier runs, by the number of points) or ``unknown``. Then ``seconds`` is null,
-    ``reason`` says why, and ``at_least`` is true if ``low`` is the time of the known parts.
+    ``source``: ``history`` (a completed run with the same parameters, start positions and settings), ``walk`` (times of
+    its actions), ``points`` (earlier runs, by the number of points) or ``unknown``. If it is ``unknown``, ``seconds``
+    is null, ``reason`` says why, and ``at_least`` is true if ``low`` is the time of the known parts.
     """
 
     seconds: float | None
@@ -70,8 +70,9 @@ class DryRunReport(TypedDict):
 
     ``ok`` is false if the real run would fail, and null if that is not known: ``complete`` is false, with the
     ``reason``, or ``blocked`` is not empty. ``exact`` is false if the plan depends on something that a dry run cannot
-    know. ``points`` counts all events; ``stream_points`` has them by stream. ``bytes`` are those of all readings.
-    ``output`` is the end of what the plan printed. ``as_of`` is the time (epoch seconds) of the copy of the namespace.
+    know. ``points`` is the number of all events; ``stream_points`` has the number for each stream. ``bytes`` is the
+    size of all readings together. ``output`` is the end of what the plan printed. ``as_of`` is the time (epoch seconds)
+    of the copy of the namespace.
     """
 
     ok: bool | None

@@ -39,7 +39,7 @@ def re_stop(**key: Unpack[Keyed]) -> Reply:
 
 @method(scope="write:plan:control", lock=Lock.ENVIRONMENT)
 def re_abort(**key: Unpack[Keyed]) -> Reply:
-    """Abort the paused plan, with its clean-up. The queue stops.
+    """Abort the paused plan, with its cleanup. The queue stops.
 
     The exit status is ``aborted``, and the plan goes back to the front of the queue.
     """
@@ -48,7 +48,7 @@ def re_abort(**key: Unpack[Keyed]) -> Reply:
 
 @method(scope="write:plan:control", lock=Lock.ENVIRONMENT)
 def re_halt(**key: Unpack[Keyed]) -> Reply:
-    """Halt the paused plan immediately, without its clean-up. The queue stops.
+    """Halt the paused plan immediately, without its cleanup. The queue stops.
 
     The exit status is ``halted``, and the plan goes back to the front of the queue.
     """
@@ -67,16 +67,16 @@ def re_runs(option: _RunOption = "active") -> Runs:
     on_failure={"documents": [], "item_uid": "", "before": None, "missing": 0},
 )
 def documents_get(*, limit: int = 1000, item_uid: str | None = None, before: int | None = None) -> Documents:
-    """Documents of an item, oldest first, with the latest ``limit`` events.
+    """Documents of an item, oldest first, with at most the latest ``limit`` events.
 
-    Without ``item_uid``, they are those of the plan that is running, or that ran last. They are the documents published
-    as ``QS_Document``. Images and arrays of more than 200 elements are null, and ``omitted`` of the event names them.
-    The service keeps the documents of the last 200 items, at most 256 MB, also across restarts (``--documents-limit``,
-    ``--documents-size``); the request for an older item is refused.
+    Without ``item_uid``, the documents are those of the running plan, or of the last plan that ran. They are the
+    documents published as ``QS_Document``. Images and arrays of more than 200 elements are null, and the event names
+    them in ``omitted``. The service keeps the documents of the last 200 items, at most 256 MB, even across restarts
+    (``--documents-limit``, ``--documents-size``); a request for an older item is refused.
 
     To get the next older page, send ``before`` from the reply; it is null on the oldest page. Each page has the start
     and descriptor documents that belong to its events. A page has fewer events than ``limit`` if it would be very
-    large. ``missing`` is the number of events of the item that were not kept.
+    large. ``missing`` is the number of the item's events that were not kept.
     """
     raise NotImplementedError
 
@@ -85,7 +85,7 @@ def documents_get(*, limit: int = 1000, item_uid: str | None = None, before: int
 def re_metadata() -> Metadata:
     """The RunEngine's persistent metadata (``RE.md``), limited to the keys that may be shown.
 
-    ``permitted_keys`` has the paths of these keys: ``/`` means everything; the list is empty if no metadata may be
+    ``permitted_keys`` lists the paths of these keys. ``/`` means all keys; the list is empty if no metadata may be
     shown.
     """
     raise NotImplementedError

@@ -9,15 +9,15 @@ EstimateSource = Literal["history", "walk", "points", "similar", "pace", "unknow
 
 
 class ItemEstimate(TypedDict):
-    """How long an item takes, in seconds without pauses, with an interval of 80 %.
+    """How long an item takes, in seconds without pauses, with an 80 % interval.
 
-    ``source``: ``history`` (a completed run with the same parameters, start positions and settings), ``walk`` (times
-    of its actions), ``points`` (earlier runs, by the number of points), ``similar`` (other items of a long queue),
-    ``pace`` (how fast it runs) or ``unknown``. Then ``seconds`` is null, ``reason`` says why, and ``at_least`` is true
-    if ``low`` is the time of the known parts. While the estimate is still being made, ``reason`` is “The plan has not
-    been estimated yet”. ``start`` is the start of the item in epoch seconds; while the queue is
-    idle, it is the start if you start the queue now. With ``start_at_least``, the item may start later, because the
-    time of an earlier item is unknown. Items after an instruction that stops the queue have no start (null).
+    ``source``: ``history`` (a completed run with the same parameters, start positions and settings), ``walk`` (times of
+    its actions), ``points`` (earlier runs, by the number of points), ``similar`` (other items of a long queue),
+    ``pace`` (how fast it runs) or ``unknown``. If it is ``unknown``, ``seconds`` is null, ``reason`` says why, and
+    ``at_least`` is true if ``low`` is the time of the known parts. While the estimate is still being made, ``reason``
+    is “The plan has not been estimated yet”. ``start`` is the time when the item starts, in epoch seconds; while the
+    queue is idle, it assumes that you start the queue now. With ``start_at_least``, the item may start later, because
+    the time of an earlier item is unknown. Items after an instruction that stops the queue have no start (null).
     """
 
     seconds: float | None
@@ -33,8 +33,8 @@ class ItemEstimate(TypedDict):
 class QueueEstimate(TypedDict):
     """How long the queue takes, from now. In loop mode this is one round, and ``end`` is null.
 
-    ``at_least`` is true if the time of an item is not known: it counts with the time of its known parts. ``end`` is in
-    epoch seconds.
+    ``at_least`` is true if the time of an item is unknown; only the time of its known parts is then counted. ``end`` is
+    in epoch seconds.
     """
 
     seconds: float | None

@@ -18,10 +18,10 @@ class NumberedEvent(TypedDict):
 
 
 class QueueChangedEvent(NumberedEvent):
-    """Items were added to the queue, changed or moved (``put``), or have left it (``dropped``).
+    """Items in the queue were added, changed or moved (``put``), or they left the queue (``dropped``).
 
-    If a change affects many items, the event has only their number. ``cleared``: the whole queue was cleared.
-    ``change`` is the kind of a change that ``queue_undo`` can undo; ``undoes`` is the number of the event that this
+    If a change affects many items, the event has only the number of items. ``cleared``: the whole queue was cleared.
+    ``change`` is the kind of change, if ``queue_undo`` can undo it; ``undoes`` is the number of the event that this
     change has undone.
     """
 
@@ -130,7 +130,7 @@ class InputChangedEvent(NumberedEvent):
 class WaitingChangedEvent(NumberedEvent):
     """The running plan has begun to wait for something, or no longer waits. ``waiting_for`` is as in the status.
 
-    A wait for devices and a sleep are reported after a second, because most of them are shorter.
+    Waits for devices and sleeps are reported only after a second, because most of them are shorter.
     """
 
     type: Literal["waiting_changed"]

@@ -10,9 +10,9 @@ _SIZE = Annotated[
     Messages(wrong="Error: The 'size' parameter must be an integer: size={value!r}"),
 ]
 
-#: Maximum of items, and of bytes of JSON text, in one reply.
+#: Maximum number of items, and of bytes of JSON text, in one reply.
 MOST_ITEMS, MOST_BYTES = 50_000, 64_000_000
-#: Maximum of items on a page if the request has no ``limit``.
+#: Maximum number of items on a page if the request has no ``limit``.
 PAGE = 1000
 
 
@@ -36,15 +36,15 @@ def history_get(
 ) -> History:
     """The history, oldest item first.
 
-    With any parameter, the reply is one page: the newest ``limit`` (1000 by default) of the items that match all
+    If you give any parameter, the reply is one page: the newest ``limit`` (1000 by default) of the items that match all
     parameters, also oldest first. For the next page, send the uid of the oldest item as ``before``. Without parameters,
     the reply has all items; the request is refused if there are more than 50 000, or if they are larger than 64 MB.
 
-    ``exit_status`` is one exit status or a list of them; ``name`` is the name of the plan, or a shell pattern.
-    ``user`` is the user of the item, or the name without the display name: ``jdoe`` also finds ``jdoe "John Doe"``.
-    ``since`` and ``until`` are Unix times, compared with ``time_start``. ``metadata`` has a shell pattern (``*``,
-    ``?``, ``[…]``) for each key. The pattern is compared with the text of the value (in Python, ``str(value)``), and
-    case is ignored. ``scan_id`` is the scan id of one of the plan's runs.
+    ``exit_status`` is one exit status or a list of them; ``name`` is the name of the plan, or a shell pattern. ``user``
+    is the item's user; the display name can be left out: ``jdoe`` also finds ``jdoe "John Doe"``. ``since`` and
+    ``until`` are Unix times, compared with ``time_start``. ``metadata`` has a shell pattern (``*``, ``?``, ``[…]``) for
+    each key. The pattern is compared with the text of the value (in Python, ``str(value)``), and case is ignored.
+    ``scan_id`` is the scan id of one of the plan's runs.
 
     ``search`` finds words in the names, parameters and metadata of plans and in the messages of their results: an
     item must have all of them. Each word also finds longer words that begin with it (``S0`` finds ``S03``). Double

@@ -27,7 +27,7 @@ SECRETS = frozenset(("lock_key",))
 _MOST_KEYS = 10
 
 
-#: The permissions of clients, with the names of the Bluesky HTTP server. Each method needs one scope.
+#: The permissions that a client can have, named as in the Bluesky HTTP server. Each method needs one scope.
 Scope = Literal[
     "read:status",
     "read:queue",
@@ -68,7 +68,7 @@ class Lock(StrEnum):
 class Messages(NamedTuple):
     """The messages for a missing or invalid parameter. Existing clients match them.
 
-    ``wrong`` may use ``{value!r}`` and ``{type}``.
+    ``wrong`` can use ``{value!r}`` and ``{type}``.
     """
 
     missing: str | None = None

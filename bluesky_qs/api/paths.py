@@ -1,6 +1,7 @@
-"""The route of each method over HTTP, its verb and path. The door and the client use it.
+"""The route of each method over HTTP: its verb and its path. The door and the client use it.
 
-The paths of the community's HTTP server are a table. The path of any other method is derived from its name.
+Methods of the community's HTTP server have the paths of that server, in a table. The path of any other method is
+derived from its name.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -9,7 +10,7 @@ from bluesky_qs.api.method import METHODS, Method
 
 Verb = Literal["GET", "POST"]
 
-#: Every path begins with it.
+#: Every path begins with this prefix.
 PREFIX = "/api"
 
 
@@ -34,7 +35,7 @@ class Path(NamedTuple):
 
 _BODY = True
 
-#: The community's table.
+#: The paths of the community's HTTP server.
 _THEIRS = (
     Path("ping", "GET", "/ping"),
     Path("status", "GET", "/status"),
@@ -89,7 +90,7 @@ _THEIRS = (
 
 
 class Alias(NamedTuple):
-    """Another path of a method, which implies parameters."""
+    """Another path for a method, which implies some of its parameters."""
 
     verb: Verb
     path: str
@@ -106,12 +107,12 @@ ALIASES = (
 
 
 def derived(method: Method[..., Any]) -> Path:
-    """The path of a method that the community's server does not have: ``queue_undo`` is at ``/queue/undo``."""
+    """The path of a method that the community's server does not have. ``queue_undo`` is at ``/queue/undo``."""
     words = method.name.removesuffix("_get").replace("_", "/")
     return Path(method.name, "GET" if method.scope.startswith("read:") else "POST", f"/{words}")
 
 
-#: The path of every method, by the name of the method.
+#: The path of every method, by method name.
 PATHS: dict[str, Path] = {
     **{method.name: derived(method) for method in METHODS.values()},
     **{path.method: path for path in _THEIRS},

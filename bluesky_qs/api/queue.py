@@ -30,7 +30,7 @@ from bluesky_qs.api.types import (
     Writer,
 )
 
-# Elements of any type: one that is not an object is reported like any other wrong item.
+# Elements of any type, because an element that is not an object is reported like any other wrong item.
 _ItemsParameter = Annotated[list[Any], Messages(missing="Incorrect request format: request contains no item info")]
 _Enable = Annotated[bool, Messages(missing="Required 'enable' parameter is missing in the API call")]
 _Mode = Annotated[
@@ -111,7 +111,7 @@ def queue_item_update(
     """Replace the queued item with the same ``item_uid``. With ``replace``, the new item gets a new uid.
 
     ``expected`` is the item as you read it. If it has changed since, the request is refused (``ItemChanged``), and
-    ``item`` in the reply is the item as it is now. All keys that an item keeps in the queue are compared, without
+    ``item`` in the reply is the item as it is now. All keys that an item keeps in the queue are compared, except
     ``result``; the order of keys does not matter, and 1 is equal to 1.0.
     """
     raise NotImplementedError
@@ -242,10 +242,10 @@ def queue_clear(**key: Unpack[Keyed]) -> Reply:
 def queue_undo(event: int, **key: Unpack[Keyed]) -> Undone:
     """Undo a clear, a removal, a move or an edit, by the number of its event (``queue_changed`` with ``change``).
 
-    The items get their uids, contents and places back. If its neighbors have changed, an item goes right after the
-    nearest item that was ahead of it and is still in the queue. If there is none, it goes right before the nearest
-    item that followed it. The undo is an event too, and can be undone. Refused if an item is running, has run,
-    or was changed again since. Changes can be undone for an hour, also after a restart of the service; very large ones
+    The items get their uids, contents and places back. If an item's neighbors have changed, it goes right after the
+    nearest item that was ahead of it and is still in the queue. If there is none, it goes right before the nearest item
+    that followed it. The undo is an event too, and can be undone. Refused if an item is running, has run, or was
+    changed again since. Changes can be undone for an hour, even after a restart of the service; very large ones
     (together more than 32 MB) are forgotten earlier, but never the latest.
     """
     raise NotImplementedError
@@ -364,8 +364,8 @@ def queue_dry_run(
 def estimates_get(uids: list[str] | None = None) -> Estimates:
     """How long the queued plans and the running one take, when they start, and when the queue ends.
 
-    Without ``uids``, of all items. Estimates are made in the background, a moment after the queue or the environment
-    has changed; before that, the reason says so. The status has the key ``estimates_uid``, which changes with them,
-    and ``queue_end``.
+    Without ``uids``, the reply covers all items. Estimates are made in the background, a moment after the queue or the
+    environment has changed; until then, ``reason`` says so. The status has ``estimates_uid``, which changes when the
+    estimates change, and ``queue_end``.
     """
     raise NotImplementedError

@@ -53,7 +53,7 @@ def manager_kill(**request: Unpack[Repeatable]) -> Reply:
 
 @method(scope="read:monitor", on_failure={"events": [], "last": 0, "first": 1})
 def events_get(since: int | None = None, *, limit: int = 1000) -> Events:
-    """Events after the event number ``since``, oldest first, at most ``limit`` of them. Null: the latest ones.
+    """Events after the event number ``since`` (null: the latest ones), oldest first, at most ``limit`` of them.
 
     ``first`` is the number of the oldest event that is kept. If it is greater than ``since`` + 1, events are missing.
     """
@@ -69,13 +69,13 @@ def console_get(
     grep: str | None = None,
     level: str | None = None,
 ) -> ConsoleMessages:
-    """Console output after the message number ``since``, at most ``limit`` messages. If null, the latest ones.
+    """Console output after the message number ``since`` (null: the latest messages), at most ``limit`` messages.
 
-    ``item_uid`` is the uid of a plan, or of a task (the ``task_uid`` of a script or function). Then the reply has the
-    log of this plan or task: all that it printed while it ran. The messages of a log are numbered from 1. The first
-    and the last 500 kB are kept, so numbers are missing in the middle of a longer log. A log is kept as long as the
-    plan is in the history. The oldest logs are removed when all logs together are larger than the setting
-    ``item_logs_size``. ``grep`` selects lines that contain this text; case is ignored. ``level`` selects logging
-    records of this level or a higher one: DEBUG, INFO, WARNING, ERROR, CRITICAL. Other lines count as INFO.
+    ``item_uid`` is the uid of a plan, or of a task (the ``task_uid`` of a script or function). The reply then has the
+    log of this plan or task: everything that it printed while it ran. The messages of a log are numbered from 1. The
+    first and the last 500 kB are kept, so a longer log has a gap in its numbers. A log is kept as long as the plan is
+    in the history. The oldest logs are removed when all logs together are larger than the setting ``item_logs_size``.
+    ``grep`` selects lines that contain this text; case is ignored. ``level`` selects logging records of this level or a
+    higher one: DEBUG, INFO, WARNING, ERROR, CRITICAL. Other lines count as INFO.
     """
     raise NotImplementedError

@@ -43,7 +43,7 @@ from bluesky_qs.api.values import (
 #: An item as a client sends it. The handler checks it, so that the reply can explain the error.
 SentItem = dict[str, Any]
 
-#: 0-based place in the queue (negative: counted from the back), or one of its ends.
+#: Position in the queue, counted from 0 (negative: from the back), or one of the queue's ends.
 Position = int | Literal["front", "back"]
 PositionParameter = Annotated[
     Position | None,
@@ -70,7 +70,7 @@ LockKey = Annotated[
     str | None,
     Messages(missing="Request contains no lock key", wrong="Lock key must be a non-empty string: lock_key={value!r}"),
 ]
-#: More than the 128 characters of an HTTP client, because the HTTP server adds the name of the user.
+#: More than the 128 characters that an HTTP client may send, because the HTTP server adds the user name.
 LONGEST_REQUEST_ID = 512
 #: The dispatcher checks it.
 RequestId = str | None
@@ -90,7 +90,7 @@ class Repeatable(TypedDict, total=False):
 class Keyed(Repeatable, total=False):
     """The parameters of every method that a lock can refuse.
 
-    ``user`` sends the request: events and the log show who made a change. Our clients fill in both.
+    ``user`` is the user who sends the request: events and the log show who made a change. Our clients fill in both.
     """
 
     lock_key: LockKey
@@ -128,13 +128,13 @@ class Reply(TypedDict):
 class Status(TypedDict):
     """The state of the service. Each ``…_uid`` changes if, and only if, the list with that name changes.
 
-    ``queue_autostart_off_reason`` is the reason if autostart switched itself off, otherwise null.
+    ``queue_autostart_off_reason`` is the reason why autostart switched itself off, or null if it did not.
     ``queue_stopped_reason`` is the reason why the queue has stopped although it is not empty; null while it runs and
     when the environment is closed. ``extensions`` lists optional parameters that other versions of the service may not
     have. Send them only to a service that lists them. ``stopping``: the service is stopping, and will no longer answer.
-    ``queue_end`` is when the running queue ends (epoch seconds; null if it does not run or if that is not known), at
-    least if ``queue_at_least`` is true. Both change, with ``estimates_uid``, when the end moves by more than 1 s and 2
-    % of the time to go.
+    ``queue_end`` is the time when the running queue will end, in epoch seconds (null if the queue is not running or the
+    time is unknown); if ``queue_at_least`` is true, it may end later. Both change, with ``estimates_uid``, when the end
+    moves by more than 1 s and 2 % of the remaining time.
     """
 
     msg: str
@@ -354,7 +354,7 @@ class QueueDryRunDone(Reply):
 
 
 class Estimates(Reply):
-    """Estimates by uid, and that of the queue. ``estimates_uid`` is as in the status."""
+    """Estimates of items by uid, and the estimate of the queue. ``estimates_uid`` is as in the status."""
 
     estimates: dict[str, ItemEstimate]
     queue: QueueEstimate

@@ -22,7 +22,7 @@ ItemStateName = Literal[
     "removed",
     "not_found",
 ]
-#: A change of the queue that can be undone.
+#: A kind of queue change that can be undone.
 ChangeName = Literal["clear", "removal", "move", "edit", "undo"]
 TaskState = Literal["running", "completed", "not_found"]
 
@@ -48,20 +48,20 @@ EnvironmentStateName = Literal[
     "closed",
 ]
 KernelState = Literal["disabled", "starting", "idle", "busy"]
-#: Levels of logging records, the lowest first.
+#: Logging levels, lowest first.
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Result(TypedDict):
     """How an item ended. Times are in seconds since 1970.
 
-    ``msg`` has at most 10 kB and ``traceback`` 100 kB; longer text is cut in the middle. Control characters in them
-    are written as escapes. ``return_value`` is the return value of the plan, or null if it did not complete. If JSON
-    does not support the value, it is kept as text and ``return_value_is_text`` is true. Results of earlier versions
-    have neither key. ``ended_by`` is the user who stopped, aborted or halted the plan, if the client named one.
-    ``time_paused`` and ``time_suspended`` are the seconds that the plan was paused, and held by suspenders. A key is
-    missing if this did not happen.
-    ``time_estimated`` is the expected time without pauses; missing if it was unknown.
+    ``msg`` has at most 10 kB and ``traceback`` 100 kB; longer text is cut in the middle. Control characters in them are
+    written as escapes. ``return_value`` is the return value of the plan, or null if it did not complete. If JSON does
+    not support the value, it is kept as text and ``return_value_is_text`` is true. Results of earlier versions have
+    neither key. ``ended_by`` is the user who stopped, aborted or halted the plan, if the client named one.
+    ``time_paused`` is the number of seconds that the plan was paused, and ``time_suspended`` the number that suspenders
+    held it; each key is missing if this did not happen. ``time_estimated`` is the expected time without pauses; the key
+    is missing if the time was unknown.
     """
 
     exit_status: ExitStatus
@@ -139,7 +139,7 @@ class RunningItem(TypedDict, total=False):
 
 
 class DryRunFinding(TypedDict):
-    """Whether a dry run of a plan has ended well. ``ok`` is null if that is not known; ``msg`` says why not."""
+    """Whether the dry run of a plan ended well. ``ok`` is null if this is not known; ``msg`` says why."""
 
     ok: bool | None
     msg: str
@@ -148,7 +148,7 @@ class DryRunFinding(TypedDict):
 class ItemState(TypedDict):
     """The current state of an item. ``times`` has the time of each state that is known, in seconds since 1970.
 
-    ``requeued_as`` is the uid of the item that was put back into the queue in its place. ``dry_run`` is there for a
+    ``requeued_as`` is the uid of the item that was put back into the queue in its place. ``dry_run`` is present for a
     queued plan that the service has walked (``--dry-run-on-add``).
     """
 
@@ -175,7 +175,7 @@ class Finding(TypedDict):
 
 
 class Check(TypedDict):
-    """The result of checking one item. ``arguments`` are the values by parameter name, defaults included."""
+    """The result of checking one item. ``arguments`` are the values by parameter name, including defaults."""
 
     success: bool
     msg: str
@@ -194,7 +194,7 @@ class Run(TypedDict):
 
 
 class Document(TypedDict):
-    """A document of a run, with the time of its publication and the uid of the item that it belongs to.
+    """A document of a run, with the time when it was published and the uid of the item that it belongs to.
 
     In an event, values for which JSON has no number are null. Their texts (``nan``, ``inf``, ``-inf``) are in
     ``not_finite``, by field. Values that are too large are null, too; ``omitted`` names their fields.
@@ -239,7 +239,7 @@ class LockInfo(TypedDict):
 
 
 class LockState(TypedDict):
-    """The two locks: whether each is on."""
+    """Which of the two locks are on."""
 
     environment: bool
     queue: bool
@@ -259,9 +259,9 @@ class QueueMode(TypedDict):
 class RunningItemProgress(TypedDict):
     """The progress of the running plan.
 
-    ``num_points`` is the number of events that the plan announced, null if it announced none. ``time_paused`` is the
-    time that it has spent paused or suspended, in seconds, without the current pause or suspension. ``paused_since`` is
-    the start of the current pause.
+    ``num_points`` is the number of events that the plan announced, or null if it announced none. ``time_paused`` is the
+    time that the plan has spent paused or suspended, in seconds, without the current pause or suspension.
+    ``paused_since`` is the start of the current pause.
     """
 
     events: int
@@ -388,7 +388,7 @@ class DeviceDescription(TypedDict):
 
 
 class FieldReading(TypedDict):
-    """One data key of a device. An array that is too large to be sent has the ``value`` null and a ``shape``."""
+    """One data key of a device. If an array is too large to send, ``value`` is null and ``shape`` is present."""
 
     value: Any
     timestamp: float | None
@@ -407,9 +407,9 @@ class DeviceReading(TypedDict, total=False):
     """The reading of a device, or ``error``, the reason why it could not be read, and ``last``, the last reading (or
     null).
 
-    ``value`` is that of the device's first hinted data key; ``fields`` has the other data keys. ``timestamp`` is the
-    device's own, in epoch seconds. ``limits`` are [low, high], or null without limits. ``moving`` is null if the
-    device does not report it. An array that is too large to be sent has the ``value`` null and a ``shape``.
+    ``value`` is the value of the device's first hinted data key; ``fields`` has the other data keys. ``timestamp`` is
+    the device's own, in epoch seconds. ``limits`` are [low, high], or null without limits. ``moving`` is null if the
+    device does not report it. If an array is too large to send, ``value`` is null and ``shape`` is present.
     """
 
     value: Any
@@ -424,7 +424,7 @@ class DeviceReading(TypedDict, total=False):
 
 
 class GroupPermissions(TypedDict, total=False):
-    """Names and patterns of what a user group may use and not use. Null as the first element means all."""
+    """Names and patterns of the things that a user group may and may not use. Null as the first element means all."""
 
     allowed_plans: list[str | None]
     forbidden_plans: list[str | None]

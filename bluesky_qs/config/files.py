@@ -53,7 +53,7 @@ def sections(path: str, environ: Mapping[str, str]) -> dict[str, Any]:
     for file in _files(Path(path).expanduser()):
         for name, value in _mapping(_parse(file), f"The configuration file {file}").items():
             if name in found:
-                raise ConfigError(f"Section {name!r} appears twice; the second one is in {file}")
+                raise ConfigError(f"Section {name!r} is defined twice; the second time in {file}")
             found[str(name)] = _replaced(value, environ, f"section {name!r} in {file}")
     return found
 
@@ -69,7 +69,7 @@ def _replaced(value: Any, environ: Mapping[str, str], where: str) -> Any:
     def replaced(match: re.Match[str]) -> str:
         if match[1] in environ or not _NAME.fullmatch(match[1]):
             return environ.get(match[1], match[0])
-        raise ConfigError(f"The environment variable {match[1]}, which {where} names, is not set")
+        raise ConfigError(f"The environment variable {match[1]}, used in {where}, is not set")
 
     return _VARIABLE.sub(replaced, value)
 
@@ -133,7 +133,7 @@ def _parse(file: Path) -> Any:
         # The parser's own text shows the line, which may contain a secret key.
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"The configuration file {file} is not YAML{line}: {error.problem}") from None
+        raise ConfigError(f"The configuration file {file} is not valid YAML{line}: {error.problem}") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ConfigError(
             f"The configuration file {file} is not valid YAML: it contains bytes that are not text"

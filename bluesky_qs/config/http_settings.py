@@ -63,7 +63,7 @@ class Http(msgspec.Struct, frozen=True):
     behind_proxy: Annotated[
         bool,
         Setting(
-            "A proxy does TLS for the HTTP door. The door uses its headers X-Forwarded-For and X-Forwarded-Proto.",
+            "A proxy handles TLS for the HTTP door. The door uses the proxy's X-Forwarded-For and X-Forwarded-Proto.",
             ("--behind-proxy",),
             bare="ON",
         ),
@@ -71,7 +71,7 @@ class Http(msgspec.Struct, frozen=True):
     root_path: Annotated[
         str | None,
         Setting(
-            "Path of the HTTP door at the proxy, such as /beamline.",
+            "Path prefix under which the proxy serves the HTTP door, such as /beamline.",
             ("--root-path",),
             metavar="PATH",
             fault=_no_path_prefix,
@@ -80,7 +80,7 @@ class Http(msgspec.Struct, frozen=True):
     metrics: Annotated[
         str | None,
         Setting(
-            "Publish metrics for Prometheus at this address, for everybody who can reach it: PORT (on this computer "
+            "Publish metrics for Prometheus at this address, for anyone who can reach it: PORT (on this computer "
             "only) or HOST:PORT. The HTTP door is not needed.",
             ("--metrics",),
             ("QSERVER_METRICS_ADDRESS_FOR_SERVER",),

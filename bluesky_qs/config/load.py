@@ -134,7 +134,7 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
 def load_http(options: Mapping[str, Any], environ: Mapping[str, str]) -> Http:
     """Load the settings of an HTTP door that runs without a service.
 
-    The address in the environment comes after that in the door's configuration file, so it is not read here.
+    An address in the environment is not read here: one in the door's configuration file takes precedence over it.
 
     Raises
     ------

@@ -32,9 +32,9 @@ def configure_logging(level: int | str = logging.INFO, handler: logging.Handler 
 
 
 def omit_origins() -> None:
-    """Make log records cheaper: without the thread and the process, which our lines do not show.
+    """Make log records cheaper by omitting the thread and the process, which our log lines do not show.
 
-    Only for processes without user code, whose own format may need them.
+    Use it only in processes without user code, because user code may have a log format that shows them.
     """
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 

@@ -32,12 +32,12 @@ InputPolicy = Literal["error", "default", "ask"]
 
 def _no_file(path: str) -> str:
     redis = redis_meant(path)
-    return f"is the address of a Redis rather than a path{did_you_mean([f'--redis-addr {redis}'])}" if redis else ""
+    return f"is the address of a Redis server, not a path{did_you_mean([f'--redis-addr {redis}'])}" if redis else ""
 
 
 def _no_device_pattern(text: str) -> str:
     valid = re.fullmatch(r"[\w*?]+(\.[\w*?]+)*", text)
-    return "" if valid else "is not the name of a device, nor a pattern with * and ?"
+    return "" if valid else "is neither a device name nor a pattern with * and ?"
 
 
 def _port(channel: str) -> Setting:
@@ -125,8 +125,8 @@ class Network(msgspec.Struct, frozen=True):
     redis_addr: Annotated[
         str | None,
         Setting(
-            "Keep the queue in this Redis: host, host:port, host:port/db or redis://…. A Redis option without an "
-            f"address means {DEFAULT_REDIS_ADDR}. Without a Redis option the queue is in a file (see --store).",
+            "Keep the queue in Redis at this address: host, host:port, host:port/db or redis://…. A Redis option "
+            f"without an address means {DEFAULT_REDIS_ADDR}. Without a Redis option the queue is in a file (--store).",
             ("--redis-addr",),
             ("QSERVER_REDIS_ADDR",),
             "ADDRESS",
@@ -207,11 +207,9 @@ class Operation(msgspec.Struct, frozen=True):
     """Operation of the service and its output."""
 
     print_console_output: Annotated[
-        bool, Setting("Print console output of manager and worker in this terminal.", ("--console-output",))
+        bool, Setting("Print the console output of the manager and the worker here.", ("--console-output",))
     ] = True
-    console_logging_level: Annotated[LogLevel, Setting("Amount of logging (also --verbose, --quiet, --silent).")] = (
-        "NORMAL"
-    )
+    console_logging_level: Annotated[LogLevel, Setting("Logging level (also --verbose, --quiet, --silent).")] = "NORMAL"
     update_existing_plans_and_devices: Annotated[
         UpdateLists,
         Setting(
@@ -238,8 +236,8 @@ class Operation(msgspec.Struct, frozen=True):
     plan_cleanup_timeout: Annotated[
         int,
         Setting(
-            "Wait this many seconds for the clean-up of a plan that is aborted because the service is stopped. Then "
-            "kill the plan. 0 waits without limit.",
+            "When the service stops during a plan, wait this many seconds for the plan's cleanup. Then kill the plan. "
+            "0 waits without limit.",
             ("--plan-cleanup-timeout",),
             metavar="SECONDS",
             minimum=0,
@@ -270,7 +268,7 @@ class Operation(msgspec.Struct, frozen=True):
     item_logs_size: Annotated[
         int,
         Setting(
-            "Megabytes for the logs with the output of plans and tasks. Beyond that, the oldest logs are removed. "
+            "Megabytes for the logs with the output of plans and tasks. Above this size, the oldest logs are removed. "
             "0 keeps no logs.",
             ("--item-logs-size",),
             ("QSERVER_ITEM_LOGS_SIZE",),
@@ -281,8 +279,8 @@ class Operation(msgspec.Struct, frozen=True):
     documents_limit: Annotated[
         int,
         Setting(
-            "Number of items whose documents are kept, without large arrays. 0 keeps only those of the last plan, "
-            "in memory.",
+            "Number of items whose documents are kept (without large arrays). 0 keeps only the documents of the "
+            "last plan, in memory.",
             ("--documents-limit",),
             ("QSERVER_DOCUMENTS_LIMIT",),
             "N",
@@ -292,7 +290,7 @@ class Operation(msgspec.Struct, frozen=True):
     documents_size: Annotated[
         int,
         Setting(
-            "Megabytes for documents. Beyond that, the documents of the oldest items are dropped.",
+            "Megabytes for documents. Above this size, the documents of the oldest items are removed.",
             ("--documents-size",),
             ("QSERVER_DOCUMENTS_SIZE",),
             "MB",
@@ -383,7 +381,7 @@ class Worker(msgspec.Struct, frozen=True):
     dry_run_on_add: Annotated[
         bool,
         Setting(
-            "Walk each plan that enters the queue without hardware. Findings follow as an event and show in %qs queue.",
+            "Do a dry run of each plan that enters the queue. An event reports the findings, and %qs queue shows them.",
             ("--dry-run-on-add",),
             ("QSERVER_DRY_RUN_ON_ADD",),
         ),
@@ -395,7 +393,7 @@ class Worker(msgspec.Struct, frozen=True):
     preload: Annotated[
         tuple[str, ...],
         Setting(
-            "Modules that the spare worker imports in advance. Do not name user code: it would run before its "
+            "Modules that the spare worker imports in advance. Do not list user code: it would run before its "
             "settings are known.",
             ("--preload",),
             metavar="MODULE...",

@@ -29,7 +29,7 @@ class Setting(NamedTuple):
     fault
         Function that returns the reason why a value is invalid, as text that follows the value; ``""`` for a valid one.
     bare
-        Value that an option without a value means; None if the option needs one.
+        Value that the option means if it is given without one; None if the option needs a value.
     """
 
     text: str

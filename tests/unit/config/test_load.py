@@ -64,7 +64,7 @@ def test_devices_are_excluded_from_reading_by_each_of_the_sources(config):
 def test_what_cannot_be_a_device_is_not_excluded_from_reading(name):
     message = refusal({"worker.device_read_exclude": [name]}, {})
     assert message == (
-        f"option --device-read-exclude: {name!r} is not the name of a device, nor a pattern with * and ?"
+        f"option --device-read-exclude: {name!r} is neither a device name nor a pattern with * and ?"
     )
 
 
@@ -185,7 +185,7 @@ def test_config_path_that_does_not_exist_is_refused(tmp_path):
 
 def test_broken_yaml_is_refused_with_its_line_and_without_its_text(config):
     message = refusal({}, {}, config(f"network:\n  zmq_private_key: {{{KEY}\nx: ["))
-    assert "is not YAML, line " in message
+    assert "is not valid YAML, line " in message
     assert KEY not in message
 
 
@@ -229,12 +229,12 @@ def test_file_that_is_not_sections_of_keys_is_refused(config, text):
         (
             "operation.store",
             "localhost:6379",
-            "option --store: 'localhost:6379' is the address of a Redis rather than a",
+            "option --store: 'localhost:6379' is the address of a Redis server, not a",
         ),
         (
             "operation.store",
             "redis://host",
-            "option --store: 'redis://host' is the address of a Redis rather than a path",
+            "option --store: 'redis://host' is the address of a Redis server, not a path",
         ),
     ],
 )

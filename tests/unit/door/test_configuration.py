@@ -75,7 +75,7 @@ def test_files_of_a_folder_belong_together(file, tmp_path):
     configuration = read(str(tmp_path), {})
     assert (configuration.allow_origins, configuration.uvicorn.port) == (("https://a",), 1)
     file("uvicorn: {port: 2}", "c.yml")
-    assert "Section 'uvicorn' appears twice" in refusal(str(tmp_path))
+    assert "Section 'uvicorn' is defined twice" in refusal(str(tmp_path))
 
 
 @pytest.mark.parametrize(
