@@ -2,8 +2,8 @@
 
 import sys
 
-# msgspec imports typing_extensions if it is installed, but works without it. That import takes a sixth of the time of
-# `qserver status`.
+# If typing_extensions is installed, msgspec imports it, although it works without it. That import takes a sixth of the
+# time of `qserver status`.
 if "typing_extensions" in sys.modules:
     import msgspec
 else:

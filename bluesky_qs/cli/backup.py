@@ -27,14 +27,13 @@ from bluesky_qs.store.place import sync_folder
 from bluesky_qs.store.sqlite import SQLiteStore
 
 _BACKUP = """Write the queue, the history, the lock, the modes and the permissions of a service to FILE.
-
-The command reads the store of the service itself. The service may be running, stopped or hanging.
+The command reads the service's store itself. The service may be running, stopped or hanging.
 The command looks for the store in the same places as the service. Give it the
 same options, environment variables and configuration file.
 
-FILE is a SQLite file, and only you can read it. If the service is locked, FILE has the lock key."""
+FILE is a SQLite file, and only you can read it. If the service is locked, FILE contains the lock key."""
 
-_RESTORE = """Replace the content of a service's store with FILE, which 'qserver backup' has written.
+_RESTORE = """Replace the content of a service's store with FILE, which 'qserver backup' wrote.
 
 Stop the service first. The command looks for the store in the same places as the service.
 Give it the same options, environment variables and configuration file.
@@ -44,7 +43,7 @@ the earlier content next to FILE."""
 
 
 def backup(arguments: Sequence[str]) -> int:
-    """Run ``qserver backup``. Return 0, or 1 if there is no backup."""
+    """Run ``qserver backup``. Return 0, or 1 if no backup was written."""
     return exit_code_of(lambda: _backup(arguments), failed=1)
 
 
@@ -55,9 +54,9 @@ def restore(arguments: Sequence[str]) -> int:
 
 def _parser(name: str, description: str) -> Parser:
     parser = Parser(f"qserver {name}", description, arguments=" FILE")
-    parser.add_argument("file", metavar="FILE", help="The backup.")
+    parser.add_argument("file", metavar="FILE", help="The backup file.")
     add_store_options(parser)
-    parser.add_argument("--replace", action="store_true", help="Overwrite what is there.")
+    parser.add_argument("--replace", action="store_true", help="Overwrite a file or store that is already there.")
     parser.add_help_option()
     return parser
 
@@ -116,7 +115,7 @@ async def _restored(file: Path, store: Store, *, replace: bool) -> tuple[Path | 
 
 
 async def _set_aside(store: Store, file: Path, *, replace: bool) -> Path | None:
-    """Write what a store has to a file next to the backup; None if it is empty."""
+    """Write the content of a store to a file next to the backup, and return the file; None if the store is empty."""
     held = await store.load()
     if not has_plans(held):
         return None
@@ -153,7 +152,10 @@ async def _written(store: Store, file: Path) -> Snapshot:
 
 
 def _refuse_beside_service(settings: Settings) -> None:
-    """Refuse to overwrite a Redis while a service runs. A file has a lock, but Redis does not say who uses it."""
+    """Refuse to overwrite a store in Redis while a service runs.
+
+    A file has a lock, but Redis does not show who uses it.
+    """
     if settings.network.redis_addr is None:
         return
     address = urlsplit(client_address(settings.network.zmq_control_addr))
@@ -161,7 +163,7 @@ def _refuse_beside_service(settings: Settings) -> None:
     with contextlib.suppress(OSError), socket.create_connection(place, timeout=1):
         raise StoreError(
             f"A service answers at {settings.network.zmq_control_addr}. Stop it first. "
-            "If it is not the service of this Redis, give the address of that service (--config, "
+            "If it does not use this Redis server, give the address of the service that does (--config, "
             "QSERVER_ZMQ_CONTROL_ADDRESS_FOR_SERVER)"
         )
 
@@ -172,4 +174,4 @@ def _counts(content: Snapshot) -> str:
 
 def _warning(content: Snapshot) -> str:
     lock = content.facts.get(LOCK)
-    return " It has the lock key: keep it private." if lock is not None and who_locked(lock) else ""
+    return " The file contains the lock key: keep it private." if lock is not None and who_locked(lock) else ""

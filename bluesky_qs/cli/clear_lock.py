@@ -11,7 +11,7 @@ from bluesky_qs.plan_queue.changes import SetFact
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store
 
-#: The fact of a store that has the lock.
+#: The key under which a store has the lock.
 LOCK = "lock_info"
 
 
@@ -40,7 +40,7 @@ def _parser() -> Parser:
 
 
 async def _clear(store: Store) -> str:
-    """Clear the lock; return a sentence that reports it."""
+    """Clear the lock; return a sentence that reports the result."""
     await store.open()
     try:
         info = (await store.load()).facts.get(LOCK)

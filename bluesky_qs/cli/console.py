@@ -8,8 +8,8 @@ from bluesky_qs.client.sync import REManagerAPI
 
 _HELP = """Attach a terminal console to the IPython kernel of the RE Worker environment.
 
-While a plan or a foreground task runs, your input waits until it ends. Ctrl-C interrupts only code that
-you typed in the console."""
+While a plan or a foreground task runs, your input waits until the plan or task ends.
+Ctrl-C interrupts only code that you typed in the console."""
 
 
 def _start(arguments: list[str], manager: REManagerAPI) -> None:
@@ -34,7 +34,7 @@ def _start(arguments: list[str], manager: REManagerAPI) -> None:
 def _check_complete(code: str) -> tuple[bool, str]:
     """Return whether the input needs another line, and how far to indent it.
 
-    Jupyter's console asks the kernel. A kernel that runs a plan does not answer, and then the user would have to end
+    Jupyter's console asks the kernel. While the kernel runs a plan, it does not answer, so the user would have to end
     each input with an empty line.
     """
     from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - the console has imported it

@@ -15,7 +15,7 @@ from bluesky_qs.wire import info
 from bluesky_qs.wire.codec import DecodeError, Encoding, decode
 from bluesky_qs.wire.control import client_socket
 
-#: If nothing was printed after this many statuses, the console output is perhaps not published.
+#: If nothing was printed after this many status messages, the console output is perhaps not published.
 _SILENT = 3
 _NOTHING_YET = (
     "[The service is running and has printed nothing yet. It publishes console output only if it was started with "
@@ -48,7 +48,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:
-        # Nobody reads our output any more. Without this, Python reports an error when it flushes at exit.
+        # Nobody reads our output anymore. Without this, Python reports an error when it flushes at exit.
         sys.stdout = None
         return 0
     except DecodeError as error:

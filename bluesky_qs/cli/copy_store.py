@@ -1,4 +1,4 @@
-"""``python -m bluesky_qs copy-store``: copies queue, history, lock, modes and permissions to another store."""
+"""``python -m bluesky_qs copy-store``: copies the content of a store to another store."""
 
 import asyncio
 import os
@@ -18,15 +18,16 @@ from bluesky_qs.store.place import default_store_path
 _PREFIX = "qs_default"
 
 
-_HELP = """Copy queue, history, lock, modes and permissions from one store to another.
+_HELP = """Copy the queue, the history, the lock, the modes and the permissions from one
+store to another.
 
-A STORE is the path of a file or the address of a Redis (redis://HOST:PORT).
+A STORE is the path of a file or the address of a Redis server (redis://HOST:PORT).
 If you name only one store, the other one is the store of the service with this
 configuration (--config), or the default file if there is no --config. Stop the
 service that uses the target store. The other service may keep running; its
 later changes are not copied.
 
-Move from a Redis to the embedded store:   copy-store --from redis://localhost:6379
+Move from Redis to the embedded store:     copy-store --from redis://localhost:6379
 and back:                                  copy-store --to redis://localhost:6379"""
 
 
@@ -70,11 +71,11 @@ def _store(option: str, named: str | None, prefix: str, config: str | None, *, b
 
         return RedisStore(named, prefix=prefix, beside_service=beside_service)
     if named and (redis := redis_meant(named)):
-        # Refused, because it may mean a file or a Redis. With the wrong one, the next service would have the old
-        # queue.
+        # Refused, because the name may mean a file or a Redis server. With the wrong one, the next service would have
+        # the old queue.
         raise StoreError(
-            f"{option} {named} is the address of a Redis{did_you_mean([redis])}. "
-            f"For a file of that name, write ./{named}"
+            f"{option} {named} is the address of a Redis server{did_you_mean([redis])}. "
+            f"If you mean a file with this name, write ./{named}"
         )
     from bluesky_qs.store.sqlite import SQLiteStore  # noqa: PLC0415 - not needed between two of Redis
 
@@ -83,7 +84,7 @@ def _store(option: str, named: str | None, prefix: str, config: str | None, *, b
 
 
 async def _copy(source: Store, target: Store, *, replace: bool) -> tuple[int, int]:
-    """Copy everything; return the numbers of items in the queue and the history."""
+    """Copy everything; return the number of items in the queue and in the history."""
     await source.open()
     try:
         found = await source.load()

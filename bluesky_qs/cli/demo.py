@@ -59,7 +59,7 @@ def main() -> int:
         case _:
             print("Usage: python -m bluesky_qs demo [--web]", file=sys.stderr)
             return 2
-    for number in (signal.SIGTERM, signal.SIGHUP):  # `kill`, and a terminal that is closed, leave no service behind
+    for number in (signal.SIGTERM, signal.SIGHUP):  # neither `kill` nor a closed terminal may leave a service behind
         signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="bluesky-qs-demo-") as folder, _service(Path(folder), door) as api:
@@ -130,7 +130,7 @@ def _stay(api: REManagerAPI, door: _Door) -> int:
 
 @contextmanager
 def _service(folder: Path, door: _Door | None) -> Iterator[REManagerAPI]:
-    """Start a service on free ports with its store in ``folder``; its console output is printed here."""
+    """Start a service on free ports, with its store in ``folder``. Its console output is printed in this terminal."""
     control, info = (f"tcp://127.0.0.1:{port}" for port in _free_ports(2))
     command = [sys.executable, "-m", "bluesky_qs", "start-re-manager", "--quiet"]
     command += ["--zmq-control-addr", control, "--zmq-info-addr", info, "--store", str(folder / "queue.sqlite3")]
@@ -167,7 +167,7 @@ def _wait_for_answer(api: REManagerAPI, process: "subprocess.Popen[bytes]") -> N
 
 
 def _free_ports(number: int) -> list[int]:
-    """Return different free ports. They are bound at the same time, so they are different."""
+    """Return different free ports. They are all bound at the same time, so no port is returned twice."""
     sockets = [socket.socket() for _ in range(number)]
     try:
         for each in sockets:

@@ -1,6 +1,6 @@
-"""``qserver doctor``: looks at a service and everything that it needs, and says what to do about each fault.
+"""``qserver doctor``: checks a service and everything that it needs, and says what to do about each fault.
 
-It works whether the service runs, hangs or is stopped, and needs no environment.
+It works whether the service runs, hangs or is stopped, and does not need an open environment.
 """
 
 import json
@@ -12,10 +12,11 @@ from bluesky_qs.cli.examination import Finding, Level, examine
 from bluesky_qs.cli.parser import Parser, exit_code_of
 from bluesky_qs.cli.store_options import add_store_options, settings_of
 
-_HELP = """Look at a service and what it needs: its address, version, store, disk, lock, permission file,
-encryption, startup code, clock and open files. Say what to do about each fault.
+_HELP = """Check a service and everything that it needs: its address, version, store, disk,
+lock, permission file, encryption, startup code, clock and open files. Say what to do
+about each fault.
 
-Run it on the computer of the service, as the user of the service, with the same
+Run it on the computer that runs the service, as the user who runs it, with the same
 options, environment variables and configuration file. The service may be stopped.
 
 Exit codes: 0 all is well, 1 there are warnings, 2 something is wrong."""

@@ -1,4 +1,4 @@
-"""What ``qserver doctor`` looks at. Each check returns its findings and never raises because of a fault."""
+"""The checks of ``qserver doctor``. Each check returns its findings and never raises an error because of a fault."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ from bluesky_qs.wire.control import public_key
 
 #: Seconds to wait for the service, and by how much a time may be ahead of the clock.
 _PATIENCE, _AHEAD = 3.0, 60.0
-#: The part of all files that may be open.
+#: The fraction of the open-file limit that may be in use.
 _MOST_FILES = 0.8
 #: The first byte of everything that a 0MQ socket sends.
 _OF_ZMQ = b"\xff"
@@ -54,7 +54,7 @@ class Finding(NamedTuple):
 
 
 def examine(settings: Settings, control_addr: str | None = None) -> list[Finding]:
-    """Look at the service with these settings. ``control_addr`` is its address, if the settings do not have it."""
+    """Check the service with these settings. ``control_addr`` is its address, if the settings do not have it."""
     findings: list[Finding] = []
     address = control_addr or _address_of(settings)
     status, found = _service(address, settings)
@@ -86,7 +86,7 @@ def _service(address: str | None, settings: Settings) -> tuple[dict[str, Any] | 
             except QSError:
                 return None, [_silence(place, has_key=key is not None)]
             delay = f"{(time.monotonic() - begun) * 1000:.1f} ms"
-            text = f"The service at {place} has answered within {delay}. Its state is {status['manager_state']!r}."
+            text = f"The service at {place} answered within {delay}. Its state is {status['manager_state']!r}."
             answer = Finding("service", Level.OK, text)
             return dict(status), [answer, *_version(status), *_environment(manager, status)]
     except QSError as error:
@@ -94,7 +94,7 @@ def _service(address: str | None, settings: Settings) -> tuple[dict[str, Any] | 
 
 
 def _silence(address: str, *, has_key: bool) -> Finding:
-    """Why the service does not answer."""
+    """The finding that says why the service does not answer."""
     parts = urlsplit(address)
     if parts.scheme != "tcp":
         return Finding("service", Level.WRONG, f"No service answers at {address}.", _START)
@@ -105,19 +105,19 @@ def _silence(address: str, *, has_key: bool) -> Finding:
             connection.settimeout(_PATIENCE)
             first = connection.recv(1)
     except ConnectionRefusedError:
-        return Finding("service", Level.WRONG, f"No service runs at {address}.", _START)
+        return Finding("service", Level.WRONG, f"No service is running at {address}.", _START)
     except TimeoutError:
         first = b""
     except OSError as error:
         text = f"{address} cannot be reached: {error.strerror or error}."
         return Finding("service", Level.WRONG, text, "Check the address and the network.")
     if first != _OF_ZMQ:
-        text = f"Another program uses the port of {address}."
+        text = f"Another program is using the port of {address}."
         advice = f"Find it with: ss -ltnp 'sport = :{parts.port}'. End it, or choose another address."
         return Finding("service", Level.WRONG, text, advice)
-    key = "the key may be another one" if has_key else "it may need the key of its encryption"
-    text = f"A service listens at {address} but has not answered within {_PATIENCE:g} s: it hangs, or {key}."
-    advice = "The log of the service says more. For the key, use the configuration of the service (--config)."
+    key = "your public key may be wrong" if has_key else "it may be encrypted and need its public key"
+    text = f"A service listens at {address} but did not answer within {_PATIENCE:g} s: it hangs, or {key}."
+    advice = "Look at the service's log. For the key, give the service's configuration file (--config)."
     return Finding("service", Level.WRONG, text, advice)
 
 
@@ -146,7 +146,7 @@ def _environment(manager: REManagerAPI, status: Any) -> list[Finding]:
     if not report.get("success"):
         text = f"The environment did not open: {report.get('message')}"
         return [Finding("startup", Level.WRONG, text, "Correct the code, then: qserver environment open")]
-    text = f"The environment has opened in {report.get('seconds', 0):.1f} s: "
+    text = f"The environment opened in {report.get('seconds', 0):.1f} s: "
     text += f"{report.get('plans')} plans, {report.get('devices')} devices."
     left_out = [each["name"] for each in report.get("left_out", [])]
     if left_out:
@@ -165,7 +165,7 @@ def _store(settings: Settings) -> list[Finding]:
     try:
         return asyncio.run(_stored(chosen_store(settings, beside_service=True)))
     except QSError as error:
-        advice = "See “Backup” in the chapter on operating for how to restore the queue."
+        advice = "To restore the queue, see “Backup” in the chapter on operating."
         return [Finding("store", Level.WRONG, error.message, advice)]
 
 
@@ -188,9 +188,7 @@ async def _stored(store: Store) -> list[Finding]:
             text, advice = f"Locked: {who}.", "If the key is lost: qserver-clear-lock, then restart the service."
             findings.append(Finding("lock", Level.OK, text, advice))
         if content.history and (end := _end_of(await store.read_history(content.history[-1:]))) > time.time() + _AHEAD:
-            text = (
-                f"The last plan has ended in the future, at {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(end))}."
-            )
+            text = f"The last plan ended in the future, at {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(end))}."
             findings.append(Finding("last plan", Level.WARNING, text, "The clock was set back. Set it, and use NTP."))
     finally:
         await store.close()
@@ -220,7 +218,7 @@ def _disk(settings: Settings) -> list[Finding]:
     try:
         space = space_of(path.parent)
     except OSError as error:
-        text = f"The disk of {path.parent} cannot be read: {error.strerror or error}."
+        text = f"The free space of the disk with {path.parent} cannot be read: {error.strerror or error}."
         return [Finding("disk", Level.WRONG, text, "Check that it is mounted.")]
     text = f"{space.free / 1e6:,.0f} MB of {space.total / 1e6:,.0f} MB are free for {path.parent}.".replace(",", " ")
     if space.is_low:
@@ -228,12 +226,16 @@ def _disk(settings: Settings) -> list[Finding]:
         advice = "Delete files there, or move the store to another disk (copy-store)."
         return [Finding("disk", level, f"The disk is {lead}: {text}", advice)]
     if path.exists() and not os.access(path, os.W_OK):
-        return [Finding("disk", Level.WARNING, f"You may not write to {path}.", "Run this as the user of the service.")]
+        return [
+            Finding(
+                "disk", Level.WARNING, f"You may not write to {path}.", "Run this as the user who runs the service."
+            )
+        ]
     return [Finding("disk", Level.OK, text), *_files(path)]
 
 
 def _files(path: Path) -> list[Finding]:
-    """Compare the number of open files of the running manager with its limit. Nothing outside of Linux."""
+    """Compare the number of the running manager's open files with its limit; without Linux, return nothing."""
     try:
         words = path.with_name(f"{path.name}.lock").read_text().split()
         process = Path("/proc") / words[1]
@@ -241,7 +243,7 @@ def _files(path: Path) -> list[Finding]:
             return []
         used = len(list((process / "fd").iterdir()))
         limits = (process / "limits").read_text().splitlines()
-    except (OSError, IndexError):  # no service, or that of another user
+    except (OSError, IndexError):  # no service, or another user's service
         return []
     most = next((line.split()[3] for line in limits if line.startswith("Max open files")), "unlimited")
     text = f"The manager has {used} of {most} files open."
@@ -256,7 +258,7 @@ def _permissions(settings: Settings) -> list[Finding]:
     try:
         location = location_of(settings)
     except QSError as error:
-        return [Finding("startup code", Level.WRONG, error.message, "Correct the setting of the service.")]
+        return [Finding("startup code", Level.WRONG, error.message, "Correct this setting of the service.")]
     try:
         rules = PermissionRules.load(location.permissions_path)
     except QSError as error:
@@ -270,8 +272,8 @@ def _encryption(settings: Settings) -> list[Finding]:
     if network.zmq_private_key is not None:
         return [Finding("encryption", Level.OK, "The control socket is encrypted.")]
     if not reaches_beyond(network.zmq_control_addr):
-        return [Finding("encryption", Level.OK, "Only programs on this computer reach the control socket.")]
-    text = "The control socket is not encrypted: anyone who reaches it can run plans."
+        return [Finding("encryption", Level.OK, "Only programs on this computer can reach the control socket.")]
+    text = "The control socket is not encrypted: anyone who can reach it can run plans."
     advice = "Make keys with qserver-zmq-keys, or listen on tcp://localhost:60615, or let a firewall protect the port."
     return [Finding("encryption", Level.WARNING, text, advice)]
 
@@ -279,13 +281,13 @@ def _encryption(settings: Settings) -> list[Finding]:
 def _clock(status: dict[str, Any] | None) -> list[Finding]:
     told = datetime.fromisoformat(status["time"]).timestamp() if status else 0.0
     if told > time.time() + _AHEAD:
-        text = f"The clock of the service is {told - time.time():.0f} s ahead of the one of this command."
+        text = f"The clock of the service is {told - time.time():.0f} s ahead of this computer's clock."
         return [Finding("clock", Level.WARNING, text, "Set the clock, and use NTP.")]
     command = shutil.which("timedatectl")
     if command:
         ran = subprocess.run([command, "show"], capture_output=True, text=True, timeout=_PATIENCE, check=False)
         if "NTPSynchronized=no" in ran.stdout:
             text = "The clock of this computer is not synchronized."
-            return [Finding("clock", Level.WARNING, text, "Switch NTP on: timedatectl set-ntp true")]
+            return [Finding("clock", Level.WARNING, text, "Turn on NTP: timedatectl set-ntp true")]
     now = datetime.now().astimezone()
     return [Finding("clock", Level.OK, f"It is {now:%Y-%m-%d %H:%M:%S %Z}.")]

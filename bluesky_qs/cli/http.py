@@ -7,7 +7,7 @@ from bluesky_qs.ipc.hangup import early_hangup_handled
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command until it receives a request to stop, and return the exit code."""
+    """Run the command until it receives a signal to stop, and return the exit code."""
     with early_hangup_handled():
         from bluesky_qs.cli import http_door  # noqa: PLC0415 - see above
 

@@ -23,13 +23,13 @@ _HELP = """Run the HTTP door of RE Manager: it forwards HTTP requests to the ser
 ADDR is host:port, host or port; *:port for every interface. The default is 127.0.0.1:60610.
 'start-re-manager --http' runs the same door beside the service.
 
-qserver-http user add|passwd|remove|list    users of the users file
+qserver-http user add|passwd|remove|list    users in the users file
 qserver-http key new|list|revoke            API keys"""
 _OWN_OPTIONS = ("http.addr", "http.config")
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the door until it receives a request to stop, and return the exit code."""
+    """Run the door until it receives a signal to stop, and return the exit code."""
     return exit_code_of(partial(_chosen, sys.argv[1:] if args is None else args))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bluesky_qs.door.signin.settings import SignInSettings
     from bluesky_qs.door.signin.users_file import UsersFile
 
-_USER_HELP = """Add, change, remove and list users of the users file.
+_USER_HELP = """Add, change, remove and list users in the users file.
 
 You are asked for the password; without a terminal, it is read from standard input.
 Changes take effect within seconds. The section 'access' of the configuration file
@@ -95,7 +95,7 @@ def _add_user(options: Any) -> None:
     file = _users_file(options)
     if file.path.exists() and options.name in file.users():
         raise QSError(
-            f"User {options.name!r} exists. Change the password with: qserver-http user passwd {options.name}"
+            f"User {options.name!r} already exists. Change the password with: qserver-http user passwd {options.name}"
         )
     file.add(
         options.name,
@@ -135,7 +135,7 @@ def _remove_user(options: Any) -> None:
 
 
 def _note(options: Any, action: str) -> None:
-    """Record a line about a user of the file for the audit log."""
+    """Record a line for the audit log about a user in the users file."""
     try:
         _end(options, lambda database, _provider: database.leave_note(_line(action, options.name)))
     except QSError as error:
@@ -149,7 +149,7 @@ def _line(action: str, owner: str) -> str:
 
 
 def _has_no_role(options: Any, file: "UsersFile") -> bool:
-    """Whether a user of the file gets no role from the configuration; False without a configuration."""
+    """Whether the configuration gives no role to a user in the users file; False without a configuration."""
     from bluesky_qs.door.signin.file_providers import FileProvider, file_provider_name  # noqa: PLC0415
 
     settings = _settings(options)
@@ -215,7 +215,7 @@ def _new_key(options: Any) -> None:
 
     key = _with_database(settings, make)
     print(
-        f"Key {key.record.first_eight} of {identity.id}, expires {_when(expires)}. It is shown only now:",
+        f"Key {key.record.first_eight} of {identity.id}, expires {_when(expires)}. It is shown only once:",
         file=sys.stderr,
     )
     print(key.secret)
@@ -280,20 +280,20 @@ def _revoke_key(options: Any) -> None:
 
 
 def _user_options(parser: Parser) -> None:
-    parser.add_argument("--group", action="append", metavar="GROUP", help="Group for rules. May be repeated.")
+    parser.add_argument("--group", action="append", metavar="GROUP", help="Group, for rules. May be repeated.")
     parser.add_argument("--display-name", metavar="TEXT", help="Full name.")
-    parser.add_argument("--mail", metavar="ADDRESS", help="Mail address.")
+    parser.add_argument("--mail", metavar="ADDRESS", help="Email address.")
     _file_option(parser)
 
 
 def _file_option(parser: Parser) -> None:
-    parser.add_argument("--file", metavar="PATH", help="Users file, in place of the one in the configuration.")
+    parser.add_argument("--file", metavar="PATH", help="Users file to use instead of the one in the configuration.")
 
 
 def _key_options(parser: Parser) -> None:
-    parser.add_argument("--user", metavar="NAME", help="Owner of the key. Needed where there are users.")
+    parser.add_argument("--user", metavar="NAME", help="Owner of the key. Required if the door has users.")
     parser.add_argument(
-        "--provider", metavar="NAME", help="Sign-in provider of the owner. Needed if there are several."
+        "--provider", metavar="NAME", help="Sign-in provider of the owner. Required if there are several."
     )
     parser.add_argument(
         "--expires",
@@ -365,7 +365,7 @@ def _owner(settings: "SignInSettings", options: Any) -> "Identity":
             raise WrongOption("There are no users without a configuration file. Give one with --config PATH")
         return Identity(SingleUser().name, SINGLE_USER_PROVIDER)
     if not options.user:
-        raise WrongOption("Say whose key it is, with --user NAME")
+        raise WrongOption("Give the owner of the key with --user NAME")
     provider = options.provider or (names[0] if len(names) == 1 else None)
     if provider not in names:
         raise WrongOption(f"Give one of the sign-in providers with --provider: {', '.join(names)}")

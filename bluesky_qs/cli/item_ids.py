@@ -14,12 +14,12 @@ _SEARCHED = 1000
 
 
 def with_uids(manager: REManagerAPI, params: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters with each `ItemId` replaced with a uid.
+    """Return the parameters with each `ItemId` replaced by a uid.
 
     Raises
     ------
     UsageError
-        The history is shorter, or several items have a uid with this beginning.
+        The history does not go back that far, or several uids begin with this text.
     """
     return {name: _uid(manager, each) if isinstance(each, ItemId) else each for name, each in params.items()}
 

@@ -67,7 +67,7 @@ def _parser() -> Parser:
     add(
         "--ipython-dir",
         metavar="DIR",
-        help="Folder with the IPython profiles. Alone it means the profile 'default' in it.  [IPYTHONDIR; ~/.ipython]",
+        help="Folder with the IPython profiles. If given alone, profile 'default' is run.  [IPYTHONDIR; ~/.ipython]",
     )
     add("--file-dir", metavar="DIR", default=".", help="Folder for the output file.  [default: the current folder]")
     add("--file-name", metavar="NAME", default=FILE_NAME, help=f"Name of the output file.  [default: {FILE_NAME}]")
@@ -93,7 +93,9 @@ def _parser() -> Parser:
         help="Run the startup code in an IPython shell, like a service started with this option.  [default: OFF]",
     )
     add(
-        "--report", action="store_true", help="Print the startup files with their times, and what was left out and why."
+        "--report",
+        action="store_true",
+        help="Print the startup files with their times, and the plans and devices left out, with reasons.",
     )
     parser.add_help_option()
     return parser
@@ -106,7 +108,7 @@ def _write_lists(parser: Parser, options: argparse.Namespace) -> None:
     if not any(startup.values()):
         # Simulated plans and devices must not replace the lists of a beamline by mistake.
         parser.error(
-            "Source of the startup code was not specified: give --startup-dir, --startup-profile, --startup-module or "
+            "No startup code was given: use --startup-dir, --startup-profile, --startup-module or "
             "--startup-script. The simulated beamline is --startup-profile sim."
         )
     folder = Path(options.file_dir).expanduser()
@@ -156,7 +158,8 @@ def _collect(namespace: Namespace, location: StartupLocation, *, ignore_invalid_
         found = None
     if found is not None and not found.problems:
         return found
-    # Not read earlier, because most startup code does not need them: a plan that root forbids must not cause an error.
+    # The permissions are read only now, because most startup code does not need them. They are needed here, because a
+    # plan that root forbids must not cause an error.
     return collect(
         namespace,
         device_max_depth=depth,

@@ -1,4 +1,4 @@
-"""The commands of ``qserver`` that run on the computer of the service and send it no request, or only look at it."""
+"""The commands of ``qserver`` that run on the service's own computer and send no request, or only check the service."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "doctor": ("doctor", "Say what is wrong and what to do about it"),
     "backup": ("backup FILE", "Write the queue and the history to FILE"),
-    "restore": ("restore FILE", "Replace them with those in FILE"),
+    "restore": ("restore FILE", "Replace the queue and the history with FILE"),
 }
 
 
@@ -29,4 +29,4 @@ def help_of(name: str) -> str:
 def overview() -> str:
     """Return the help for all of them, in two columns."""
     lines = [f"  {usage:<37}{meaning}" for usage, meaning in COMMANDS.values()]
-    return "\n".join(["On the computer of the service ('qserver -h doctor' explains the first)", *lines])
+    return "\n".join(["On the computer that runs the service ('qserver -h doctor' explains the first)", *lines])

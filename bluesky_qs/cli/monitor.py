@@ -7,7 +7,7 @@ from bluesky_qs.cli import output
 from bluesky_qs.client.info import StatusFeed
 from bluesky_qs.client.sync import REManagerAPI
 
-#: Seconds to wait for the next publication. This limits the delay of Ctrl-C.
+#: Seconds to wait for the next message. This limits how late Ctrl-C takes effect.
 _PATIENCE = 1.0
 #: Keys that change with every status and do not matter to a reader.
 _NOISE = ("time", "status_uid")

@@ -10,7 +10,7 @@ HELP = """\
   -a, --zmq-control-addr ADDRESS    address of the service, default
                                     tcp://localhost:60615
                                     (or QSERVER_ZMQ_CONTROL_ADDRESS)
-      --zmq-info-addr ADDRESS       its info (publish) socket, default
+      --zmq-info-addr ADDRESS       info (publish) socket of the service, default
                                     tcp://localhost:60625
                                     (or QSERVER_ZMQ_INFO_ADDRESS)
       --zmq-encoding json|msgpack   encoding of the service, default json
@@ -21,8 +21,8 @@ HELP = """\
                                     QSERVER_HTTP_SERVER_API_KEY, or
                                     QSERVER_HTTP_SERVER_API_KEYFILE, or the key
                                     that '%qs connect' keeps)
-      --ca-file FILE                certificates to trust in place of those of
-                                    the system
+      --ca-file FILE                certificates to trust instead of those of the
+                                    system
   -k, --lock-key KEY                key to use while the manager is locked
       --user NAME                   your name (or QSERVER_USER); over HTTP, the
                                     user whose kept key is used
@@ -97,7 +97,7 @@ def parse(arguments: Sequence[str]) -> Options:
     Raises
     ------
     BadOption
-        An option is unknown, or its value missing or wrong.
+        An option is unknown, or its value is missing or wrong.
     UsageError
         The lock key is empty, or an argument is not text.
     """
@@ -123,9 +123,9 @@ def _check(options: Options) -> None:
     """Refuse options that do not go together."""
     over_zmq = options.control_addr or options.info_addr or options.encoding
     if options.http is not None and over_zmq:
-        raise BadOption("Give --http or the options of 0MQ (--zmq-…), not both")
+        raise BadOption("Give --http or the 0MQ options (--zmq-…), not both")
     if options.http is not None and options.user_group is not None:
-        raise BadOption("Over HTTP, the user group comes from the sign-in: leave --user-group out")
+        raise BadOption("Over HTTP, the user group comes from the sign-in: leave out --user-group")
     if options.http is None and (options.api_key_file or options.ca_file):
         raise BadOption("--api-key-file and --ca-file need --http URL")
 
@@ -183,7 +183,7 @@ def _seconds(name: str, value: str) -> float:
 
 
 def _is_option(argument: str) -> bool:
-    """Whether it is an option of ``qserver``. Negative positions and text with spaces, such as a NOTE, are not."""
+    """Whether it is an option of ``qserver``. A negative position is not, nor is text with spaces, such as a NOTE."""
     name = argument.partition("=")[0]
     if name in _OF_COMMANDS:
         return False

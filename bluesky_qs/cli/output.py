@@ -1,4 +1,4 @@
-"""Prints replies, as Python text with sorted keys, below the time when they arrived."""
+"""Formats replies as Python text with sorted keys, below the time when they arrived."""
 
 import json
 import pprint
@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-#: Keys with long descriptions, of which only the names are shown.
+#: Keys whose values are long descriptions by name. Only the names are shown.
 _DESCRIBED = ("plans_allowed", "devices_allowed", "functions_allowed", "plans_existing", "devices_existing")
 
 
 def message(response: Mapping[str, Any]) -> str:
-    """Return the reply as text for people."""
+    """Return the reply as text for users."""
     return f"{time.strftime('%H:%M:%S')} - MESSAGE:\n{pprint.pformat(shown(response))}"
 
 

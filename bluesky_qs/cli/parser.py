@@ -11,7 +11,7 @@ _WIDEST = 110
 
 
 class ParserExit(Exception):
-    """Ends the command with this exit code, after help, the version or an error in the command line."""
+    """Ends the command with this exit code, after it has shown help, the version or an error in the command line."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(self._values_joined(sys.argv[1:] if args is None else args), namespace)
 
     def _values_joined(self, args: Sequence[str]) -> list[str]:
-        """Change ``--x -value`` to ``--x=-value``, because argparse takes ``-value`` for an option."""
+        """Change ``--x -value`` to ``--x=-value``, because argparse would read ``-value`` as an option."""
         options = self._option_string_actions
         joined: list[str] = []
         for arg in args:
@@ -72,7 +72,7 @@ class Parser(argparse.ArgumentParser):
 def exit_code_of(command: Callable[[], int | None], *, failed: int | None = None) -> int:
     """Run a command, print its error if it fails, and return the exit code.
 
-    ``failed``: the exit code for all of our errors; None for that of the error's class.
+    ``failed`` is the exit code for all of our errors; with None, the error's class decides.
     """
     try:
         return command() or 0

@@ -49,7 +49,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads our output any more. Without this, Python reports an error when it flushes at exit.
+        # Nobody reads our output anymore. Without this, Python reports an error when it flushes at exit.
         sys.stdout = None
         code = ExitCode.SUCCESS
     except Exception as error:  # noqa: BLE001 - the boundary of this process: an exit code and one sentence
@@ -146,7 +146,7 @@ def _with_uids(manager: REManagerAPI, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _no_lock_key(manager: REManagerAPI, method: Method[..., Any]) -> QSError:
-    """The error for a request without a lock key. If the user may not lock, the error says that instead."""
+    """The error for a request without a lock key. If the user is not permitted to lock, the error says so instead."""
     if manager.protocol is manager.Protocols.HTTP:
         signed_in = manager.api_scopes()
         if method.scope not in signed_in["scopes"]:
@@ -215,7 +215,7 @@ def _help(words: Sequence[str]) -> str:
     if forms:
         return "\n".join(helptext.entry(form) for form in forms)
     return (
-        "Usage: qserver [OPTIONS] COMMAND…\n\nSend one request to the RE Manager and print its reply.\n\n"
+        "Usage: qserver [OPTIONS] COMMAND…\n\nSend one request to RE Manager and print its reply.\n\n"
         f"{helptext.overview(SECTIONS)}\n\n{local_commands.overview()}\n\n"
         f"Options, before or after the command\n{HELP}\n\n"
         "Exit codes: 0 success, 1 invalid command, 2 request refused or invalid option,\n"

@@ -7,7 +7,7 @@ from bluesky_qs.client.sync import REManagerAPI
 
 _HELP = """Attach a Qt console to the IPython kernel of the RE Worker environment.
 
-While a plan or a foreground task runs, your input waits until it ends."""
+While a plan or a foreground task runs, your input waits until the plan or task ends."""
 
 
 def _start(arguments: list[str], _: REManagerAPI) -> None:

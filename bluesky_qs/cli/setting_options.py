@@ -1,4 +1,4 @@
-"""Command line options that are made from the schema of the settings."""
+"""Makes command line options from the schema of the settings."""
 
 import argparse
 from functools import partial

@@ -57,7 +57,7 @@ def _start(values: dict[str, Any]) -> int:
     if loaded.settings.worker.use_ipython_kernel and find_spec("ipykernel") is None:
         raise StartupError("IPython kernel mode needs the package ipykernel: pip install 'bluesky-qs[kernel]'")
 
-    # With a door, SIGHUP requests that files are read again. They are read when the service has started.
+    # With a door, SIGHUP means that files must be read again. They are read when the service has started.
     with nullcontext() if loaded.settings.http.addr is None else early_hangup_handled():
         settings, key = _with_door(loaded.settings)
 
@@ -67,7 +67,7 @@ def _start(values: dict[str, Any]) -> int:
 
 
 def _with_door(settings: Settings) -> tuple[Settings, str | None]:
-    """Return the settings with those of the HTTP door complete and checked, and the key if one was generated."""
+    """Return the settings, with the HTTP door's settings complete and checked, and the key if one was generated."""
     if settings.http.addr is None:
         if settings.http.metrics is not None and find_spec("prometheus_client") is None:
             raise StartupError("Metrics need the package prometheus-client: pip install 'bluesky-qs[metrics]'")

@@ -1,4 +1,4 @@
-"""The options of commands that use the store of a service themselves."""
+"""The options of commands that use a service's store directly."""
 
 import os
 from typing import Any
@@ -12,16 +12,16 @@ _KEYS = {"store": "operation.store", "redis_addr": "network.redis_addr", "prefix
 
 def add_store_options(parser: Parser) -> None:
     """Add the options that name a store. They are those of ``start-re-manager``."""
-    parser.add_argument("--store", metavar="PATH", help="File with the queue of the service.  [QSERVER_STORE]")
+    parser.add_argument("--store", metavar="PATH", help="File with the service's queue.  [QSERVER_STORE]")
     parser.add_argument(
-        "--redis-addr", metavar="ADDRESS", help="Redis with the queue of the service.  [QSERVER_REDIS_ADDR]"
+        "--redis-addr", metavar="ADDRESS", help="Redis server with the service's queue.  [QSERVER_REDIS_ADDR]"
     )
-    parser.add_argument("--redis-name-prefix", dest="prefix", metavar="TEXT", help="Key prefix in that Redis.")
+    parser.add_argument("--redis-name-prefix", dest="prefix", metavar="TEXT", help="Key prefix on the Redis server.")
     parser.add_argument("--config", metavar="PATH", help="Configuration file of the service.  [QSERVER_CONFIG]")
 
 
 def settings_of(options: Any) -> Settings:
-    """Return the settings of the service with these options, this environment and the configuration file.
+    """Return the settings of the service, from these options, the environment and the configuration file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The client for asyncio: the methods of the blocking client as coroutines."""
+"""The asyncio client: the blocking client's methods as coroutines."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The credentials of a client's HTTP requests: an API key, a pair of tokens, or nothing."""
+"""The credentials for a client's HTTP requests: an API key, a pair of tokens, or nothing."""
 
 import os
 import stat
@@ -34,7 +34,7 @@ class Keys(NamedTuple):
 
     @property
     def method(self) -> AuthorizationMethods:
-        """How requests are signed with them."""
+        """How requests are signed with these keys."""
         if self.api_key is not None:
             return AuthorizationMethods.API_KEY
         is_token = self.token is not None or self.refresh_token is not None
@@ -74,7 +74,7 @@ class Authorization:
         return f"<Authorization {self.keys}>"
 
     def forget(self) -> None:
-        """Stop sending credentials, because the address is unencrypted by mistake."""
+        """Stop sending credentials. The client does this if the address is unencrypted by mistake."""
         self.keys = Keys()
 
     def set_tokens(self, reply: Any) -> None:
@@ -88,7 +88,7 @@ def keys(api_key: object = None, token: object = None, refresh_token: object = N
     Raises
     ------
     BadParams
-        One of them is not a text, or there are both an API key and a token.
+        One of them is not text, or there are both an API key and a token.
     """
     if api_key is not None and (token is not None or refresh_token is not None):
         raise BadParams("Give either an API key or tokens, not both")
@@ -141,7 +141,7 @@ def key_in_file(name: str) -> str:
     try:
         text = Path(name).expanduser().read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigError(f"Cannot read an API key from {name!r}: {reason}") from None
     if not text or not text.isprintable() or len(text.split()) > 1:
         raise ConfigError(f"{name!r} must contain an API key and nothing else")
@@ -154,5 +154,5 @@ def _text(value: object, what: str) -> str | None:
     if not isinstance(value, str):
         raise BadParams(f"{what} must be text, not {type(value).__name__}")
     if not value or not value.isascii() or not value.isprintable() or " " in value:
-        raise BadParams(f"{what} is empty, or has characters that no key has")
+        raise BadParams(f"{what} is empty, or contains characters that a key cannot contain")
     return value

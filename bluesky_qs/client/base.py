@@ -59,7 +59,7 @@ class Client(LockKeys, SigningIn):
     Protocols = Protocols
     AuthorizationMethods = authorization.AuthorizationMethods
     settings: ConnectionSettings | HTTPSettings
-    #: None over 0MQ.
+    #: None if the client uses 0MQ.
     _signature: Authorization | None
 
     def __init__(
@@ -174,7 +174,7 @@ class Client(LockKeys, SigningIn):
         """
         if not isinstance(self.settings, HTTPSettings):
             raise ConfigError(
-                "This client uses 0MQ, which has no sign-in. Make one that uses HTTP: "
+                "This client uses 0MQ, which has no sign-in. Create one that uses HTTP: "
                 "REManagerAPI(http_server_uri='https://…')"
             )
         return self.settings
@@ -186,7 +186,7 @@ class Client(LockKeys, SigningIn):
         return self._signature
 
     def _call(self, method: object, params: Mapping[str, Any] | None, options: dict[str, Any]) -> HTTPCall:
-        """The call of `send_request` over HTTP."""
+        """The HTTP call for a `send_request`."""
         if self._signature is None:
             raise BadParams("Over 0MQ, a request has a name and parameters, and nothing else")
         refreshes = options.pop("auto_refresh_session", True)
@@ -197,7 +197,7 @@ class Client(LockKeys, SigningIn):
         return self._checked_value(exchange.request._asdict(), exchange.values)
 
     def _checked_value(self, request: Mapping[str, Any], value: Any) -> Any:
-        """Return the answer of a server; raise an error if it is a refusal and errors are enabled."""
+        """Return a server's response; raise an error if it is a refusal and errors are enabled."""
         reply = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
         if self.request_fail_exceptions and reply.get("success") is False:
             raise failures.failure(request, reply)

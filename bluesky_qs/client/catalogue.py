@@ -55,7 +55,7 @@ class Catalogue(Mapping[str, T]):
 
 
 class Device(str):
-    """The name of a device, to be used as a plan's argument, with its subdevices as attributes."""
+    """The name of a device, for use as a plan's argument. Its subdevices are attributes."""
 
     __slots__ = ("__dict__",)
 
@@ -102,7 +102,7 @@ def signature(description: Mapping[str, Any]) -> inspect.Signature:
     ]
     try:
         return inspect.Signature(parameters)
-    except ValueError:  # a manually written description, with an order of parameters that Python does not allow
+    except ValueError:  # a description written by hand, whose parameter order Python does not allow
         return inspect.Signature(
             [inspect.Parameter("args", _KINDS["VAR_POSITIONAL"]), inspect.Parameter("kwargs", _KINDS["VAR_KEYWORD"])]
         )

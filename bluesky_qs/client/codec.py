@@ -22,7 +22,7 @@ def encode_request(method: str, params: dict[str, Any], encoding: Encoding) -> b
 
 
 def encode_params(params: dict[str, Any]) -> bytes:
-    """Encode the parameters alone, by the same rules as JSON: over HTTP they are the body.
+    """Encode the parameters alone, as JSON with the same rules: over HTTP they are the body.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Documents of running plans for Bluesky callbacks, as from ``RE.subscribe``."""
+"""Documents of running plans for Bluesky callbacks, like those from ``RE.subscribe``."""
 
 import itertools
 import logging
@@ -94,5 +94,5 @@ class _Subscriber:
         if self._reader.place(name, doc) and self._name in ("all", name):
             try:
                 self._callback(name, doc)
-            except Exception:  # a process boundary: a user's code must not end the thread
+            except Exception:  # user code must not end the thread
                 log.exception("A subscriber to documents failed")

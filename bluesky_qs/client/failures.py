@@ -66,9 +66,12 @@ class NoLockKeyError(BadParams, RuntimeError):
 
 
 def failure(request: Mapping[str, Any], response: Mapping[str, Any]) -> RequestFailedError:
-    """Return the error for a refusal; it has the class in the reply's ``error``, or the one that the message shows."""
+    """Return the error for a refusal.
+
+    Its class is the one in the reply's ``error``, or the one that the message implies.
+    """
     code = response.get("error")
-    if code is None:  # of bluesky-queueserver; and three methods of ours have refusals without this key
+    if code is None:  # a reply of bluesky-queueserver, or of our three methods whose refusals do not have this key
         code = next((reason.__name__ for reason in _SENTENCES if refused_because(reason, response)), "")
     return _class_for(str(code))(request, response)
 

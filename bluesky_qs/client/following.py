@@ -11,14 +11,14 @@ from bluesky_qs.wire.info import DOCUMENT, INFO_PERIOD
 
 T = TypeVar("T")
 StatusDict = Mapping[str, Any]
-#: Gets a document's message, and True if it was requested, False if it was just published.
+#: Receives the message with a document, and True if it was requested or False if it was just published.
 OnDocument = Callable[[dict[str, Any], bool], None]
 
 #: Seconds without a message after which the info channel counts as silent.
 SILENCE = 1.5 * INFO_PERIOD
 #: Seconds between requests for the status while the channel is silent.
 POLL = 0.5
-#: Number of documents per request, and of documents that are delivered before other messages are read.
+#: Number of documents per request, and number of documents that are delivered before other messages are read.
 DOCUMENTS = 1000
 #: Seconds without any answer after which the service counts as unreachable instead of restarting.
 GONE = 15.0
@@ -95,7 +95,7 @@ class Following:
             return
         try:
             reply = yield from self.patiently(reply_to(Send("documents_get", {"limit": DOCUMENTS})))
-        except RequestFailedError:  # a service that keeps no documents
+        except RequestFailedError:  # this service keeps no documents
             return
         documents: list[Any] = (reply.get("documents") if reply else None) or []
         for message in documents:
@@ -128,7 +128,7 @@ class Following:
 
     @property
     def silence(self) -> float:
-        """Seconds since the last reply or published message of the service."""
+        """Seconds since the service last replied or published something."""
         return self._now() - self._answered
 
     def _status_in(self, message: Message) -> Steps[StatusDict | None]:

@@ -1,4 +1,4 @@
-"""The calls of a client to an HTTP server, and the meaning of the answers. No I/O."""
+"""A client's calls to an HTTP server, and the meaning of the responses. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
@@ -13,15 +13,15 @@ from bluesky_qs.client.transport import EncodedReply, Request, takes
 from bluesky_qs.errors import BadParams, RequestIdReused, UnknownMethod
 from bluesky_qs.wire.codec import DecodeError, decode
 
-#: Requests that all compatible servers answer. If such a route is missing, it is a different kind of server.
+#: Requests that all compatible servers answer. If one of these routes is missing, the server is of a different kind.
 _EVERYWHERE = ("status", "ping")
 #: The route that refreshes a session; it needs no key.
 REFRESH = f"{PREFIX}/auth/session/refresh"
 _BAD_REQUEST, _CONFLICT, _UNPROCESSABLE = 400, 409, 422
 
-#: Seconds before each repetition of a request whose answer was lost. A restarted server is back by then.
+#: Seconds before each repetition of a request whose response was lost. A restarted server is back by then.
 PAUSES = (0.0, 0.3, 0.7, 1.5, 2.5)
-#: Requests the number of the latest event.
+#: The request for the number of the latest event.
 EVENTS = Request("events_get", {"limit": 1})
 
 
@@ -41,7 +41,7 @@ class HTTPCall(NamedTuple):
     signed_with
         The header ``Authorization``, in place of the client's own; empty to send none.
     refreshes
-        Whether an expired session is refreshed, and the request repeated.
+        Whether an expired session is refreshed and the request repeated.
     request
         The request as errors show it.
     """
@@ -71,7 +71,8 @@ class HTTPCall(NamedTuple):
 
     def sent_headers(self, keys: Keys) -> dict[str, str]:
         """The headers to send."""
-        # Without nan=1, our server writes null for NaN and infinities. The community's knows only the first.
+        # Without nan=1, our server writes null for NaN and infinities. The community's server knows only the first
+        # type.
         headers = {"user-agent": f"bluesky-qs/{__version__}", "accept": "application/json, application/json; nan=1"}
         if self.form is None:
             headers["content-type"] = "application/json"
@@ -82,7 +83,7 @@ class HTTPCall(NamedTuple):
 
     @property
     def may_be_repeated(self) -> bool:
-        """Whether the call can safely be repeated if the first answer was lost."""
+        """Whether the call can safely be repeated if the first response was lost."""
         params: Mapping[str, Any] = (self.request or {}).get("params") or {}
         return self.verb == "GET" or bool(params.get("request_id"))
 
@@ -118,7 +119,7 @@ def of_method(
     Raises
     ------
     BadParams
-        A parameter cannot be encoded, or the method is neither.
+        A parameter cannot be encoded, or the method is neither of these.
     """
     if isinstance(method, str):
         call = of_request(Request(method, dict(params or {})))
@@ -168,7 +169,7 @@ def checked(call: HTTPCall, response: Any, settings: HTTPSettings, user: str = "
     Raises
     ------
     HTTPError
-        The response is an error, or does not come from the API.
+        The response is an error, or it does not come from the API.
     """
     error = http_failures.refusal(response, settings, call.shown, user)
     if error is not None:

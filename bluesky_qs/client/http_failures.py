@@ -14,13 +14,13 @@ from bluesky_qs.errors import QSError
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED, _TIMEOUT, _TOO_LARGE = 401, 403, 404, 405, 408, 413
 _TOO_MANY, _CLIENT, _SERVER, _REDIRECT = 429, 400, 500, 300
 _BAD_REQUEST = 400
-#: A proxy in front of the server answers with the first and the last while the server is down.
+#: A proxy in front of the server sends the first and the last of these statuses while the server is down.
 _UNAVAILABLE = (502, 503, 504)
 _EXPIRED = "Access token has expired"
 _LACKS_SCOPES = "Not enough permissions"
 _NO_ROLE = ("User is not authorized to access the server", "Permissions for the user are revoked")
 _SCOPES = re.compile(rf"^{_LACKS_SCOPES}.* Requires scopes \[([^\]]+)\]")
-#: The answers of nginx, Apache, and servers written in Go to plain HTTP at a port for TLS.
+#: The responses of nginx, Apache, and servers written in Go to plain HTTP on a TLS port.
 _WANTS_TLS = ("plain http request was sent to https port", "speaking plain http", "http request to an https server")
 _LONGEST = 300
 
@@ -48,9 +48,9 @@ class HTTPError(QSError):
     Attributes
     ----------
     request
-        ``{"method": …, "params": …}`` of a request to the service, ``{"method": (VERB, PATH)}`` of any other.
+        ``{"method": …, "params": …}`` for a request to the service, ``{"method": (VERB, PATH)}`` for any other request.
     response
-        The response of the server, an `httpx.Response`, or None. It has ``status_code``, ``headers`` and ``json()``.
+        The server's response, an `httpx.Response`, or None. It has ``status_code``, ``headers`` and ``json()``.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class HTTPError(QSError):
         self.response = response
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.message, self.request)  # a response has a connection
+        return type(self), (self.message, self.request)  # a response holds a connection, which cannot be pickled
 
 
 class HTTPRequestError(HTTPError):
-    """The HTTP server could not be reached, or its answer could not be read."""
+    """The HTTP server could not be reached, or its response could not be read."""
 
 
 class HTTPUnreachableError(HTTPRequestError, RequestTimeoutError):
@@ -114,12 +114,12 @@ def wants_tls(response: Answer) -> bool:
 
 
 def is_unknown_path(response: Answer) -> bool:
-    """Whether the server has no such route, or none with this verb."""
+    """Whether the server has no route with this path and verb."""
     return response.status_code in (_NOT_FOUND, _NOT_ALLOWED)
 
 
 def detail(response: Answer) -> str | None:
-    """The reason in the answer of a server like ours; None if it gives none."""
+    """The reason in the response of a server like ours; None if it gives none."""
     return _detail(response) or None
 
 
@@ -149,9 +149,9 @@ def lacks_scopes(scopes: str, request: Mapping[str, Any], user: str = "", respon
 
 
 def not_ours(settings: HTTPSettings, request: Mapping[str, Any], response: Any) -> HTTPRequestError:
-    """Return the error for an answer that does not come from a Queue Server."""
+    """Return the error for a response that does not come from a Queue Server."""
     return HTTPRequestError(
-        f"The server at {settings.server_uri} is not a Bluesky HTTP server: its answer is not one of the API. "
+        f"The server at {settings.server_uri} is not a Bluesky HTTP server: its response is not one of this API. "
         "Check the address.",
         request,
         response,
@@ -161,7 +161,7 @@ def not_ours(settings: HTTPSettings, request: Mapping[str, Any], response: Any) 
 def not_encrypted(
     settings: HTTPSettings, request: Mapping[str, Any], response: Any = None, *, key_was_sent: bool
 ) -> HTTPRequestError:
-    """Return the error for a server with TLS to which the client speaks plain HTTP."""
+    """Return the error for plain HTTP sent to a server that uses TLS."""
     encrypted = settings.server_uri.replace("http:", "https:", 1)
     risk = " Your key was sent without encryption: revoke it if others can read this network." * key_was_sent
     return HTTPRequestError(
@@ -170,16 +170,16 @@ def not_encrypted(
 
 
 def no_answer(settings: HTTPSettings, request: Mapping[str, Any], seconds: float) -> HTTPTimeoutError:
-    """Return the error for an answer that did not arrive in time."""
+    """Return the error for a response that did not arrive in time."""
     return HTTPTimeoutError(
-        f"No answer from the HTTP server at {settings.server_uri} after {seconds:g} s. It may be busy or out of reach; "
+        f"No answer from the HTTP server at {settings.server_uri} after {seconds:g} s. It may be busy or unreachable; "
         "try again.",
         request,
     )
 
 
 def unreachable(settings: HTTPSettings, request: Mapping[str, Any], error: BaseException) -> HTTPRequestError:
-    """Return the error for a connection that failed. The reason is in the cause of the library's error."""
+    """Return the error for a connection that failed. The library's error has the reason in its causes."""
     uri, causes = settings.server_uri, _causes(error)
     text = " ".join(str(cause) for cause in causes)
     if "CERTIFICATE_VERIFY_FAILED" in text:
@@ -195,11 +195,11 @@ def unreachable(settings: HTTPSettings, request: Mapping[str, Any], error: BaseE
             f"No HTTP server at {uri}: connection refused. Is start-re-manager --http (or qserver-http) running there?",
             request,
         )
-    return HTTPUnreachableError(f"No connection to the HTTP server at {uri}: {_why(error)}", request)
+    return HTTPUnreachableError(f"Cannot connect to the HTTP server at {uri}: {_why(error)}", request)
 
 
 def _certificate_fault(uri: str, text: str) -> str:
-    """The error of a certificate, with the remedy. ``text`` is the error of OpenSSL."""
+    """The error for a certificate, with the remedy. ``text`` is OpenSSL's error."""
     reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "it cannot be verified"
     reason = reason.rstrip(".")
     if "mismatch" in reason:
@@ -210,7 +210,7 @@ def _certificate_fault(uri: str, text: str) -> str:
         )
     if "expired" in reason or "not yet valid" in reason:
         return (
-            f"The certificate of {uri} cannot be used: {reason}. If the clock of this computer is right, ask the "
+            f"The certificate of {uri} cannot be used: {reason}. If this computer's clock is right, ask the "
             "administrator of the server for a new certificate."
         )
     return (
@@ -220,7 +220,7 @@ def _certificate_fault(uri: str, text: str) -> str:
 
 
 def interrupted(settings: HTTPSettings, request: Mapping[str, Any], error: BaseException) -> HTTPUnreachableError:
-    """Return the error for a connection that was lost before the answer."""
+    """Return the error for a connection that was lost before the response arrived."""
     return HTTPUnreachableError(
         f"The HTTP server at {settings.server_uri} closed the connection before it answered ({_why(error)}); it is "
         "unknown whether it carried out the request.",

@@ -20,13 +20,13 @@ class HTTPSettings:
     Attributes
     ----------
     server_uri
-        Address of the server, without a slash at the end. It may have a path, for a server behind another one.
+        Address of the server, without a slash at the end. It may have a path, if the server is behind another one.
     auth_provider
-        The default path to which `login` sends name and password, such as ``/site/token``.
+        The default path to which `login` sends the name and the password, such as ``/site/token``.
     timeout, timeout_login
         Seconds to wait for a reply, and for the reply to a sign-in; 0 waits forever.
     ca_file
-        The certificates to trust in place of those of the system, or None.
+        The certificates to trust instead of those of the system, or None.
     """
 
     server_uri: str
@@ -50,7 +50,7 @@ class HTTPSettings:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the server is on this computer, so that no proxy is used."""
+        """Whether the server is on this computer. Then no proxy is used."""
         return is_loopback(urlsplit(self.server_uri).hostname or "")
 
     @property
@@ -111,7 +111,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_http(address: str) -> bool:
-    """Whether an address is that of an HTTP server and not of a 0MQ socket."""
+    """Whether an address belongs to an HTTP server and not to a 0MQ socket."""
     return address.lower().startswith(("http://", "https://"))
 
 
@@ -136,7 +136,7 @@ def _checked_uri(text: str) -> str:
 def _split(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text.strip())
-        _ = parts.port  # it is checked when it is read
+        _ = parts.port  # reading the port checks it
     except ValueError:
         return None
     return parts

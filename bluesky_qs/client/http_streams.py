@@ -1,4 +1,6 @@
-"""Reads the streams of an HTTP server: one websocket for each topic, reopened after a restart of server or service."""
+"""Reads the streams of an HTTP server: one websocket for each topic, reopened after a restart of the server or the
+service.
+"""
 
 import asyncio
 import itertools
@@ -31,11 +33,11 @@ PATHS = {
     EVENT: "/events/ws",
     DOCUMENT: "/documents/ws",
 }
-#: The key that only the messages of a topic have, and not the server's own messages, such as heartbeats.
+#: The key that all messages of a topic have, unlike the server's own messages, such as heartbeats.
 _KEYS = {INFO: "msg", CONSOLE: "msg", EVENT: "seq", DOCUMENT: "doc"}
 #: Seconds before each attempt to reconnect; the last value is repeated.
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
-#: Seconds between pings, and until a server that does not answer counts as lost.
+#: Seconds between pings, and seconds after which a server that does not answer counts as lost.
 _PING = 10.0
 #: Seconds for the closing handshake of a stream.
 _FAREWELL = 0.5
@@ -43,7 +45,7 @@ _UNAUTHORIZED, _FORBIDDEN = 401, 403
 #: A subscription as errors show it.
 _SUBSCRIBE = {"method": "subscribe"}
 _LARGEST = 256 * 1024 * 1024
-#: The codes with which a server ends a stream without a valid sign-in.
+#: The codes with which a server ends a stream if there is no valid sign-in.
 _NOT_SIGNED_IN = (4001, 4401, 1008)
 
 
@@ -77,7 +79,7 @@ class Streams:
     Attributes
     ----------
     refusal
-        The reason why the server refuses a stream, which is then not tried again; None if it is not refused.
+        The reason why the server refuses a stream, or None. A refused stream is not tried again.
     """
 
     def __init__(
@@ -196,7 +198,10 @@ class Streams:
         log.debug("No stream from %s: %s", self._settings.server_uri, error)
 
     async def _check_encryption(self) -> None:
-        """A server that closes the connection may require TLS. Then the key must not be sent unencrypted again."""
+        """Check whether a server that closed the connection requires TLS.
+
+        If so, the key must not be sent unencrypted again.
+        """
         if await wants_tls_async(self._settings):
             self._refused_in_clear()
 
@@ -215,7 +220,7 @@ class Streams:
 
 
 class _Answer:
-    """The refusal of a websocket, as errors need it."""
+    """The refusal of a websocket, in the form that errors need."""
 
     def __init__(self, response: Response) -> None:
         self._response = response

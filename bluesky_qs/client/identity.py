@@ -10,11 +10,11 @@ from bluesky_qs.api.method import Lock, Method
 from bluesky_qs.client.failures import NoLockKeyError, refused_because
 from bluesky_qs.errors import UnknownUserGroup
 
-#: The group in our permissions files, then the one in those of bluesky-queueserver.
+#: The group in our permissions files, then the one in bluesky-queueserver's files.
 _GROUPS = ("admin", "primary")
 #: The user of an HTTP server with one shared key, and the role of that key.
 SHARED_USER, SHARED_ROLE = "UNAUTHENTICATED_SINGLE_USER", "unauthenticated_single_user"
-#: Maximum length of the name of a client with a shared key.
+#: Maximum length of a client's name with a shared key.
 _LONGEST_NAME = 64
 
 
@@ -59,7 +59,7 @@ class Identity:
 
     @property
     def user(self) -> str:
-        """User name for added items; any text. After a sign-in, the name that the server adds to them."""
+        """User name for added items; any text. After a sign-in, the name that the server adds to the items."""
         return self._user
 
     @user.setter
@@ -138,7 +138,7 @@ class Identity:
     ) -> dict[str, Any] | None:
         """Return the parameters for a second try if the request was refused only because of the default group.
 
-        ``given`` are the caller's parameters, ``sent`` those of the request.
+        ``given`` are the caller's parameters, and ``sent`` are the request's parameters.
         """
         guessed = not self._group_is_chosen and "user_group" in sent and "user_group" not in given
         if not guessed or not _group_is_unknown(response):
@@ -166,12 +166,12 @@ def _is_of_sender(method: Method[..., Any]) -> bool:
 
 
 def login_of(user: str) -> str:
-    """The name with which a user signed in; the name to show may follow it in quotes."""
+    """The name with which a user signed in; the display name may follow it in quotes."""
     return user.partition(' "')[0]
 
 
 def shown_user(user: str) -> str:
-    """A user name for people; with a shared key, the name of the client.
+    """A user name as shown to people; with a shared key, the client's name.
 
     >>> shown_user("ada"), shown_user("UNAUTHENTICATED_SINGLE_USER (ada)"), shown_user("UNAUTHENTICATED_SINGLE_USER")
     ('ada', 'ada', 'the shared key')

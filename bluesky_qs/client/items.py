@@ -101,7 +101,7 @@ class BItem(dict[str, Any]):
     def meta(self) -> dict[str, Any] | list[dict[str, Any]]:
         """Metadata for the plan's runs: a dictionary, or a list of dictionaries.
 
-        In a list, earlier ones take precedence.
+        In a list, earlier dictionaries take precedence.
         """
         return self.get("meta", {})
 

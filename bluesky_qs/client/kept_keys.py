@@ -1,6 +1,6 @@
 """Stores the API keys of this account in the keyring, or in a file that only the account can read.
 
-Several people may share an account. So keys are kept by the address of the server and the user of the key.
+Several people may share an account. Keys are therefore kept by server address and user.
 """
 
 import json
@@ -54,13 +54,13 @@ def servers() -> list[str]:
 def key_for(server_uri: str, user: str | None = None) -> str | None:
     """Return the kept key for a server; None if there is none.
 
-    It is the key of ``user``, otherwise of ``QSERVER_USER``, otherwise the one that many share. If neither names a
-    user, it is the key of the login name, otherwise the only one.
+    It is the key of ``user``, otherwise of ``QSERVER_USER``, otherwise the shared key. If neither names a user, it is
+    the key of the login name, otherwise the only key.
 
     Raises
     ------
     UnclearKeyError
-        Only other users have keys, or several have one.
+        Only other users have keys, or several users have one.
     ConfigError
         Other users can read the file with the keys.
     """
@@ -108,7 +108,7 @@ def forget(server_uri: str, user: str = "") -> None:
 
 
 def _replace(server_uri: str, keys: dict[str, str]) -> str:
-    """Keep these keys for a server, and no others. Return the place, as part of a sentence."""
+    """Keep only these keys for a server. Return the place, as part of a sentence."""
     ring = _keyring()
     others = {uri: kept for uri, kept in _read().items() if uri != server_uri}
     if ring is not None and not keys:
@@ -145,7 +145,7 @@ def _keyring() -> Any:
 
 
 def _in_ring(ring: Any, action: str, *arguments: str) -> Any:
-    """Use the keyring. Errors are ignored, because a locked or missing keyring must not keep anybody from working."""
+    """Use the keyring. Errors are ignored, because a locked or missing keyring must not keep anyone from working."""
     from keyring.errors import KeyringError  # noqa: PLC0415 - see `_keyring`
 
     try:

@@ -18,7 +18,7 @@ Subscribe = Callable[[bytes], Feed]
 
 
 class Monitor:
-    """Collects messages of one topic after `enable`; the oldest are dropped.
+    """Collects messages of one topic after `enable`; if there are too many, the oldest are dropped.
 
     There is no subscription and no thread before `enable`.
     """
@@ -43,7 +43,7 @@ class Monitor:
             return
         self.disable_wait()
         self._end = threading.Event()
-        feed = self._subscribe(self.topic)  # here, so that a wrong address is an error of this call
+        feed = self._subscribe(self.topic)  # here, so that this call raises the error for a wrong address
         if feed.refusal is not None:
             feed.close()
             raise feed.refusal
@@ -156,7 +156,7 @@ class Screen:
 
     def __init__(self, max_lines: int) -> None:
         self.max_lines = max_lines
-        self._lines: deque[str] = deque([""], maxlen=max_lines + 1)  # one more: the line that has no text yet
+        self._lines: deque[str] = deque([""], maxlen=max_lines + 1)  # one more, for the line that has no text yet
         self._up = 0
         self._column = 0
 
@@ -174,7 +174,7 @@ class Screen:
                     self._put(step)
 
     def text(self, nlines: int | None = None) -> str:
-        """Return the last lines. The text ends with a newline only if the last line does."""
+        """Return the last lines. The text ends with a newline only if the last line is complete."""
         if nlines is not None and nlines <= 0:
             return ""
         lines = list(self._lines)

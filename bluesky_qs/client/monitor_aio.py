@@ -1,4 +1,4 @@
-"""The asyncio client's collections of published messages: console output, status, documents."""
+"""Published messages, collected by the asyncio client: console output, status, documents."""
 
 # ruff: noqa: ASYNC109 - a monitor takes the same parameters as its blocking twin
 
@@ -19,7 +19,7 @@ Subscribe = Callable[[bytes], AsyncFeed]
 
 
 class Monitor:
-    """Collects messages of one topic after `enable`; the oldest are dropped."""
+    """Collects messages of one topic after `enable`; if there are too many, the oldest are dropped."""
 
     topic = INFO
 

@@ -18,8 +18,8 @@ from bluesky_qs.client.http_streams import Streams
 from bluesky_qs.client.transport import Closing, EncodedReply, Message, Request
 from bluesky_qs.errors import ConfigError, QSError
 
-#: Seconds for which an idle connection is kept. It is less than the 5 s after which servers close connections, because
-#: requests must not be sent at that moment.
+#: Seconds for which an idle connection is kept. It is less than the 5 s after which servers close connections, so that
+#: no request is sent at that moment.
 _KEEP = 4.0
 
 
@@ -35,7 +35,7 @@ class HTTPTransport:
         self._guard = threading.Lock()
         self._refreshing = threading.Lock()
         self._client: httpx.Client | None = None
-        #: Whether the server uses TLS or not, as in its address.
+        #: Whether the server uses TLS, according to its address.
         self._has_answered = False
         self._pid = os.getpid()
 
@@ -45,7 +45,7 @@ class HTTPTransport:
         return http_calls.reply(call, self._respond(call), self._settings, self.authorization.user)
 
     def send(self, call: HTTPCall) -> Any:
-        """Send any call and return the decoded body of the answer.
+        """Send any call and return the decoded body of the response.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class HTTPTransport:
         return response
 
     def _repeated(self, call: HTTPCall) -> httpx.Response:
-        """Send a call. If the answer is lost, send the call again if that is safe, also to a restarted server."""
+        """Send a call. If the response is lost, send the call again if that is safe, even to a restarted server."""
         is_lost = False
         pauses = list(http_calls.PAUSES)
         while True:
@@ -154,7 +154,7 @@ class HTTPFeed(Closing):
 
     @property
     def refusal(self) -> QSError | None:
-        """Why the server refuses the streams, or None."""
+        """The reason why the server refuses the streams, or None."""
         return self._streams.refusal
 
     def next(self, timeout: float) -> Message | None:
@@ -192,7 +192,7 @@ class HTTPFeed(Closing):
 
 
 def client_arguments(settings: HTTPSettings) -> dict[str, Any]:
-    """The arguments of an httpx client, blocking or for asyncio."""
+    """The arguments of an httpx client, blocking or asyncio."""
     return {
         "base_url": settings.server_uri,
         "verify": tls_context(settings) or False,
@@ -217,7 +217,7 @@ def arguments(call: HTTPCall, settings: HTTPSettings, authorization: Authorizati
 
 
 def tls_context(settings: HTTPSettings) -> ssl.SSLContext | None:
-    """The certificates to trust: those of the file, or those of the system and of the package certifi.
+    """The certificates to trust: those in the file, or those of the system and of the package certifi.
 
     Raises
     ------
@@ -244,7 +244,7 @@ def is_interruption(error: httpx.TransportError) -> bool:
 
 
 def failure(error: httpx.TransportError, call: HTTPCall, settings: HTTPSettings) -> http_failures.HTTPRequestError:
-    """Return our error for one of httpx."""
+    """Return our error for an error of httpx."""
     if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
         timeout = call.seconds(settings.timeout)
         return http_failures.no_answer(settings, call.shown, timeout)

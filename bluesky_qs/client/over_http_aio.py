@@ -24,7 +24,7 @@ class AsyncHTTPTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refreshing = asyncio.Lock()
         self._client: httpx.AsyncClient | None = None
-        #: Whether the server uses TLS or not, as in its address.
+        #: Whether the server uses TLS, according to its address.
         self._has_answered = False
 
     async def exchange(self, request: Request) -> EncodedReply:
@@ -33,7 +33,7 @@ class AsyncHTTPTransport:
         return http_calls.reply(call, await self._respond(call), self._settings, self.authorization.user)
 
     async def send(self, call: HTTPCall) -> Any:
-        """Send any call and return the decoded body of the answer.
+        """Send any call and return the decoded body of the response.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class AsyncHTTPTransport:
         return response
 
     async def _repeated(self, call: HTTPCall) -> httpx.Response:
-        """Send a call. If the answer is lost, send the call again if that is safe, also to a restarted server."""
+        """Send a call. If the response is lost, send the call again if that is safe, even to a restarted server."""
         is_lost = False
         pauses = list(http_calls.PAUSES)
         while True:

@@ -119,7 +119,7 @@ class ZmqFeed(Closing):
 
     @property
     def refusal(self) -> None:
-        """None: all clients that can reach the socket get the messages."""
+        """Return None, because all clients that can reach the socket get the messages."""
         return
 
     def next(self, timeout: float) -> Message | None:

@@ -52,7 +52,7 @@ class AsyncZmqTransport:
             context.destroy(linger=0)
 
     async def aclose(self) -> None:
-        """`close`, which does not wait for anything."""
+        """Call `close`, which does not wait for anything."""
         self.close()
 
     async def _located(self) -> ConnectionSettings:
@@ -123,7 +123,7 @@ class AsyncZmqFeed:
 
     @property
     def refusal(self) -> None:
-        """None: all clients that can reach the socket get the messages."""
+        """Return None, because all clients that can reach the socket get the messages."""
         return
 
     async def next(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - None instead of an error

@@ -28,7 +28,7 @@ class Exchange(NamedTuple):
 
 
 class Extensions:
-    """The optional parameters that this service accepts, unlike bluesky-queueserver. Its status lists them."""
+    """The optional parameters that this service accepts, in contrast to bluesky-queueserver. The status lists them."""
 
     def __init__(self) -> None:
         #: None until the first status.
@@ -103,7 +103,7 @@ def requesting(
     if method.lenient:
         kept_replies.extensions.update(first.values)
     if _refuses_parameters(first.values) and (added := _filled_in(method, sent, params)):
-        # Another version of the service may have replaced the one that listed them.
+        # Another version of the service may have replaced the one that listed these parameters.
         status = yield from exchanging(Request("status", {}))
         kept_replies.extensions.update(status.values)
         if missing := kept_replies.extensions.missing(method, added):
@@ -142,14 +142,14 @@ def _filled_in(method: Method[..., Any], sent: Mapping[str, Any], given: Mapping
 
 
 def _refuses_parameters(response: Mapping[str, Any]) -> bool:
-    # bluesky-queueserver names no class.
+    # bluesky-queueserver does not send the class.
     return response.get("success") is False and response.get("error") in (None, BadParams.__name__)
 
 
 def _supported(
     extensions: Extensions, method: Method[..., Any], given: Mapping[str, Any], sent: dict[str, Any]
 ) -> RequestSteps[dict[str, Any]]:
-    """The parameters to send: without those that the client has added and the service does not accept."""
+    """The parameters to send, without those that the client has added and the service does not accept."""
     missing = extensions.missing(method, sent)
     # A newer service may have replaced the old one, and may accept the parameter.
     if missing and (not extensions.are_known or any(name in given for name in missing)):
@@ -157,7 +157,7 @@ def _supported(
         missing = extensions.missing(method, sent)
     if refused := [name for name in missing if name in given]:
         listed = ", ".join(f"{name}={shown(name, given[name])}" for name in refused)
-        raise UnsupportedParameterError(f"This service does not have these parameters of {method.name}: {listed}")
+        raise UnsupportedParameterError(f"This service does not support these parameters of {method.name}: {listed}")
     return {name: value for name, value in sent.items() if name not in missing}
 
 
@@ -175,7 +175,7 @@ def _exchanging_twice(request: Request) -> RequestSteps[Exchange]:
     """Send a request; send it again if no reply arrives and it has an id, so that it is carried out only once."""
     try:
         return (yield from exchanging(request))
-    except HTTPUnreachableError:  # it has been sent again already if the connection was lost
+    except HTTPUnreachableError:  # if the connection was lost, the request has already been sent again
         raise
     except RequestTimeoutError:
         if not request.params.get("request_id"):

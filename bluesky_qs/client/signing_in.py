@@ -1,4 +1,7 @@
-"""Signing in at an HTTP server: names, parameters and effects of each call, for a client of either kind. No I/O."""
+"""Signing in at an HTTP server: the name, the parameters and the effects of each call, for both kinds of client.
+
+No I/O.
+"""
 
 import time
 from abc import ABC, abstractmethod
@@ -21,9 +24,9 @@ T = TypeVar("T")
 
 AUTH = f"{PREFIX}/auth"
 
-#: Seconds for which a server may delay its answer until a device sign-in has ended. Ours does this.
+#: Seconds for which a server may delay its response until a device sign-in has ended. Our server does this.
 _DEVICE_WAIT = 5.0
-#: Why a device sign-in has ended without tokens.
+#: The reasons why a device sign-in can end without tokens.
 _DEVICE_ENDS = {
     "expired_token": "the code has expired. Begin again.",
     "access_denied": "the sign-in in the browser was refused. The page there says why.",
@@ -60,7 +63,7 @@ class DeviceCode(NamedTuple):
 
 
 class SigningIn(ABC):
-    """The sign-in methods of a client over HTTP; those of an asyncio client return awaitables.
+    """A client's sign-in methods over HTTP. In an asyncio client, they return awaitables.
 
     Over 0MQ there is no sign-in, and they raise an error.
     """
@@ -83,7 +86,7 @@ class SigningIn(ABC):
 
     @property
     def authorization_keys(self) -> authorization.Keys:
-        """The key or the tokens that sign requests, to give them to another client. Their text shows no secret."""
+        """The key or the tokens that sign requests, for use in another client. Their repr shows no secret."""
         return self._authorization.keys
 
     @authorization_keys.setter
@@ -173,12 +176,12 @@ class SigningIn(ABC):
         return self._sign_in(lambda _state, _settings: _sent(_call("GET", f"{AUTH}/whoami", token, api_key)))
 
     def principal_info(self, *, principal_uid: str | None = None) -> Any:
-        """Describe all users who have ever signed in, or one of them. Only administrators may ask."""
+        """Describe all users who have ever signed in, or one of them. Only administrators may do this."""
         one = "" if principal_uid is None else f"/{_segment('principal_uid', principal_uid)}"
         return self._sign_in(lambda _state, _settings: _sent(HTTPCall("GET", f"{AUTH}/principal{one}")))
 
     def api_scopes(self, *, token: str | None = None, api_key: str | None = None) -> Any:
-        """Return the roles and the scopes of the sign-in: what it permits."""
+        """Return the roles and the scopes of the sign-in, which define what it permits."""
         return self._sign_in(lambda _state, _settings: _sent(_call("GET", f"{AUTH}/scopes", token, api_key)))
 
     def identify(self) -> Any:
@@ -279,7 +282,7 @@ def _provider_path(settings: HTTPSettings, provider: str | None, *, is_external:
     if chosen is not None:
         path = "/" + _text("provider", chosen).strip("/")
         if not settings.is_encrypted:
-            with suppress(http_failures.HTTPClientError):  # some servers do not list them
+            with suppress(http_failures.HTTPClientError):  # some servers do not list their providers
                 yield _providers_call()  # a server with TLS refuses this, before a password is sent
         return path if path.endswith("/token") else f"{path}/token"
     try:
@@ -291,8 +294,8 @@ def _provider_path(settings: HTTPSettings, provider: str | None, *, is_external:
         return f"/{fitting[0].name}/token"
     names = ", ".join(each.name for each in fitting)
     raise BadParams(
-        f"Say how to sign in: provider=… is one of {names}" if names else
-        "Say how to sign in: this server does not list its providers. Give provider=…, such as '/site/token'"
+        f"Give the sign-in provider: provider=… is one of {names}" if names else
+        "This server does not list its sign-in providers. Give provider=…, such as '/site/token'"
     )  # fmt: skip
 
 

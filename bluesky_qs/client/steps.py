@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def drive(procedure: Generator[S, Any, T], perform: Callable[[S], Any]) -> T:
-    """Perform each step of a procedure and return its result.
+    """Perform each step of a procedure and return the procedure's result.
 
     Our own errors are raised inside the procedure, at that step.
     """

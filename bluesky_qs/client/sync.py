@@ -32,7 +32,7 @@ class REManagerAPI(Methods, Client, Waiting, Closing):
     ``QSERVER_ZMQ_INFO_ADDRESS``, ``QSERVER_ZMQ_ENCODING`` and ``QSERVER_ZMQ_PUBLIC_KEY``; user and group come from
     ``QSERVER_USER`` and ``QSERVER_USER_GROUP``. The first call opens the connection. Threads may share a client.
 
-    With ``http_server_uri`` the client uses HTTP. Then user and group are those of the sign-in; see `login` and
+    With ``http_server_uri`` the client uses HTTP. The user and the group then come from the sign-in; see `login` and
     `set_authorization_key`.
 
     Parameters
@@ -42,9 +42,9 @@ class REManagerAPI(Methods, Client, Waiting, Closing):
     http_server_uri
         Address of an HTTP server, such as ``https://beamline.example``.
     http_auth_provider
-        The path to which `login` sends name and password, such as ``/site/token``.
+        The path to which `login` sends the name and the password, such as ``/site/token``.
     http_ca_file
-        The certificates to trust in place of those of the system.
+        The certificates to trust instead of those of the system.
     timeout, timeout_login
         Over HTTP, seconds to wait for a reply (5), and for the reply to a sign-in (60).
     request_fail_exceptions
@@ -54,7 +54,7 @@ class REManagerAPI(Methods, Client, Waiting, Closing):
     lock_key
         Sent with each request that the lock may refuse.
     console_monitor_max_msgs, console_monitor_max_lines, system_info_monitor_max_msgs
-        How much the monitors keep.
+        How many messages and lines the monitors keep.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Finds out whether a server requires TLS, if it closes a plain HTTP connection without an answer."""
+"""Finds out whether a server that closes a plain HTTP connection without a response requires TLS."""
 
 import asyncio
 import socket

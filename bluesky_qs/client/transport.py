@@ -1,6 +1,7 @@
 """The interface between a client and its transport: requests with replies, and a feed of messages.
 
-`over_zmq`, `over_http` and their twins for asyncio implement it. Methods, waits and monitors know only this protocol.
+`over_zmq`, `over_http` and their asyncio counterparts implement it. Methods, waits and monitors know only this
+protocol.
 """
 
 from typing import Any, NamedTuple, Protocol, Self
@@ -57,10 +58,10 @@ class Message(NamedTuple):
 
 
 class Closing:
-    """Is closed at the end of a ``with`` statement."""
+    """A base class for objects that are closed at the end of a ``with`` statement."""
 
     def close(self) -> None:
-        """Close all that is open."""
+        """Close everything that is open."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:

@@ -10,8 +10,8 @@ from bluesky_qs.errors import BadParams, NotFound, UnknownMethod
 
 T = TypeVar("T")
 Condition = Callable[[Mapping[str, Any]], bool]
-#: Checks a status, sends more requests if necessary, and returns the result of the wait; None or False until it is
-#: over.
+#: Checks a status, sends more requests if necessary, and returns the result of the wait; None or False until the wait
+#: is over.
 Check = Callable[[StatusDict], Steps[T | None]]
 
 #: Seconds between checks of a monitor, which another thread may cancel.
@@ -20,7 +20,7 @@ _TICK = 0.1
 TIMEOUT = 600.0
 #: Final states of an item.
 ENDED = frozenset({"completed", "failed", "stopped", "aborted", "halted", "unknown", "removed"})
-#: Keys of the status: at least one of them changes whenever an item changes its state.
+#: Status keys, of which at least one changes whenever the state of an item changes.
 MOVES = ("plan_queue_uid", "plan_history_uid", "running_item_uid", "manager_state")
 
 
@@ -132,13 +132,13 @@ def until(check: Check[T], what: str, monitor: WaitMonitor, following: Following
             return result
         status = yield from following.next_status(monitor.remaining(what))
         if status and _time(status) < known:
-            # Published before the reply was made, but slower. (Or the clock of the service was set back.)
+            # Published before the reply was made, but delivered later. (Or the service's clock was set back.)
             status = yield from following.patiently(reply_to(Send("status", {})))
             known = _time(status)
 
 
 def _time(status: StatusDict | None) -> float:
-    """The time of a status, in seconds by the clock of the service."""
+    """The time of a status, in seconds by the service's clock."""
     return (status or {}).get("time") or 0.0
 
 
@@ -175,7 +175,7 @@ def item_ended(item_uid: str) -> Check[dict[str, Any]]:
         if (moves := [status.get(key) for key in MOVES]) == seen:
             return None
         item = yield from item_state(item_uid)
-        seen = moves  # after the reply: if the service was restarting, it is asked again
+        seen = moves  # set only after the reply: if the service was restarting, the request is sent again
         if item["state"] == "not_found":
             raise NotFound(f"Item with UID {item_uid!r} is not in the queue, running or in the history")
         return item if item["state"] in ENDED else None

@@ -1,6 +1,6 @@
 """The waits of the asyncio client. `wait` makes the decisions; this module sends requests and listens."""
 
-# ruff: noqa: ASYNC109 - a wait takes the same parameters as its blocking twin
+# ruff: noqa: ASYNC109 - a wait takes the same parameters as its blocking counterpart
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -82,7 +82,7 @@ class Waiting(AsyncSource):
         monitor: WaitMonitor | None = None,
         treat_not_found_as_completed: bool = True,
     ) -> dict[str, str]:
-        """Wait until a task, or one of several, is completed; return the status of those that are, by uid.
+        """Wait until a task, or one of several, is completed; return the status of the completed tasks, by uid.
 
         Results expire after a while. An expired task is ``not_found``; it counts as completed unless
         ``treat_not_found_as_completed`` is false. Other parameters and errors are those of `wait_for_idle`.

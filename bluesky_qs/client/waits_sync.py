@@ -80,7 +80,7 @@ class Waiting(Source):
         monitor: WaitMonitor | None = None,
         treat_not_found_as_completed: bool = True,
     ) -> dict[str, str]:
-        """Wait until a task, or one of several, is completed; return the status of those that are, by uid.
+        """Wait until a task, or one of several, is completed; return the status of the completed tasks, by uid.
 
         Results expire after a while. An expired task is ``not_found``; it counts as completed unless
         ``treat_not_found_as_completed`` is false. Other parameters and errors are those of `wait_for_idle`.

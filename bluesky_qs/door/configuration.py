@@ -145,7 +145,8 @@ def _services(sections: Mapping[str, Any], path: str) -> tuple[ServiceSettings, 
     for name, address in instruments.items():
         if not name.isidentifier() and not name.replace("-", "_").isidentifier():
             raise ConfigError(
-                f"The name {name!r} in section '{several}' of {path} may have letters, digits, '-' and '_'"
+                f"The name {name!r} in section '{several}' of {path} must consist of letters, digits, '-' and '_', and "
+                "must not start with a digit"
             )
         if address.control_address is None or address.info_address is None:
             raise ConfigError(f"{several}.{name} in {path} needs control_address and info_address")

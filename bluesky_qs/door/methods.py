@@ -10,7 +10,7 @@ from bluesky_qs.api.method import METHODS, Method
 from bluesky_qs.api.paths import ALIASES, PATHS
 from bluesky_qs.door.audit import Outcome, audit
 from bluesky_qs.door.params import Parameters, Sent, joined
-from bluesky_qs.door.refusals import BadRequest, BodyMissing, HTTPRefusal
+from bluesky_qs.door.refusals import BadRequest, HTTPRefusal, missing_body
 from bluesky_qs.door.route import Answer, Call, Route
 from bluesky_qs.door.simplified import SIMPLIFIED
 from bluesky_qs.wire.codec import decode, json_text
@@ -106,7 +106,13 @@ class MethodHandler:
         if body:
             return {**query, **self._parameters.in_body(body)}
         if self._body_required and not query:
-            raise BodyMissing(f"The request needs parameters, as a JSON object: {list(self._method.parameters)}")
+            raise missing_body(
+                {
+                    name: self._method.is_required(name)
+                    for name in self._method.parameters
+                    if not (self._sets_user and name in {"user", "user_group"})
+                }
+            )
         return query
 
     async def _set_user(self, sent: Sent, call: Call, user: str) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from bluesky_qs.door.methods import OF_SIGN_IN
-from bluesky_qs.door.refusals import BadRequest, BodyMissing
+from bluesky_qs.door.refusals import BadRequest, missing_body
 from bluesky_qs.door.route import Call
 
 T = TypeVar("T")
@@ -35,6 +35,5 @@ async def params(call: Call, kind: type[T]) -> T:
         raise BadRequest(f"Parameters: {error}") from None
     fields: Any = msgspec.structs.fields(kind)  # pyright: ignore[reportArgumentType] - any struct
     if any(field.required for field in fields):
-        names = [field.name for field in fields]
-        raise BodyMissing(f"The request needs parameters, as a JSON object: {names}")
+        raise missing_body({field.name: field.required for field in fields})
     return kind()

@@ -83,6 +83,16 @@ class ServiceDown(HTTPRefusal):
         super().__init__(detail, {"Retry-After": str(retry_after)})
 
 
+def missing_body(parameters: Mapping[str, bool]) -> BodyMissing:
+    """The refusal of a request without parameters. ``parameters`` has their names, and whether each is required."""
+    required = ", ".join(name for name, is_required in parameters.items() if is_required)
+    optional = ", ".join(name for name, is_required in parameters.items() if not is_required)
+    if not required:
+        return BodyMissing(f"The request needs a JSON object. Its parameters are all optional: {optional}")
+    others = f". Optional: {optional}" if optional else ""
+    return BodyMissing(f"The request needs a JSON object with these parameters: {required}{others}")
+
+
 def missing_scopes(needed: Iterable[str], had: Iterable[str]) -> NotSignedIn:
     """The refusal for a missing permission. Clients match its beginning."""
     required = list(needed)

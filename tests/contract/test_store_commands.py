@@ -183,7 +183,10 @@ async def test_the_address_of_a_redis_without_its_scheme_is_refused_and_no_file_
     monkeypatch.chdir(tmp_path)
     await fill(File(tmp_path / "queue.sqlite3"))
     shown = run("copy-store", "--from", "queue.sqlite3", "--to", name, code=1)
-    assert f"--to {name} is the address of a Redis (did you mean 'redis://{name.removeprefix('redis:/')}'?)" in shown
+    assert (
+        f"--to {name} is the address of a Redis server (did you mean 'redis://{name.removeprefix('redis:/')}'?)"
+        in shown
+    )
     assert "did you mean 'redis://" in run("copy-store", "--from", name, "--to", "queue.sqlite3", "--replace", code=1)
     assert [path.name for path in tmp_path.iterdir() if "sqlite3" not in path.name] == []
 

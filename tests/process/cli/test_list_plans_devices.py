@@ -81,7 +81,7 @@ def test_the_built_in_lists_are_those_of_the_built_in_code(run):
 @pytest.mark.parametrize("options", [[], ["--ignore-invalid-plans", "ON"]])
 def test_without_startup_code_the_lists_that_are_there_stay(run, options):
     (run.here / FILE_NAME).write_text("mine")
-    assert "Source of the startup code was not specified: give --startup-dir, " in run(*options, code=2).stderr
+    assert "No startup code was given: use --startup-dir, " in run(*options, code=2).stderr
     assert (run.here / FILE_NAME).read_text() == "mine"
 
 

@@ -63,7 +63,7 @@ def test_everything_comes_back_and_the_lock_key_is_kept_private(run, store, tmp_
     code, shown = run("backup", str(file))
     assert code == 0
     assert f"Backed up the SQLite file {store} to {file} (items: 2, history: 1)." in shown
-    assert "It has the lock key: keep it private." in shown
+    assert "The file contains the lock key: keep it private." in shown
     assert file.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir() if "backup" in path.name) == ["backup.sqlite3"]
     store.unlink()

@@ -80,7 +80,7 @@ def test_a_user_is_added_changed_listed_and_removed(run, file):
         (("user", "add", "ada"), "long enough\n", "User 'ada' exists"),
         (("user", "add", "bob"), "short\n", "needs 8 characters"),
         (("user", "add", "a:b"), "long enough\n", "cannot be a user name"),
-        (("key", "new", "--expires", "1d"), "", "Say whose key it is"),
+        (("key", "new", "--expires", "1d"), "", "Give the owner of the key"),
         (("key", "new", "--user", "eve", "--expires", "1d"), "", "There is no user 'eve'"),
         (("key", "new", "--user", "carl", "--expires", "1d"), "", "User 'carl' of local has no role"),
         (("key", "new", "--user", "ada", "--expires", "1d", "--provider", "pam"), "", "sign-in providers"),
@@ -149,7 +149,7 @@ def test_a_key_is_printed_once_alone_listed_and_revoked(run, file):
     )
     assert code == 0
     assert re.fullmatch(r"[0-9a-f]{72}\n", out)
-    assert "It is shown only now" in error
+    assert "It is shown only once" in error
     name = out[:8]
     heading, row = run("key", "list")[1].splitlines()
     assert heading.split() == ["KEY", "USER", "SCOPES", "EXPIRES", "LAST", "USED", "NOTE"]

@@ -210,8 +210,8 @@ def test_a_certificate_that_has_expired_is_not_said_to_be_untrusted():
     )
     message = str(unreachable(http_settings(server_uri="https://beamline.example"), {}, error))
     assert message == (
-        "The certificate of https://beamline.example cannot be used: certificate has expired. If the clock of this "
-        "computer is right, ask the administrator of the server for a new certificate."
+        "The certificate of https://beamline.example cannot be used: certificate has expired. If this "
+        "computer's clock is right, ask the administrator of the server for a new certificate."
     )
 
 

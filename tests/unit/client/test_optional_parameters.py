@@ -21,7 +21,7 @@ def test_a_parameter_that_the_service_does_not_list_is_refused_here_and_not_sent
     with pytest.raises(errors.BadParams) as error:
         RM.history_get(limit=5, metadata={"sample": "S*"}, reload=reload)
     assert error.value.message == (
-        "This service does not have these parameters of history_get: limit=5, metadata={'sample': 'S*'}"
+        "This service does not support these parameters of history_get: limit=5, metadata={'sample': 'S*'}"
     )
     assert older.asked("history_get") == []
     assert RM.history_get(reload=reload)["items"] == []

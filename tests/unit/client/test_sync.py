@@ -104,7 +104,7 @@ def test_a_request_without_an_id_is_sent_once(accepting, RM):
 
 def test_a_request_id_is_not_sent_to_a_service_that_does_not_take_it(accepting, RM):
     accepting.answers["status"] = {"msg": "RE Manager v0.0.25"}
-    with pytest.raises(errors.BadParams, match="does not have these parameters of queue_clear: request_id='one'"):
+    with pytest.raises(errors.BadParams, match="does not support these parameters of queue_clear: request_id='one'"):
         RM.queue_clear(request_id="one")
     assert accepting.methods == ["status"]
 

@@ -63,9 +63,7 @@ def test_devices_are_excluded_from_reading_by_each_of_the_sources(config):
 @pytest.mark.parametrize("name", [":^det", "det 1", "det..x"])
 def test_what_cannot_be_a_device_is_not_excluded_from_reading(name):
     message = refusal({"worker.device_read_exclude": [name]}, {})
-    assert message == (
-        f"option --device-read-exclude: {name!r} is neither a device name nor a pattern with * and ?"
-    )
+    assert message == (f"option --device-read-exclude: {name!r} is neither a device name nor a pattern with * and ?")
 
 
 def test_newer_variable_wins_over_the_older_one():

@@ -101,8 +101,12 @@ def test_what_is_not_supported_is_refused_by_name(file, key):
         ("allow_origins: x", "Section 'allow_origins'"),
         ("instruments: {a: {control_address: x}}", "instruments.a"),
         ("instruments: {'a b': {control_address: x, info_address: y}}", "The name 'a b'"),
+        (
+            "instruments: {'2bm': {control_address: x, info_address: y}}",
+            "must consist of letters, digits, '-' and '_', and must not start with a digit",
+        ),
         ("instruments: {}\nqserver_zmq_configuration: {}", "Keep only one of them"),
-        ("database: {uri: '${NO}'}", "The environment variable NO, which section 'database'"),
+        ("database: {uri: '${NO}'}", "The environment variable NO, used in section 'database'"),
         ("- x", "must contain keys and values"),
     ],
 )

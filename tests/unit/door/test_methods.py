@@ -110,7 +110,13 @@ async def test_a_missing_body_is_422_where_one_is_required_and_else_up_to_the_se
         if path.body_required:
             response = await door.http.request(path.verb, f"/api{path.path}")
             assert response.status_code == 422, path
-            assert "needs parameters" in response.json()["detail"]
+            assert "needs a JSON object" in response.json()["detail"]
+    response = await door.http.post("/api/queue/mode/set")
+    assert response.json()["detail"] == (
+        "The request needs a JSON object with these parameters: mode. Optional: request_id, lock_key"
+    )
+    response = await door.http.post("/api/queue/item/remove")
+    assert response.json()["detail"].startswith("The request needs a JSON object. Its parameters are all optional: ")
     reply = await door.ask("POST", "/queue/item/add")
     assert (reply["success"], reply["msg"].endswith("request contains no item info")) == (False, True)
 

@@ -147,3 +147,11 @@ async def test_of_ten_thousand_rows_all_plans_but_only_the_first_rows_are_told(d
     assert (reply["row_count"], len(reply["items"]), len(reply["rows"])) == (10_000, 9_999, 1001)
     assert reply["rows"][-1]["number"] == 10_001
     assert reply["error_count"] == 1
+
+
+async def test_a_missing_body_names_the_parameters(door):
+    response = await door.http.post("/api/plan/parse")
+    assert (response.status_code, response.json()["detail"]) == (
+        422,
+        "The request needs a JSON object with these parameters: text. Optional: paths",
+    )

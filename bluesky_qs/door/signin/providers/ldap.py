@@ -55,7 +55,10 @@ def _try_format(name: str, templates: list[str], **words: str) -> None:
         for template in templates:
             template.format(**words)
     except (LookupError, ValueError):
-        raise ConfigError(f"the argument {name!r} may have {{{'}, {'.join(words)}}} in it, and no others") from None
+        raise ConfigError(
+            f"the argument {name!r} may contain only the placeholders {{{'}, {'.join(words)}}}; "
+            "write any other brace twice: {{ or }}"
+        ) from None
 
 
 class LDAPProvider:
