@@ -1,4 +1,4 @@
-"""The door as an ASGI application, and how it is run."""
+"""The door as an ASGI application."""
 
 import contextlib
 import logging
@@ -46,7 +46,7 @@ def all_routes() -> list[Route]:
 
 
 def root_routes() -> list[Route]:
-    """The same for the routes outside of ``/api``."""
+    """All routes outside of ``/api``, with their scopes."""
     return [*probes.routes(), *pages.routes(described), *metrics.routes()]
 
 
@@ -58,9 +58,9 @@ def described(door: Door) -> dict[str, Any]:
 
 
 def make_app(door: Door, more: Iterable[BaseRoute] = ()) -> Any:
-    """The ASGI application. With a lifespan, it opens and closes the door.
+    """The ASGI application. If the server supports lifespan, the application opens and closes the door.
 
-    ``more`` are routes of Starlette: websockets, and pages.
+    ``more`` are Starlette routes: websockets and pages.
     """
     app = _App(door, [*door.sign_in.routes, *more])
     origins = door.settings.allow_origins
@@ -73,12 +73,12 @@ def make_app(door: Door, more: Iterable[BaseRoute] = ()) -> Any:
 
 @contextlib.asynccontextmanager
 async def opened(door: Door) -> AsyncIterator[None]:
-    """Open a door that has an application, and close it at the end.
+    """Open a door that already has an application, and close it at the end.
 
     Raises
     ------
     QSError
-        It cannot be opened.
+        The door cannot be opened.
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(door.close)
@@ -112,13 +112,13 @@ class _Table:
         Raises
         ------
         WrongVerb
-            The path has other verbs.
+            The path exists, but not with this verb.
         """
         if route := self._exact.get((verb, path)):
             return route, _NO_PARTS
         if verbs := self._verbs.get(path):
             allowed = ", ".join(sorted(verbs))
-            raise WrongVerb(f"{self._prefix}{path} has the verb {allowed}, not {verb}", {"Allow": allowed})
+            raise WrongVerb(f"{self._prefix}{path} supports the verb {allowed}, not {verb}", {"Allow": allowed})
         parts = path.split("/")
         for pattern, route in self._patterns:
             if route.verb == verb and (named := _named_parts(pattern, parts)) is not None:
@@ -180,7 +180,7 @@ class _App:
             answer = _refused(refusal, scope)
         except ClientGone:
             return
-        except Exception:  # the client must get an answer for any error
+        except Exception:  # the client must get a response for any error
             logger.exception("Unexpected error while answering %s %s", scope["method"], route.path if route else "")
             answer = _UNEXPECTED
         seconds = time.perf_counter() - began
@@ -193,7 +193,7 @@ class _App:
             raise TooLarge(f"The head of the request is larger than {self._head_limit} bytes")
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         service = self._door.default
-        # The server itself leaves out the body of an answer to HEAD.
+        # The server itself leaves out the body of the response to HEAD.
         verb = "GET" if scope["method"] == "HEAD" else scope["method"]
         if not (path.startswith(_API) or path == PREFIX):
             found = self._root_table.find(verb, path)
@@ -224,7 +224,10 @@ class _App:
 
 
 def _audit_refusal(call: Call, route: Route, scope: str) -> None:
-    """Log a refusal, except for reading and for strangers: pages may poll, and strangers could fill the log."""
+    """Log a refusal, unless the request only reads or comes from a stranger.
+
+    Pages may poll, and strangers could fill the log.
+    """
     if not scope.startswith("read:") and call.caller.credential != ANONYMOUS:
         audit(call, call.caller.user, route.method or f"{route.verb} {route.path}", result=no_scope(scope))
 
@@ -247,10 +250,10 @@ def _base_url(scope: Any) -> bytes:
 
 
 async def _as_response(request: Request, error: Exception) -> Response:
-    """The answer for a Starlette route that refuses or fails."""
+    """The response of a Starlette route that refuses or fails."""
     if isinstance(error, HTTPException):
         error = HTTPRefusal(error.detail, error.headers, status=error.status_code)
-    # Starlette raises any other error again, and the server logs it.
+    # Starlette re-raises any other error, and the server logs it.
     answer = _refused(error, request.scope) if isinstance(error, HTTPRefusal) else _UNEXPECTED
     headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers}
     return Response(answer.body, answer.status, headers, answer.content_type.decode())
@@ -270,7 +273,7 @@ async def _send(answer: Answer, scope: Any, send: Any, seconds: float, asked: fl
 
 
 def _timed(send: Any, scope: Any, began: float, observers: Iterable[Observer]) -> Callable[[Any], Any]:
-    """Adds our headers to the answer of a Starlette route, and calls the observers. A stream counts when it begins."""
+    """Add our headers to the response of a Starlette route, and call the observers. A stream counts when it begins."""
 
     async def timed(message: Any) -> None:
         if message["type"] == "http.response.start":

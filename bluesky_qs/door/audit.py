@@ -1,6 +1,6 @@
 """One line in the log for each request that changes something: user, address, action and result.
 
-Lines contain no text of the request or the reply, which may contain secrets such as lock keys.
+Lines contain no text from the request or the reply, because it may contain secrets such as lock keys.
 """
 
 import logging
@@ -33,7 +33,7 @@ class Outcome(msgspec.Struct):
         """Read a reply."""
         try:
             return _decoder.decode(reply)
-        except msgspec.DecodeError:  # for example a refused item with a uid that is not text or has a lone surrogate
+        except msgspec.DecodeError:  # for example, a refused item whose uid is not text or has a lone surrogate
             values = decode(reply)
             return cls(success=values.get("success") is not False, error=str(values.get("error", "")))
 

@@ -1,4 +1,4 @@
-"""The sender of a request and their permissions, as the rest of the door sees them after the sign-in."""
+"""The sender of a request and the sender's permissions, as the rest of the door sees them after the sign-in."""
 
 from typing import Any, Protocol
 
@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
-#: The name of the credential in requests without credentials.
+#: The credential name for requests without credentials.
 ANONYMOUS = "anonymous"
 
 
@@ -26,19 +26,19 @@ class Caller(msgspec.Struct, frozen=True):
     Attributes
     ----------
     user
-        The user in the items that they add.
+        The user name in the items that the user adds.
     user_group
-        Determines the plans and devices that they may use.
+        Determines the plans and devices that the user may use.
     credential
         Name of the key or session, for the audit log and for revocation. Never a secret.
     provider
-        Where they signed in.
+        The provider where the user signed in.
     principal
-        Their UUID in the sign-in database.
+        The user's UUID in the sign-in database.
     label
         The name of a client with a shared key.
     name
-        The name for signing in, if it is shorter than the user in items.
+        The name for signing in, if it is shorter than ``user``.
     """
 
     user: str
@@ -83,12 +83,12 @@ class SignIn(Protocol):
         ...
 
     async def reload(self, settings: Any) -> None:
-        """Use the new `DoorSettings`, also for users who are signed in.
+        """Use the new `DoorSettings`, even for users who are already signed in.
 
         Raises
         ------
         ConfigError
-            They require a restart of the door. Nothing has changed.
+            The settings require a restart of the door. Nothing has changed.
         """
         ...
 

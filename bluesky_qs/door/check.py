@@ -1,6 +1,6 @@
-"""``python -m bluesky_qs.door.check``: check the options of a door before its service starts.
+"""``python -m bluesky_qs.door.check``: checks the options of a door before its service starts.
 
-The options come as JSON from the standard input, and the `Checked` options go to the standard output. It is a separate
+The options come as JSON from standard input, and the `Checked` options go to standard output. This is a separate
 process, because the supervisor should not load the door's packages.
 """
 
@@ -34,9 +34,9 @@ def checked(http: Http) -> Checked:
     Raises
     ------
     ConfigError
-        They cannot be used.
+        The options cannot be used.
     StartupError
-        The process failed.
+        The separate process failed.
     """
     command = [sys.executable, "-P", "-m", "bluesky_qs.door.check"]
     done = subprocess.run(command, input=msgspec.json.encode(http), stdout=subprocess.PIPE, check=False)

@@ -1,4 +1,4 @@
-"""Collects the schemas of a document about the door. Each shape appears once, and is referred to by name."""
+"""Collects the schemas for a document about the door. Each shape appears once and is referred to by name."""
 
 import typing
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Components:
         self.shared: dict[str, Schema] = {"parameters": {}, "requestBodies": {}, "responses": {}}
 
     def share(self, kind: str, part: Schema, *names: str) -> Schema:
-        """A reference to a part of an operation. The part gets the first unused one of the names."""
+        """A reference to a part of an operation. The part gets the first of the names that is not yet used."""
         for name in names:
             if self.shared[kind].setdefault(name, part) == part:
                 return {"$ref": f"#/components/{kind}/{name}"}
@@ -56,7 +56,7 @@ class Components:
 
 
 def _moved(schema: Any) -> Any:
-    """The same schema, with references to the place of the shapes in a document."""
+    """The schema, with references that point to the place of the shapes in a document."""
     if isinstance(schema, list):
         return [_moved(each) for each in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""The configuration file of a door, with the sections of the community's server, and some of our own.
+"""The configuration file of a door, with the sections of the community's server and some of our own.
 
 ==============================  ==================================================================================
 ``qserver_zmq_configuration``   the service behind the door
@@ -37,14 +37,14 @@ _SECTIONS = (
 _UNSUPPORTED = {
     "server_configuration.custom_routers": "this server does not load routers. Run them in a separate server",
     "server_configuration.custom_modules": (
-        "this server does not load code. Spreadsheets are read as docs/http-door.md says"
+        "this server does not load code. Spreadsheets are read as described in docs/http-door.md"
     ),
     "uvicorn.workers": "one process is enough. Remove it",
-    "uvicorn.ssl_keyfile_password": "use a key without a password, in a file that only this user can read",
-    "uvicorn.ssl_version": "let a proxy do TLS if the defaults of Python do not suit you",
-    "uvicorn.ssl_cert_reqs": "let a proxy ask for certificates of clients",
-    "uvicorn.ssl_ca_certs": "let a proxy ask for certificates of clients",
-    "uvicorn.ssl_ciphers": "let a proxy do TLS if the defaults of Python do not suit you",
+    "uvicorn.ssl_keyfile_password": "use a key without a password, in a file that only the door's user can read",
+    "uvicorn.ssl_version": "let a proxy handle TLS if Python's defaults do not suit you",
+    "uvicorn.ssl_cert_reqs": "let a proxy ask for client certificates",
+    "uvicorn.ssl_ca_certs": "let a proxy ask for client certificates",
+    "uvicorn.ssl_ciphers": "let a proxy handle TLS if Python's defaults do not suit you",
 }
 
 
@@ -68,7 +68,7 @@ class Configuration(msgspec.Struct, frozen=True):
     services
         The services behind the door; empty if the file names none.
     sign_in
-        The sections for sign-in, which are not read yet.
+        The sections about sign-in, not yet interpreted.
     """
 
     uvicorn: Uvicorn = Uvicorn()
@@ -85,7 +85,7 @@ class _Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read(path: str | None, environ: Mapping[str, str]) -> Configuration:
-    """Read a configuration file; without one, everything has its default.
+    """Read a configuration file; without one, all settings have their defaults.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def _unknown_section(name: str, sections: Mapping[str, Any], path: str) -> Confi
         return ConfigError(f"Unknown section {name!r} in {path}{hint}")
     http = sections.get("http")
     named = http.get("config") if isinstance(http, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    advice = f" It names that one: {named}" if named else ""
+    advice = f" It names this file: {named}" if named else ""
     return ConfigError(
         f"{path} is the configuration file of the service: it has the section {name!r}. Give the configuration file of "
         f"the HTTP door instead.{advice}"

@@ -42,7 +42,7 @@ def page(document: Mapping[str, Any]) -> str:
         )
         parts += [f'<h2>{escape(tag)}</h2><ul class="index">', *links, "</ul>"]
         parts += [_operation(verb, path, operation) for verb, path, operation in operations]
-    parts += ["<h2>Instruments</h2><p>The same for one of several instruments, by its name:</p><ul>"]
+    parts += ["<h2>Instruments</h2><p>The same operations for one of several instruments, by name:</p><ul>"]
     parts += [_same(verb, path, operation) for verb, path, operation in of_instruments]
     parts.append("</ul><h2>Values</h2>")
     parts += [_shape(name, schema) for name, schema in document["components"]["schemas"].items()]
@@ -50,7 +50,7 @@ def page(document: Mapping[str, Any]) -> str:
 
 
 def resolved(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The operation, with the references replaced by the shared parts."""
+    """The operation, with references replaced by the shared parts that they point to."""
 
     def part(written: Any) -> Any:
         if "$ref" not in written:
@@ -68,7 +68,7 @@ def resolved(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Mappi
 
 
 def _same(verb: str, path: str, operation: Mapping[str, Any]) -> str:
-    """A line for an operation of an instrument, with a link to that of the default one."""
+    """A line for an operation of an instrument, with a link to the same operation of the default instrument."""
     name = operation["operationId"]
     return f'<li id="{name}"><a href="#{name.removeprefix(OF_INSTRUMENT)}">{verb} {escape(path)}</a></li>'
 
@@ -158,7 +158,7 @@ def _or(values: Iterable[object]) -> str:
 
 
 def _text(markdown: str) -> str:
-    """Paragraphs with code in them."""
+    """The HTML paragraphs for text that may contain code."""
     return "\n".join(f"<p>{_line(part)}</p>" for part in markdown.split("\n\n") if part.strip())
 
 

@@ -11,7 +11,7 @@ from bluesky_qs.door.service import Service
 from bluesky_qs.door.settings import DoorSettings
 from bluesky_qs.door.sheet_reader import SheetReader
 
-#: Called after each answer with route, status and seconds.
+#: Called after each response with the route, the status and the seconds.
 Observer = Callable[[str, int, float], None]
 
 
@@ -23,13 +23,11 @@ class Door:
     services
         By name, in the order of the settings.
     sign_in
-        Who may use the door.
-    sheets
-        Reads uploaded spreadsheets.
+        Decides who may use the door. sheets Reads uploaded spreadsheets.
     observers
-        Called after each answer. Metrics count with it.
+        Called after each response, for example to count it in the metrics.
     closing
-        Set when the door is about to close. Streams end then.
+        Set when the door is about to close. Streams then end.
     """
 
     def __init__(self, settings: DoorSettings, sign_in: Callable[["Door"], SignIn]) -> None:

@@ -34,7 +34,7 @@ async def item(call: Call) -> Answer:
 
 
 async def instruments(call: Call) -> Answer:
-    """The services behind this server and their states. A service that is down does not delay the answer."""
+    """The services behind this server and their states. A service that is down does not delay the response."""
     return answer(
         {"success": True, "msg": "", "instruments": [service.glance() for service in call.door.services.values()]}
     )

@@ -21,7 +21,7 @@ def default_key_file() -> Path:
 
 
 def key_in(file: Path) -> str:
-    """The key in the file; a new one if there is no file yet. It stays the same when the door is started again.
+    """The key in the file, or a new key if there is no file yet. The key stays the same when the door is restarted.
 
     Raises
     ------
@@ -38,9 +38,11 @@ def key_in(file: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else "it contains bytes that are not text"
         raise ConfigError(f"The file with the key, {file}, cannot be used: {reason}") from None
     if stat.S_IMODE(mode) & 0o077:
-        raise ConfigError(f"Others can read the file with the key: run chmod 600 {file}, or delete it for a new key")
+        raise ConfigError(
+            f"Others can read the file with the key: run chmod 600 {file}, or delete the file to get a new key"
+        )
     if not key.isalnum():
-        raise ConfigError(f"The file {file} should have a key of letters and digits. Delete it for a new key")
+        raise ConfigError(f"The file {file} must contain a key of letters and digits. Delete the file to get a new key")
     return key
 
 

@@ -2,8 +2,8 @@
 
 Each request carries a number in its envelope, which the service sends back with the reply. The event loop watches the
 socket directly, because `zmq.asyncio` costs several times as much for each request. The socket's monitor reports
-immediately when the service is gone, so no request waits for a reply that cannot arrive. Earlier replies are still
-delivered.
+immediately when the service is gone, so no request waits for a reply that cannot arrive. Replies that arrived earlier
+are still delivered.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _READABLE = int(zmq.POLLIN)
 
 
 class Disconnected(Exception):
-    """There is no connection to the service, or it broke before the reply arrived."""
+    """There is no connection to the service, or the connection broke before the reply arrived."""
 
 
 class ControlLink:
@@ -96,10 +96,10 @@ class ControlLink:
         self._lose()
 
     async def connected(self, patience: float, *, keeps_trying: bool = False) -> bool:
-        """Whether the service is connected, once the first attempt shows it.
+        """Wait for the first attempt to connect, and return whether the service is connected.
 
-        Waits at most ``patience`` seconds. With ``keeps_trying``, waits for the first connection instead: if service
-        and door start at the same time, the first attempts fail.
+        Waits at most ``patience`` seconds. With ``keeps_trying``, failed attempts do not end the wait: if the service
+        and the door start at the same time, the first attempts fail.
         """
         try:
             await asyncio.wait_for((self._answered if keeps_trying else self._tried).wait(), patience)
@@ -113,7 +113,8 @@ class ControlLink:
         Raises
         ------
         Disconnected
-            There is no connection, or it broke. In the second case, the service may have carried out the request.
+            There is no connection, or the connection broke. In the second case, the service may have carried out the
+            request.
         TimeoutError
             No reply within ``timeout`` seconds.
         """
@@ -133,7 +134,7 @@ class ControlLink:
         if not self.up:
             raise Disconnected
         self._socket.send_multipart(frames, zmq.NOBLOCK)
-        # Check again, because sending consumes the descriptor's signal for messages that have just arrived.
+        # Check again, because sending resets the descriptor's signal for messages that have just arrived.
         if self._has_reply():
             self._loop.call_soon(self._receive)
 
@@ -178,8 +179,7 @@ class ControlLink:
                 return  # this monitor is closed
 
     def _replace(self) -> None:
-        """Start again after a loss: read the replies that have arrived, and drop unsent requests.
-
+        """Start again after the connection is lost: read the replies that have arrived, and drop unsent requests.
         Otherwise the next service would carry them out unexpectedly.
         """
         while self._take_reply():

@@ -8,7 +8,7 @@ from bluesky_qs.config.logs import FORMAT, OURS, configure_logging, omit_origins
 
 #: Loggers of uvicorn: warnings and a line for each websocket, and a line for each request.
 _UVICORN, _ERROR, _ACCESS = "uvicorn", "uvicorn.error", "uvicorn.access"
-#: At lower levels, their lines have whole requests with their headers, and so the secrets of clients.
+#: At lower levels, their lines contain whole requests with headers, and therefore the clients' secrets.
 _TELLTALE = (_UVICORN, _ERROR, _ACCESS, "websockets", "websockets.server")
 _LOWEST = logging.INFO
 
@@ -51,7 +51,7 @@ def configure_door_logging(level: int) -> None:
 
 
 def guard_loggers() -> None:
-    """Keep secrets out of what uvicorn logs, whatever handlers and levels there are."""
+    """Keep secrets out of uvicorn's logs, whatever handlers and levels are set."""
     for name in _TELLTALE:
         logger = logging.getLogger(name)
         if logger.level == logging.NOTSET:
@@ -62,7 +62,7 @@ def guard_loggers() -> None:
 
 
 def without_secrets(record: logging.LogRecord) -> bool:
-    """Filter that replaces keys, tokens and passwords in a message by asterisks."""
+    """A filter that replaces keys, tokens and passwords in a message with asterisks."""
     _replace(record, _masked)
     return True
 
@@ -75,7 +75,7 @@ def _masked(text: str) -> str:
 
 
 def _without_query(record: logging.LogRecord) -> bool:
-    """Filter that removes the query from the address of a request, because it may contain a key."""
+    """A filter that removes the query from a request's address, because it may contain a key."""
     _replace(record, lambda text: _QUERY.sub("", text))
     return True
 

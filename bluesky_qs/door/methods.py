@@ -20,7 +20,7 @@ OF_SIGN_IN = frozenset({"api_key", "access_token", "csrf"})
 #: Name of the header, and of the parameter that it becomes.
 IDEMPOTENCY_HEADER, REQUEST_ID = b"idempotency-key", "request_id"
 LONGEST_KEY = 128
-#: In the header Accept of a client that reads NaN and infinities.
+#: The part of the Accept header with which a client shows that it can read NaN and infinities.
 _NAN = "nan=1"
 LONGEST_NAME = 64
 #: Additional seconds to wait for a reply, beyond those that the service may take.
@@ -46,7 +46,7 @@ def _route(method: Method[..., Any], verb: str, path: str, handle: Callable[[Cal
 
 
 class MethodHandler:
-    """Passes a request on to the service, and its reply back.
+    """Passes a request to the service, and the reply back to the client.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class MethodHandler:
         return query
 
     async def _set_user(self, sent: Sent, call: Call, user: str) -> None:
-        """Replace user and group in the request by those of the sign-in."""
+        """Replace the user and the group in the request with those of the sign-in."""
         if not self._sets_user:
             return
         method = self._method
@@ -130,7 +130,7 @@ class MethodHandler:
 
 
 def sets_user(method: Method[..., Any]) -> bool:
-    """Whether ``user`` and ``user_group`` are the sender's; in the history, they select items."""
+    """Whether ``user`` and ``user_group`` belong to the sender. In requests for the history, they select items."""
     return method.scope != "read:history" and not {"user", "user_group"}.isdisjoint(method.parameters)
 
 
@@ -148,7 +148,7 @@ async def _asked(call: Call, method: str, params: bytes, *, takes: float = 0.0) 
 
 
 def _label(text: bytes | msgspec.Raw | None, call: Call) -> str:
-    """The name of a client. Only users of a shared key may give one."""
+    """The client's name. Only users of a shared key may give one."""
     label = call.caller.label
     if text is not None and not call.caller.principal:
         label = decode(bytes(text))
@@ -170,7 +170,7 @@ async def _set_request_id(sent: Sent, call: Call) -> None:
 
 
 def _with_detail(reply: bytes) -> bytes:
-    """A refusal with its message in the place where clients look for it if the status is not 200."""
+    """The refusal, with its message also under ``detail``, where clients look for it if the status is not 200."""
     values = decode(reply)
     return json_text({**values, "detail": values.get("msg")})
 

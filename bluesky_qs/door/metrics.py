@@ -26,7 +26,7 @@ class Metrics:
         self._door = door
         self._registry = CollectorRegistry()
         self._requests = histogram(REQUEST_DURATION, _REQUEST_SECONDS, self._registry)
-        #: Its parts by route and status, which the library would look up under a lock.
+        #: The labeled histograms by route and status. The library would look them up under a lock.
         self._answers: dict[tuple[str, int], Histogram] = {}
         self._plans = PlanCounts(self._registry)
         self._registry.register(self)
@@ -42,7 +42,7 @@ class Metrics:
 
     @contextlib.contextmanager
     def listening(self, address: str | None) -> Iterator[None]:
-        """Also publish the metrics at a separate address, for anyone who can reach it; None disables this.
+        """Also publish the metrics at a separate address, for anyone who can reach it; with None, do nothing.
 
         Raises
         ------

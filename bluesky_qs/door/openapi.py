@@ -21,19 +21,19 @@ from bluesky_qs.door.streams.table import STREAMS, Stream
 OF_INSTRUMENT = "instrument_"
 _INSTRUMENTS = "/instruments"
 _ABOUT = """\
-The HTTP door of the Bluesky queue service: every 0MQ method is a route.
+The HTTP door of the Bluesky queue service: every 0MQ method has a route.
 
-Parameters are a JSON object in the body, also with GET, or they are in the query; if a parameter is in both, the body
-takes precedence. A refusal by the service has the status 200 and `"success": false`. The routes below
-`/api/instruments/{instrument}` are the same for one of several instruments. `x-scope` of a route is the scope that it
-needs. Websockets and Server-Sent Events are described in docs/http-streams.md and docs/reference/asyncapi.yaml.
+Send parameters as a JSON object in the body, even with GET, or in the query; if a parameter is in both, the body
+takes precedence. If the service refuses a request, the status is 200 and the body has `"success": false`. The routes
+below `/api/instruments/{instrument}` do the same for one of several instruments. A route's `x-scope` is the scope that
+it needs. Websockets and Server-Sent Events are described in docs/http-streams.md and docs/reference/asyncapi.yaml.
 """
 _SECURITY_SCHEMES: Schema = {
     "ApiKey": {
         "type": "apiKey",
         "in": "header",
         "name": "Authorization",
-        "description": "The word ApiKey, a space and a key",
+        "description": "The word ApiKey, a space and an API key",
     },
     "Bearer": {"type": "http", "scheme": "bearer", "description": "An access token"},
 }
@@ -59,9 +59,9 @@ def document(
     root_path: str = "",
     instruments: Sequence[str] = (),
 ) -> Schema:
-    """The document: routes of our own below ``/api`` and outside of it, those of the sign-in, and the streams.
+    """The document: our own routes below ``/api`` and outside of it, the sign-in routes, and the streams.
 
-    ``instruments`` are the possible values of ``{instrument}`` in a path; without them, any name is possible.
+    ``instruments`` are the possible values of ``{instrument}`` in a path. If it is empty, any name is possible.
     """
     made = _Document(instruments)
     for route in own:
@@ -113,7 +113,7 @@ class _Document:
             self._for_each.append((verb, f"{PREFIX}{_INSTRUMENTS}/{{instrument}}{path}", operation))
 
     def add_for_each_instrument(self) -> None:
-        """Add the operations that are the same for each instrument."""
+        """Add the operations that exist for each instrument."""
         for verb, path, operation in self._for_each:
             more = {"operationId": f"{OF_INSTRUMENT}{operation['operationId']}", "tags": ["Instruments"]}
             parameters = [self._instrument, *operation.get("parameters", ())]
@@ -240,11 +240,11 @@ def _stream(components: Components, stream: Stream, kind: str) -> Schema:
     made: Schema = {
         "operationId": f"{stream.name}_stream",
         "tags": ["Streams"],
-        "summary": f"{stream.text} {form}; the answer does not end.",
+        "summary": f"{stream.text} {form}; the response does not end.",
         "parameters": [],
     }
     if stream.resumes:
-        text = "Number of the last event that the client has"
+        text = "Number of the last event that the client has received"
         made["parameters"] = [
             {"name": "after", "in": "query", "description": text, "schema": {"type": "integer", "minimum": 0}},
             {"name": "Last-Event-ID", "in": "header", "description": text, "schema": {"type": "string"}},

@@ -26,7 +26,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     f"{_PROVIDER}/code": ("state", "code"),
     f"{_PROVIDER}/device_code": ("user_code", "csrf"),
 }
-#: Routes for browsers, which answer with pages or redirects.
+#: Routes for browsers. They return pages or redirects.
 _FOR_BROWSERS = frozenset(
     {("GET", f"{_PROVIDER}/authorize"), *((verb, f"{_PROVIDER}/code") for verb in ("GET", "POST"))}
 )
@@ -71,7 +71,7 @@ def _responses(components: Components, route: AuthRoute, path: str) -> Schema:
         content["text/html"] = {"schema": {"type": "string"}}
         found["401"]["content"] |= {"text/html": {"schema": {"type": "string"}}}
     if content:
-        found["200"] = {"description": "The answer.", "content": content}
+        found["200"] = {"description": "The response.", "content": content}
     if (route.verb, path) in _FOR_BROWSERS or (route.verb, path) == ("POST", f"{_PROVIDER}/device_code"):
         found["303"] = {"description": "The browser is redirected."}
     if path.endswith("/token"):

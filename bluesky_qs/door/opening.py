@@ -19,7 +19,7 @@ from bluesky_qs.errors import ConfigError
 
 _NO_TLS = (
     "The HTTP door can be reached from other computers without TLS, so keys and passwords can be read on the way. "
-    "Use --ssl-certfile and --ssl-keyfile, or --behind-proxy if a proxy does TLS"
+    "Use --ssl-certfile and --ssl-keyfile, or --behind-proxy if a proxy handles TLS"
 )
 _AROUND = (
     "Roles do not protect the service from users who can reach the control socket {control}: it asks nobody to "
@@ -35,13 +35,13 @@ class Opening(NamedTuple):
     Attributes
     ----------
     http
-        The options, completed from the configuration file.
+        The options, with missing ones filled in from the configuration file.
     settings
         The settings of the door.
     key_file
-        Where the generated key is; None if there is none.
+        The file with the generated key; None if there is none.
     warnings
-        Sentences for the log.
+        Warnings for the log.
     """
 
     http: Http
@@ -51,7 +51,7 @@ class Opening(NamedTuple):
 
 
 _NOBODY = (
-    "With {addr} other computers can reach the HTTP door, but nobody could sign in there. Configure who may "
+    "With {addr}, other computers can reach the HTTP door, but nobody could sign in there. Configure who may sign in "
     "({option} FILE, section 'authentication'), or set a key (QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY)"
 )
 
@@ -67,7 +67,7 @@ def prepare(
     Raises
     ------
     ConfigError
-        The configuration is not valid, the certificate cannot be used, or anybody could use the door.
+        The configuration is not valid, the certificate cannot be used, or anyone could use the door.
     """
     file = configuration.read(http.config, environ)
     http = _completed(http, file.uvicorn, environ)

@@ -1,4 +1,4 @@
-"""The parts of the OpenAPI document: parameters, answers and their texts."""
+"""The parts of the OpenAPI document: parameters, responses and their texts."""
 
 import inspect
 import re
@@ -36,7 +36,7 @@ def plain(name: str, tag: str, function: Callable[..., Any]) -> Schema:
 def of_method(
     components: Components, method: Method[..., Any], *, more: Mapping[str, Schema], without: Iterable[str] = ()
 ) -> Schema:
-    """The schema of a method's parameters at the door, where user and group come from the sign-in."""
+    """The schema of a method's parameters at the door, where the user and the group come from the sign-in."""
     if method.lenient:
         return {"properties": {}}
     from_sign_in = {"user", "user_group"} if "client_name" in more else set()
@@ -72,7 +72,7 @@ def in_query_too(verb: str, schema: Mapping[str, Any], *, is_required: bool) -> 
 
 
 def parameters_in_query(properties: Mapping[str, Schema]) -> list[Schema]:
-    """The same parameters in the query. Objects are written as JSON."""
+    """The parameters of a schema as query parameters. Objects are written as JSON."""
     found: list[Schema] = []
     for name, schema in properties.items():
         made: Schema = {"name": name, "in": "query"}
@@ -103,7 +103,7 @@ def path_parameters(path: str) -> list[Schema]:
 
 
 def answers(components: Components, replies: Sequence[Schema], statuses: Iterable[int]) -> Schema:
-    """The answers: the replies with status 200, and the reasons for other statuses."""
+    """The responses: the replies with status 200, and the reasons for other statuses."""
     found: Schema = {}
     if replies:
         schema = replies[0] if len(replies) == 1 else {"anyOf": list(replies)}

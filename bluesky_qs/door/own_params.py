@@ -1,4 +1,4 @@
-"""The parameters of the door's own routes, whose types are structs."""
+"""Reads the parameters of the door's own routes. Their types are structs."""
 
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl

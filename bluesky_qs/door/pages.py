@@ -13,7 +13,7 @@ from bluesky_qs.door.route import Answer, Call, Route
 Describe = Callable[[Door], dict[str, Any]]
 
 _HTML = b"text/html; charset=utf-8"
-#: Nothing may be loaded, and no other page may show it in a frame.
+#: The page may load nothing, and no other page may show it in a frame.
 _POLICY = b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _SAFE = (
     (b"content-security-policy", _POLICY),

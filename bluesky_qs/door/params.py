@@ -30,7 +30,7 @@ class Parameters:
     Parameters
     ----------
     extra
-        Parameters of the door itself, with their types.
+        The door's own parameters, with their types.
     """
 
     def __init__(self, method: Method[..., Any], extra: Mapping[str, Any] | None = None) -> None:
@@ -51,7 +51,7 @@ class Parameters:
         Raises
         ------
         BadRequest
-            It is not a JSON object, or a parameter is unknown or has the wrong type.
+            The body is not a JSON object, or a parameter is unknown or has the wrong type.
         """
         try:
             sent = _shallow.decode(body)
@@ -64,7 +64,7 @@ class Parameters:
                 else:
                     check.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
-            return self._slowly(body)  # also for text that only Python's json accepts, such as NaN
+            return self._slowly(body)  # this also reads text that only Python's json accepts, such as NaN
         return sent  # pyright: ignore[reportReturnType] - dict is invariant
 
     def _slowly(self, body: bytes) -> Sent:
@@ -81,7 +81,7 @@ class Parameters:
         return {name: json_text(value) for name, value in values.items()}
 
     def check(self, values: Mapping[str, Any]) -> None:
-        """Check parameters that are decoded.
+        """Check parameters that are already decoded.
 
         Raises
         ------

@@ -15,7 +15,7 @@ def routes() -> list[Route]:
 
 
 async def healthz(_call: Call) -> Answer:
-    """The HTTP server works. This does not depend on the RE Manager."""
+    """Whether the HTTP server works. This does not depend on the RE Manager."""
     return answer({"status": "ok"})._replace(headers=_NOT_STORED)
 
 

@@ -1,4 +1,4 @@
-"""The HTTP protocol of a connection, with a limit for the size of request headers, which uvicorn does not have."""
+"""The HTTP protocol of a connection, with a size limit for request headers, which uvicorn does not have."""
 
 import asyncio
 import socket
@@ -19,14 +19,15 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-            # Head and body of an answer are sent one after the other. The event loop sees to this only for sockets that
-            # were made with the number of TCP: without it, the body waits 40 ms for the client's acknowledgment.
+            # The head and the body of a response are sent one after the other. The event loop sets TCP_NODELAY only for
+            # sockets that were created with the protocol number of TCP; without it, the body waits 40 ms for the
+            # client's acknowledgment.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection = transport
         self.transport = _HeadWithBody(transport, self.loop)  # pyright: ignore[reportAttributeAccessIssue]
 
     def handle_websocket_upgrade(self) -> None:
-        """The connection becomes a websocket, which sends no heads of answers."""
+        """The connection becomes a websocket, which sends no response heads."""
         self.transport = self._connection
         super().handle_websocket_upgrade()
 
@@ -50,7 +51,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def drop_unanswered(self) -> bool:
-        """Close the connection if it waits for an answer or for the rest of one; return whether it did."""
+        """Close the connection if it waits for a response or for the rest of one; return whether it did."""
         unanswered = self.cycle is not None and not self.cycle.response_complete
         if unanswered:
             self.transport.abort()
@@ -66,10 +67,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 class _HeadWithBody:
-    """A transport that sends the head of an answer together with the first bytes of its body.
+    """A transport that sends the head of a response together with the first bytes of its body.
 
-    uvicorn writes them one after the other. A system call for each would cost a tenth of the time that a short request
-    takes, and wake the client twice. A head without a body is sent in the next turn of the event loop.
+    uvicorn writes them one after the other. Two system calls would cost a tenth of the time that a short request takes,
+    and would wake the client twice. A head without a body is sent in the next turn of the event loop.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,4 +1,4 @@
-"""Routes that read plans and queue nothing: a typed plan, and a spreadsheet."""
+"""Routes that read plans without queueing them: a typed plan, or a spreadsheet."""
 
 from typing import Annotated, Any
 
@@ -34,24 +34,25 @@ class _Typed(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def parse_plan(call: Call) -> Answer:
-    """Read a plan that is written as in ``RE(…)``. The answer has an ``item`` to queue, or ``errors`` with their
+    """Read a plan that is written as in ``RE(…)``. The response has an ``item`` to queue, or ``errors`` with their
     places.
 
-    Each error has ``msg``, ``column`` (from 0) and ``length``. ``names`` are the names without quotes among the
-    arguments: those of devices and plans. They are not compared with the lists. ``paths`` are the paths of values, as
-    in the errors of ``item_check``; ``places`` has the place of each of them.
+    Each error has ``msg``, ``column`` (from 0) and ``length``. ``names`` are the unquoted names in the arguments: the
+    names of devices and plans. They are not compared with the lists. ``paths`` are the paths of values, as in the
+    errors of ``item_check``; ``places`` has the place of each of them.
     """
     sent = await params(call, _Typed)
     return answer(parsed_plan(sent.text, sent.paths))
 
 
 async def parse_spreadsheet(call: Call) -> Answer:
-    """Read and check the plans in the rows of a CSV or XLSX file, a form with the file ``spreadsheet``. Nothing is
-    queued.
+    """Read and check the plans in the rows of a CSV or XLSX file, sent as the file ``spreadsheet`` of a form. Nothing
+    is queued.
 
-    ``errors`` and ``warnings`` name cells: by row and column, both from 1, and by the ``label`` of the column, such as
-    ``B (num)``. The column is 0 if the whole row is wrong. ``items`` are the plans of the rows in ``item_rows``. Rows
-    with errors have no plan. Of many ``rows``, only the first are in the answer, and those with errors.
+    ``errors`` and ``warnings`` name cells by row and column, both counted from 1, and by the ``label`` of the column,
+    such as ``B (num)``. The column is 0 if the whole row is wrong. ``items`` are the plans of the rows in
+    ``item_rows``. Rows with errors have no plan. If there are many ``rows``, the response has only the first ones and
+    those with errors.
     """
     data, name = await uploaded(call)
     try:

@@ -7,7 +7,7 @@ import msgspec
 
 
 class HTTPRefusal(Exception):
-    """The door refuses a request; ``{"detail": …}`` is the body of the answer."""
+    """The door refuses a request; ``{"detail": …}`` is the body of the response."""
 
     status: ClassVar[int] = 400
 
@@ -19,7 +19,7 @@ class HTTPRefusal(Exception):
 
     @property
     def body(self) -> bytes:
-        """The body of the answer."""
+        """The body of the response."""
         return msgspec.json.encode({"detail": self.detail})
 
 
@@ -51,7 +51,7 @@ class NoSuchRoute(HTTPRefusal):
 
 
 class WrongVerb(HTTPRefusal):
-    """The path exists, for another verb."""
+    """The path exists, but not with this verb."""
 
     status = 405
 
@@ -69,7 +69,7 @@ class TooLarge(HTTPRefusal):
 
 
 class BodyMissing(HTTPRefusal):
-    """The request needs parameters, but has none."""
+    """The request needs parameters but has none."""
 
     status = 422
 

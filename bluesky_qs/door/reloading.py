@@ -1,4 +1,4 @@
-"""Reads the files of a running door again: permissions and the certificate. Streams and sessions continue."""
+"""Reads the files of a running door again: the permissions and the certificate. Streams and sessions continue."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ class Reloading:
     read
         Called in a separate thread.
     use_certificate
-        None if the door does no TLS.
+        None if the door does not use TLS.
     """
 
     def __init__(self, door: Door, read: Read, use_certificate: UseCertificate | None) -> None:
@@ -43,7 +43,7 @@ class Reloading:
                 await self._reload()
             except QSError as error:
                 reason = error.message  # a traceback would not help
-                logger.error("Not reloaded, the settings are as before: %s", reason)  # noqa: TRY400
+                logger.error("Not reloaded; the old settings stay in effect: %s", reason)  # noqa: TRY400
             except Exception:  # the door must continue after any error
                 logger.exception("Not reloaded, because of an unexpected error")
 
@@ -55,7 +55,7 @@ class Reloading:
         self._door.settings = msgspec.structs.replace(old, sign_in=new.sign_in)
         logger.info("Reloaded: who may use the HTTP door%s", " and its certificate" if self._use_certificate else "")
         if fixed := _fixed(old, new):
-            logger.warning("Restart the HTTP door for the changes of: %s", ", ".join(fixed))
+            logger.warning("Restart the HTTP door to apply the changes in: %s", ", ".join(fixed))
 
 
 def _fixed(old: DoorSettings, new: DoorSettings) -> list[str]:

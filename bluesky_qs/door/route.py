@@ -1,4 +1,4 @@
-"""A route of the door: a handler that gets a call and returns an answer, with the scope that it needs."""
+"""A route of the door: a handler that gets a call and returns an `Answer`, with the scope that it needs."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ class ClientGone(Exception):
 
 
 class Answer(NamedTuple):
-    """The answer to a request."""
+    """The response to a request."""
 
     body: bytes
     status: int = 200
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 
 def answer(value: Any, status: int = 200) -> Answer:
-    """An answer with a JSON value."""
+    """A response with a JSON value."""
     return Answer(msgspec.json.encode(value), status)
 
 
@@ -43,7 +43,7 @@ class Call:
     service
         The service for the request.
     path_params
-        The parts of the path with names.
+        The named parts of the path.
     asked
         Seconds that the service took.
     """
@@ -79,7 +79,7 @@ class Call:
         Raises
         ------
         TooLarge
-            It is larger than the limit of the settings.
+            The body is larger than the limit in the settings.
         ClientGone
             The client has closed the connection.
         """
@@ -124,7 +124,7 @@ class Route(NamedTuple):
     text
         Description, for the documentation.
     takes, gives
-        Types of the parameters and of the answer, for the documentation, if the route has no method.
+        Types of the parameters and of the response, for the documentation, if the route has no method.
     """
 
     verb: str

@@ -1,4 +1,4 @@
-"""Runs a door: for a service as a child of its supervisor, or alone."""
+"""Runs a door, either as a child of a service's supervisor or alone."""
 
 import logging
 import os
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 def run_child(rundir: RuntimeDir, listening: socket.socket, beat: int) -> int:
     """Run the door of the service with this runtime directory; return the exit code.
 
-    The supervisor gives it its listening socket, and the file descriptor for signs of life.
+    The supervisor passes the listening socket and the file descriptor for signs of life.
     """
     settings = rundir.load_settings()
     configure_door_logging(LEVELS[settings.operation.console_logging_level])
@@ -65,12 +65,12 @@ def run_alone(opening: Opening, listening: socket.socket, read: Read, level: Log
 
 
 def run(opening: Opening, listening: socket.socket, *, read: Read, beat: int | None = None) -> None:
-    """Run a door until it receives a request to stop.
+    """Run a door until it receives a signal to stop.
 
     Raises
     ------
     QSError
-        It cannot be opened.
+        The door cannot be opened.
     """
     _log.info("Process %d answers HTTP requests", os.getpid())
     for sentence in opening.warnings:

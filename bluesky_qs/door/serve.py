@@ -1,4 +1,4 @@
-"""Serves a door, with one process and one event loop, until it receives a request to stop."""
+"""Serves a door, with one process and one event loop, until it receives a signal to stop."""
 
 import asyncio
 import contextlib
@@ -25,18 +25,18 @@ from bluesky_qs.ipc.hangup import ControllingTerminal, EarlyHangup
 
 logger = logging.getLogger(__name__)
 
-#: The largest message of a client on a websocket. Clients send only their credentials.
+#: The largest message from a client on a websocket. Clients send only their credentials.
 _LARGEST_MESSAGE = 64 * 1024
 #: Seconds to close websockets with the code 1001, and then to finish the last requests.
 _CLOSING_TIME, _LAST_REQUESTS = 0.4, 0.6
 #: Seconds to wait for canceled requests.
 _CANCELING = 0.2
-#: Seconds between two checks whether the last requests have ended, and between two ticks of uvicorn.
+#: Seconds between checks whether the last requests have ended, and between ticks of uvicorn.
 _LOOK, _TICK = 0.01, 1.0
 #: Seconds after which an idle connection is closed. Clients close idle connections earlier, so no request is sent while
 #: the server closes the connection.
 _KEEP_ALIVE = 75
-#: Seconds between two signs of life for the supervisor.
+#: Seconds between signs of life for the supervisor.
 _BEAT_PERIOD = 0.5
 #: Maximum number of open files to request: macOS refuses more, and 100 000 connections are enough.
 _FEW_FILES = 2048
@@ -76,7 +76,10 @@ class DoorServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGTERM or SIGINT, and reload at SIGHUP. In uvicorn, the process then dies by the signal."""
+        """Stop at SIGTERM or SIGINT, and reload at SIGHUP.
+
+        uvicorn's own method would let the signal kill the process.
+        """
         loop = asyncio.get_running_loop()
         # With a supervisor or nohup, the door should outlive the terminal.
         before = signal.getsignal(signal.SIGHUP)
@@ -108,7 +111,7 @@ class DoorServer(uvicorn.Server):
 
     @property
     def should_exit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - uvicorn's, with an event
-        """Whether the server should stop. When this becomes true, the server stops immediately."""
+        """Whether the server should stop. The server stops as soon as this becomes true."""
         return self._exit.is_set()
 
     @should_exit.setter
@@ -148,8 +151,8 @@ class DoorServer(uvicorn.Server):
     async def _drop_last_requests(self, tasks: list[asyncio.Task[None]]) -> None:
         """Close the connections of unanswered requests.
 
-        Then the clients notice that the outcome of their requests is unknown. Our clients repeat them, also to the next
-        server.
+        The clients then notice that the outcome of their requests is unknown. Our clients repeat the requests, even to
+        the next server.
         """
         http = [each for each in self.server_state.connections if isinstance(each, LimitedProtocol)]
         if dropped := sum(connection.drop_unanswered() for connection in http):
@@ -161,7 +164,7 @@ class DoorServer(uvicorn.Server):
 
 
 def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> DoorServer:
-    """A server for a door. ``more`` are routes of Starlette; ``options`` are those of ``uvicorn.Config``."""
+    """A server for a door. ``more`` are Starlette routes; ``options`` are those of ``uvicorn.Config``."""
     settings = door.settings
     guard_loggers()
     app = make_app(door, more)
@@ -176,7 +179,7 @@ def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> Doo
             "ws_max_size": _LARGEST_MESSAGE,
             "ws_per_message_deflate": False,  # costs more CPU time than everything else in a stream
             "loop": "uvloop",
-            "lifespan": "off",  # the server opens the door itself, so that an error is ours and has no traceback
+            "lifespan": "off",  # the server opens the door itself, so that the error is ours and has no traceback
             "log_config": None,
             "access_log": logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO),
             "server_header": False,
@@ -193,7 +196,7 @@ def server_of(door: Door, more: Iterable[BaseRoute] = (), **options: Any) -> Doo
 
 
 def serve(door: Door, listening: socket.socket, *, read: Read, beat: int | None = None) -> None:
-    """Run a door at a listening socket until SIGTERM or Ctrl-C; ``beat`` is that of `DoorServer`.
+    """Run a door on a listening socket until SIGTERM or Ctrl-C; for ``beat``, see `DoorServer`.
 
     At SIGHUP, ``read`` reads the settings again.
 
@@ -214,7 +217,7 @@ def raise_file_limit() -> None:
     open_files.raise_limit()
     limit = open_files.limit()
     if limit is not None and limit < _FEW_FILES:
-        logger.warning("The limit of open files (ulimit -n) lets the HTTP door keep about %d connections", limit - 50)
+        logger.warning("The open-file limit (ulimit -n) allows only about %d connections to the HTTP door", limit - 50)
 
 
 @contextlib.asynccontextmanager
@@ -236,7 +239,7 @@ async def _beats(beat: int) -> None:
 
 
 class _Websockets:
-    """Counts the open websockets. Requests that the stopping server cancels leave no traceback."""
+    """Counts the open websockets, and suppresses the traceback of requests that the stopping server cancels."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -261,7 +264,7 @@ class _Websockets:
             if not self._open:
                 self._none_is_open.set()
 
-    async def wait_ended(self, timeout: float) -> None:  # noqa: ASYNC109 - what is open then is closed by the server
+    async def wait_ended(self, timeout: float) -> None:  # noqa: ASYNC109 - the server then closes those that are still open
         """Wait until all websockets have ended, at most for this number of seconds."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._none_is_open.wait(), timeout)

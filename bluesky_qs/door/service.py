@@ -13,8 +13,8 @@ from bluesky_qs.door.refusals import ServiceDown, ServiceSlow
 from bluesky_qs.door.settings import ServiceSettings
 from bluesky_qs.wire.codec import DecodeError, decode, encode, json_text, standard_json
 
-#: Seconds for which a request waits for the first connection: if the manager starts at the same time (perhaps on a busy
-#: machine), and otherwise.
+#: Seconds for which a request waits for the first connection. The first value is for a manager that starts at the same
+#: time (perhaps on a busy machine), and the second is for all others.
 _GRACE_BESIDE, _GRACE = 10.0, 1.0
 
 #: Seconds of silence after which the service counts as slow; it publishes its status every second.
@@ -75,7 +75,7 @@ class Service:
     async def connected(self, patience: float) -> bool:
         """Wait until it is known whether the service is connected, at most ``patience`` seconds.
 
-        If service and door start together, the first attempts of the door may fail.
+        If the service and the door start together, the door's first attempts may fail.
         """
         link = self._link
         return link is not None and await link.connected(patience, keeps_trying=self.settings.is_beside)
@@ -86,7 +86,7 @@ class Service:
         Raises
         ------
         ServiceSlow, ServiceDown
-            This is not known yet, and the service does not answer.
+            The answer is not known yet, and the service does not reply.
         """
         if self._extensions is None:
             status = await self.call("status")
@@ -101,7 +101,7 @@ class Service:
         return "slow" if self.last_message_age() > _SLOW_AFTER else "up"
 
     def glance(self) -> dict[str, Any]:
-        """The name and the state: ``down``, ``slow``, or the state of the manager."""
+        """The service's name and state: ``down``, ``slow``, or the state of the manager."""
         status = self.status or {}
         presence = self.presence
         return {
@@ -133,15 +133,15 @@ class Service:
     ) -> bytes:
         """Send a request and return the reply. Both are JSON text.
 
-        ``params`` is an object that has been checked. ``timeout`` is in seconds; the default is in the settings.
-        The reply has null for NaN and infinities, unless ``keeps_nan``.
+        ``params`` is an object that has been checked. ``timeout`` is in seconds; the default is in the settings. The
+        reply has null for NaN and infinities, unless ``keeps_nan`` is true.
 
         Raises
         ------
         ServiceSlow
             The service did not answer in time.
         ServiceDown
-            There is no connection to it.
+            There is no connection to the service.
         """
         link = self._link
         if link is None or not (link.up or await self._first_connection()):
@@ -163,7 +163,7 @@ class Service:
         return reply if keeps_nan else standard_json(reply)
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Send a request of the door itself and return the reply.
+        """Send one of the door's own requests and return the reply.
 
         Raises
         ------
@@ -179,12 +179,10 @@ class Service:
 
     def _down(self) -> ServiceDown:
         if self.settings.is_beside:
-            return ServiceDown(
-                "The RE Manager is down. It is started again within seconds, unless the service is stopping"
-            )
+            return ServiceDown("The RE Manager is down. It restarts within seconds, unless the service is stopping")
         return ServiceDown(
             f"The RE Manager at {self.settings.control_addr} is down. If it stays down, "
-            "check that start-re-manager is running there, and whether it encrypts."
+            "check that start-re-manager is running there, and whether it uses encryption."
         )
 
     def _changed(self) -> None:
@@ -209,5 +207,5 @@ def _as_json(reply: bytes) -> bytes:
         return json_text(decode(reply, "msgpack"))
     except DecodeError:
         raise ServiceDown(
-            "The RE Manager's reply is not MessagePack. Check the door's setting for its encoding"
+            "The RE Manager's reply is not MessagePack. Check the encoding in the door's settings"
         ) from None

@@ -24,11 +24,11 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     timeout
-        Seconds to wait for an answer, less than the 5 s for which existing clients wait for the door.
+        Seconds to wait for a reply, less than the 5 s for which existing clients wait for the door.
     is_beside
-        The supervisor of this service starts the door.
+        Whether the supervisor of this service starts the door.
     others_addr, others_info_addr
-        Control and info address for other programs, if the door uses others.
+        Control and info addresses for other programs, if they differ from the addresses that the door uses.
     """
 
     name: str = DEFAULT_SERVICE
@@ -43,7 +43,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SingleUser(msgspec.Struct, frozen=True, kw_only=True):
-    """Access with one key for everybody, when no providers are configured.
+    """Access with one key for everyone, if no providers are configured.
 
     Attributes
     ----------
@@ -77,15 +77,15 @@ class DoorSettings(msgspec.Struct, frozen=True, kw_only=True):
     services
         The services behind the door; the first one is the default.
     sign_in
-        Users, their permissions, and the place of their keys and sessions.
+        Users, their permissions, and the place where their keys and sessions are stored.
     allow_origins
         Web pages of these origins may use the door (CORS).
     behind_proxy
-        A proxy in front does TLS, and the door uses its ``X-Forwarded-…`` headers.
+        Whether a proxy handles TLS. The door then uses the proxy's ``X-Forwarded-…`` headers.
     proxies
         Addresses of such proxies. Headers from other addresses are ignored.
     root_path
-        Path prefix of the door at the proxy.
+        Path prefix under which the proxy serves the door.
     certificate, private_key
         Files for TLS in the door itself.
     metrics
@@ -121,7 +121,7 @@ def single_user(environ: Mapping[str, str] = os.environ) -> SingleUser:
     key = environ.get(f"{_VARIABLE}SINGLE_USER_API_KEY") or None
     if key is not None and not (key.isascii() and key.isalnum()):
         raise ConfigError(
-            f"The key in the environment variable {_VARIABLE}SINGLE_USER_API_KEY may have letters and digits only. "
+            f"The key in the environment variable {_VARIABLE}SINGLE_USER_API_KEY must consist of letters and digits. "
             "Make one with: openssl rand -hex 32"
         )
     anonymous = environ.get(f"{_VARIABLE}ALLOW_ANONYMOUS_ACCESS", "").lower() in {"1", "true", "yes", "on"}

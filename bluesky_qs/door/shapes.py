@@ -1,4 +1,4 @@
-"""The shapes of the door's own answers."""
+"""The shapes of the door's own responses."""
 
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -7,7 +7,7 @@ from bluesky_qs.api.values import ParameterKind
 
 
 class Refusal(TypedDict):
-    """The service refuses a request. The answer may also have keys of the reply to an accepted request."""
+    """The service refuses a request. The response may also have keys of the reply to an accepted request."""
 
     success: Literal[False]
     msg: str
@@ -132,7 +132,7 @@ class ConsolePiece(TypedDict):
 
 
 class ConsoleUpdate(Reply):
-    """Console output since a message."""
+    """The console output after a message."""
 
     last_msg_uid: str
     console_output_msgs: list[ConsolePiece]

@@ -1,6 +1,6 @@
 """Reads uploaded spreadsheets. Large ones are read in a separate process, so that other requests do not wait.
 
-``python -m bluesky_qs.door.sheet_reader NAME`` reads the file from the standard input, and writes a `ReadSheet`; with
+``python -m bluesky_qs.door.sheet_reader NAME`` reads the file from standard input and writes a `ReadSheet` or, with
 ``--preview``, a `SheetPreview`.
 """
 
@@ -33,7 +33,7 @@ class ReadSheet(NamedTuple):
     items
         A list of items, as JSON text.
     places, columns
-        The places of rows and arguments, as in `SheetItems`.
+        The places of the rows and arguments, as in `SheetItems`.
     """
 
     items: bytes
@@ -47,7 +47,7 @@ class SheetReader:
     Parameters
     ----------
     command
-        Starts the process for a large file; the name of the file follows.
+        The command that starts the process for a large file; the file name is added to it.
     """
 
     def __init__(self, command: Sequence[str] = (sys.executable, "-P", "-m", __name__)) -> None:
@@ -60,7 +60,7 @@ class SheetReader:
         Raises
         ------
         SpreadsheetError
-            It is not a spreadsheet, cells are wrong, or the process failed.
+            The file is not a spreadsheet, cells are wrong, or the process failed.
         """
         async with self._turn:
             if len(data) <= _SMALL:
@@ -73,7 +73,7 @@ class SheetReader:
         Raises
         ------
         SpreadsheetError
-            It is not a spreadsheet, or the process failed.
+            The file is not a spreadsheet, or the process failed.
         """
         async with self._turn:
             if len(data) <= _SMALL:

@@ -1,4 +1,4 @@
-"""Short descriptions of plans and devices, for clients that draw forms: the answers to requests with ``reduced``."""
+"""Short descriptions of plans and devices, for clients that draw forms: the responses to requests with ``reduced``."""
 
 import ast
 import json
@@ -76,7 +76,7 @@ class Simplified(NamedTuple):
     Attributes
     ----------
     key
-        The key of the reply that has the descriptions, by name.
+        The key in the reply whose value has the descriptions by name.
     shorten
         Makes a description short.
     shape

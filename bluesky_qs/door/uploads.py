@@ -1,4 +1,4 @@
-"""The route that takes a spreadsheet and queues the plans in its rows."""
+"""The route that receives a spreadsheet and queues the plans in its rows."""
 
 from collections.abc import AsyncGenerator
 
@@ -15,7 +15,7 @@ from bluesky_qs.words.spreadsheet import SpreadsheetError, naming_rows
 
 _FIELD = "spreadsheet"
 _MOST_FIELDS = 10
-#: Text that replies about items with warnings contain. It may also occur in a parameter.
+#: Text that is contained in every reply about items with warnings. It may also occur in a parameter.
 _WARNINGS = b'"warnings"'
 _add_batch = MethodHandler(METHODS["queue_item_add_batch"])
 
@@ -29,11 +29,11 @@ def routes() -> list[Route]:
 
 
 async def add_spreadsheet(call: Call) -> Answer:
-    """Queue the plans in the rows of a CSV or XLSX file, all or none: a form with the file ``spreadsheet``.
+    """Queue the plans in the rows of a CSV or XLSX file, all or none. Send it as the file ``spreadsheet`` of a form.
 
     The form may have ``data_type``, for clients of the Bluesky HTTP server; it has no effect. If cells are wrong,
-    ``msg`` names all of them with sheet, row and column. Plans with unknown names are queued, and ``msg`` names their
-    rows, because they will probably fail.
+    ``msg`` names all of these cells with sheet, row and column. Plans with unknown names are queued, and ``msg`` names
+    their rows, because they will probably fail.
     """
     data, name = await uploaded(call)
     try:
@@ -52,7 +52,7 @@ async def uploaded(call: Call) -> tuple[bytes, str]:
     Raises
     ------
     BadRequest, BodyMissing
-        The body is not such a form; it has no such file.
+        The body is not a form, or the form does not have this file.
     """
     if not (call.header(b"content-type") or "").lower().startswith("multipart/form-data"):
         raise BadRequest(f"Send a form (multipart/form-data) with the file {_FIELD!r}")

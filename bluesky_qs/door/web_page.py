@@ -1,4 +1,4 @@
-"""The page at ``/``: the files that ``make web`` has built. They are open to anyone.
+"""The page at ``/``: the files that ``make web`` builds. They are open to anyone.
 
 They contain no data: the page signs in and uses the API.
 """
@@ -42,7 +42,7 @@ _SAFE = (
 #: The names of these files change with their content.
 _FOREVER = (b"cache-control", b"public, max-age=31536000, immutable")
 _ASK_AGAIN = (b"cache-control", b"no-cache")
-#: Parameters of the query with a secret.
+#: Query parameters that contain a secret.
 _CREDENTIALS = ("api_key", "access_token")
 
 _NOT_BUILT = """<!DOCTYPE html>
@@ -81,7 +81,7 @@ class _File(NamedTuple):
 
 @cache
 def _files(folder: Path) -> dict[str, _File]:
-    """All files of the page by their paths; none if it has not been built."""
+    """All files of the page, by path; empty if the page has not been built."""
     found = (path for path in sorted(folder.rglob("*")) if path.suffix in _TYPES)
     return {str(path.relative_to(folder).as_posix()): _read(path) for path in found}
 
@@ -98,12 +98,18 @@ def _safe(call: Call) -> tuple[tuple[bytes, bytes], ...]:
 
 
 async def _add_slash(call: Call) -> Answer:
-    """Addresses in the page are relative to the prefix, so that it must end with a slash."""
+    """Redirect to the address with a slash at the end.
+
+    Addresses in the page are relative to the prefix, so it must end with a slash.
+    """
     return Answer(b"", 303, headers=((b"location", call.scope.get("root_path", "").encode() + b"/"), *_safe(call)))
 
 
 async def _home(call: Call) -> Answer:
-    """The page. A key in the query becomes a cookie, and is no longer in the address. The rest is for the page."""
+    """The page.
+
+    A key in the query becomes a cookie and is removed from the address. The rest of the query is for the page.
+    """
     connection = HTTPConnection(call.scope)
     given = connection.query_params.multi_items()
     kept = [(name, value) for name, value in given if name not in _CREDENTIALS]
@@ -119,7 +125,7 @@ async def _home(call: Call) -> Answer:
 
 
 async def _icon(call: Call) -> Answer:
-    """The picture of the tab."""
+    """The icon for the browser tab."""
     return _file("icon.svg").answer(call, _ASK_AGAIN)
 
 

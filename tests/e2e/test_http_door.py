@@ -62,7 +62,7 @@ def test_killed_manager_is_a_503_until_the_next_one_answers(start):
     response = http.get("/ping")
     while response.status_code == 503:
         assert response.headers["retry-after"]
-        assert response.json()["detail"].startswith("The RE Manager is down. It is started again")
+        assert response.json()["detail"].startswith("The RE Manager is down. It restarts within")
         response = http.get("/ping")
     assert response.status_code == 200
     assert service.find("bluesky_qs.door").pid == door.pid

@@ -21,7 +21,9 @@ _T = TypeVar("_T")
 _MODULE = "bluesky_httpserver.authorization:"
 _BASIC, _DICTIONARY = "BasicAPIAccessControl", "DictionaryAPIAccessControl"
 _DEFAULT_GROUP = "DefaultResourceAccessControl"
-_ONE_OF_BOTH = "The configuration has both 'access' and 'api_access'. Keep 'access', which can express the other, too"
+_ONE_OF_BOTH = (
+    "The configuration has both 'access' and 'api_access'. Keep 'access', which can also do what 'api_access' does"
+)
 
 
 class _AccessSection(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,7 +79,7 @@ def read_policy(sections: Mapping[str, Any], *, providers: Collection[str]) -> P
 
 
 def read_user_group(sections: Mapping[str, Any]) -> str | None:
-    """Return the user group that a configuration gives to everybody; None if there is none.
+    """Return the user group that a configuration gives to everyone; None if there is none.
 
     Raises
     ------
@@ -96,14 +98,14 @@ def _own(section: Any, providers: Collection[str], user_group: str | None) -> Po
     for number, rule in enumerate(access.rules, 1):
         _check(rule, f"Rule {number} of 'access'", roles, providers)
     if providers and not access.rules:
-        raise ConfigError("Section 'access' has no rules, so that nobody could sign in. Add one to 'rules'")
+        raise ConfigError("Section 'access' has no rules, so nobody could sign in. Add a rule to 'rules'")
     return Policy(access.rules, roles=roles, user_group=user_group or access.user_group or DEFAULT_USER_GROUP)
 
 
 def _check(rule: Rule, what: str, roles: Collection[str], providers: Collection[str]) -> None:
     if not (rule.user or rule.group or rule.claim or rule.anyone):
         raise ConfigError(
-            f"{what} has no condition. Add 'user', 'group' or 'claim', or 'anyone: true' for all who can sign in"
+            f"{what} has no condition. Add 'user', 'group' or 'claim', or 'anyone: true' for everyone who can sign in"
         )
     if not rule.roles and not rule.user_group:
         raise ConfigError(f"{what} gives neither 'roles' nor a 'user_group'")
@@ -134,7 +136,7 @@ def _community(section: Any, providers: Collection[str], user_group: str | None)
         changes = _converted(args, _BasicArgs, what).roles or {}
         if providers:
             raise ConfigError(
-                f"The policy {_BASIC} does not let anybody sign in at a provider. Use {_DICTIONARY}, or the "
+                f"The policy {_BASIC} does not let anyone sign in at a provider. Use {_DICTIONARY}, or the "
                 f"section 'access'"
             )
         return Policy([], roles=changed_roles(changes), user_group=group)
@@ -185,6 +187,6 @@ def _converted(value: Any, kind: type[_T], what: str) -> _T:
 
 
 def _meant(fault: str) -> str:
-    """The key that the user probably meant instead of an unknown one."""
+    """A hint with the key that the user probably meant instead of an unknown one."""
     unknown = re.search(r"unknown field `([^`]*)`", fault)
     return did_you_mean(nearest(unknown[1], _KEYS)) if unknown else ""

@@ -1,4 +1,4 @@
-"""Sign-in with accounts: users of providers, or one key for everybody; with sessions and API keys."""
+"""Sign-in with accounts: users of providers, or one key for everyone; with sessions and API keys."""
 
 import logging
 import secrets
@@ -76,7 +76,7 @@ class Accounts:
         Raises
         ------
         StartupError
-            The database cannot be used, or the file of the single-user key.
+            The database or the file with the single-user key cannot be used.
         """
         if self.single is not None:
             await self.single.open()
@@ -85,8 +85,8 @@ class Accounts:
         except SignInDatabaseError as error:
             if self.single is None:
                 raise
-            # The single-user key needs no database, and the home of a service may be read-only.
-            logger.warning("There are no API keys beside the single-user key. %s", error.message)
+            # The single-user key needs no database, and a service's home directory may be read-only.
+            logger.warning("Only the single-user key can be used, and no API keys. %s", error.message)
             self.sessions.signer = Signer([secrets.token_hex(32)])
             return
         keys = self.settings.secret_keys or await self.database.secret_keys(now=self.clock())
@@ -101,7 +101,7 @@ class Accounts:
                 logger.error("Nobody can sign in at %s. %s", name, fault)
 
     async def close(self) -> None:
-        """Close the database, and the connections of the providers."""
+        """Close the database and the providers' connections."""
         await self.identities.close()
         await self.resolver.close()
         await self.database.close()
@@ -109,12 +109,12 @@ class Accounts:
             await provider.close()
 
     async def reload(self, settings: "DoorSettings") -> None:
-        """Use new rules, roles, providers, keys and lifetimes, also for users who are signed in.
+        """Use new rules, roles, providers, keys and lifetimes, even for users who are already signed in.
 
         Raises
         ------
         ConfigError, StartupError
-            They are not valid, or require a restart of the door. Nothing has changed.
+            The settings are not valid, or they require a restart of the door. Nothing has changed.
         """
         new = settings.sign_in
         if bool(new.providers) != bool(self.providers):
@@ -178,7 +178,7 @@ class Accounts:
         Raises
         ------
         HTTPRefusal
-            It is not valid, or the database cannot be used.
+            The key or session is not valid, or the database cannot be used.
         """
         try:
             return await (self._of_key(found.secret) if found.kind == "key" else self._of_token(found.secret))
@@ -186,7 +186,7 @@ class Accounts:
             raise HTTPRefusal(f"Sign-in is not possible now. {error.message}", status=503) from None
 
     async def principal_of(self, caller: Caller) -> Principal | None:
-        """Return the user in the database. The single user is added there; the anonymous public is not."""
+        """Return the user from the database. The single user is added to it; the anonymous public is not."""
         if caller.principal:
             return await self.database.principal(caller.principal)
         if self.single is None or caller is self.public:
@@ -195,7 +195,7 @@ class Accounts:
         return await self.database.know(identity, now=self.clock())
 
     async def access_of(self, caller: Caller, principal: Principal) -> Access:
-        """Return roles and scopes of a user, apart from limits of the key. `caller` asks."""
+        """Return the roles and scopes of a user, without the limits of a key. `caller` is the sender of the request."""
         access = await self.identities.access(principal)
         return access or Access(frozenset(), frozenset(), caller.user_group, caller.user)
 
@@ -219,11 +219,11 @@ class Accounts:
             return NotSignedIn(_INVALID_KEY)
         if record.expires is not None and record.expires <= self.clock():
             on = f"{datetime.fromtimestamp(record.expires, UTC):%Y-%m-%d %H:%M} UTC"
-            return NotSignedIn(f"{_INVALID_KEY}: it expired on {on}. Make a new one")
+            return NotSignedIn(f"{_INVALID_KEY}: it expired on {on}. Create a new one")
         return await self._no_role(record.principal) or NotSignedIn(_INVALID_KEY)
 
     async def _no_role(self, uuid: str) -> NotSignedIn | None:
-        """The refusal of a user who no longer has a role."""
+        """The refusal for a user who no longer has a role; None if the user has one."""
         principal = await self.database.principal(uuid)
         users = [known.identity.id for known in principal.identities if not known.gone] if principal else []
         if principal is None or not users or await self.identities.access(principal) is not None:

@@ -1,4 +1,4 @@
-"""The answers of the sign-in routes: their contents and formats."""
+"""The responses of the sign-in routes: their contents and formats."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from bluesky_qs.door.signin.records import KeyRecord, KnownIdentity, PrincipalDetails, SessionRecord
 
 _MSGPACK = "application/x-msgpack"
-#: Browsers and proxies must not store answers with tokens or keys.
+#: Browsers and proxies must not store responses with tokens or keys.
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -35,7 +35,7 @@ class KeyAnswer(msgspec.Struct):
 
     @classmethod
     def of(cls, key: KeyRecord) -> "KeyAnswer":
-        """Make the answer for a key."""
+        """Make the response for a key."""
         return cls(key.first_eight, _iso(key.expires), key.note, key.scopes, _iso(key.latest_activity))
 
 
@@ -57,7 +57,7 @@ class IdentityAnswer(msgspec.Struct):
 
     @classmethod
     def of(cls, known: KnownIdentity) -> "IdentityAnswer":
-        """Make the answer for an identity."""
+        """Make the response for an identity."""
         return cls(known.identity.id, known.identity.provider, _iso(known.latest_login))
 
 
@@ -72,12 +72,12 @@ class SessionAnswer(msgspec.Struct):
 
     @classmethod
     def of(cls, session: SessionRecord, *, is_current: bool) -> "SessionAnswer":
-        """Make the answer for a session."""
+        """Make the response for a session."""
         return cls(dashed(session.uuid), _iso(session.expires), session.revoked, is_current)
 
 
 class PrincipalAnswer(msgspec.Struct):
-    """A user with everything that belongs to them."""
+    """A user with all identities, keys and sessions."""
 
     uuid: str
     type: str
@@ -99,7 +99,7 @@ class PrincipalAnswer(msgspec.Struct):
         key_scopes: Collection[str] | None = None,
         current: str = "",
     ) -> "PrincipalAnswer":
-        """Make the answer for a user. ``current`` is the session with which the answer was requested."""
+        """Make the response for a user. ``current`` is the session of the request."""
         principal = details.principal
         return cls(
             dashed(principal.uuid),
@@ -115,7 +115,7 @@ class PrincipalAnswer(msgspec.Struct):
 
 
 class ScopesAnswer(msgspec.Struct):
-    """The permissions of the sender, and the user in the items that they add."""
+    """The sender's permissions, and the user name in the items that the sender adds."""
 
     roles: Sequence[str]
     scopes: Sequence[str]
@@ -156,7 +156,7 @@ class DeviceAnswer(msgspec.Struct):
 
 
 def respond(request: Request, value: Any, *, secret: bool = False) -> Response:
-    """Return the answer in the format that the client accepts: JSON, or MessagePack."""
+    """Return the response in the format that the client accepts: JSON or MessagePack."""
     if _MSGPACK in request.headers.get("accept", ""):
         body, kind = msgspec.msgpack.encode(value), _MSGPACK
     else:
@@ -171,7 +171,7 @@ def respond(request: Request, value: Any, *, secret: bool = False) -> Response:
 
 
 def dashed(uuid: str) -> str:
-    """Return a UUID as users see it."""
+    """Return a UUID in the form that users see, with dashes."""
     return str(UUID(hex=uuid))
 
 

@@ -26,7 +26,7 @@ _REMEMBERED = 10_000
 class Attempts:
     """Recent failures.
 
-    For each key, it keeps only the time at which all failures will be forgiven.
+    For each key, only the time is kept at which all failures will be forgiven.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Attempts:
         return max(self._wait(key, limit, now) for key, limit in _keys(user, address))
 
     def failed(self, user: str, address: str, *, now: float) -> None:
-        """Record a failure. Call this at the beginning of an attempt, so that simultaneous attempts count too."""
+        """Record a failure. Call this at the beginning of an attempt, so that simultaneous attempts are counted too."""
         for key, limit in _keys(user, address):
             self._record(key, limit, now)
 

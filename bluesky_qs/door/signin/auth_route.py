@@ -17,7 +17,7 @@ class Needs(Enum):
     """The requirements of a sign-in route without a scope."""
 
     NOTHING = "open to anyone"
-    SIGN_IN = "anybody who is signed in"
+    SIGN_IN = "anyone who is signed in"
 
 
 class AuthRoute(Route):
@@ -30,7 +30,7 @@ class AuthRoute(Route):
     needs
         The scope, or the requirement that replaces it.
     body, answers
-        Types of the body and the answer, for the documentation.
+        Types of the body and the response, for the documentation.
     function
         The handler; its docstring is the documentation.
     """

@@ -10,7 +10,7 @@ from bluesky_qs.door.caller import Credentials
 from bluesky_qs.door.refusals import BadRequest, CSRFRefused, NotSignedIn
 
 KEY_COOKIE, CSRF_COOKIE = "bluesky_httpserver_api_key", "bluesky_httpserver_csrf"
-#: Key of the ASGI scope: headers that the door adds to the answer.
+#: The key in the ASGI scope for headers that the door adds to the response.
 ADDED_HEADERS = "bluesky_qs.headers"
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -28,14 +28,15 @@ class Presented(NamedTuple):
 
 
 def presented(connection: HTTPConnection, credentials: Credentials | None = None) -> Presented | None:
-    """The credentials of a request: from the query, else from the header, else from the cookie; None without any.
+    """The credentials of a request: from the query, otherwise from the header, otherwise from the cookie; None without
+    any.
 
     Raises
     ------
     BadRequest
         The header has an unknown scheme.
     CSRFRefused
-        A request that changes something has a cookie without its token.
+        A request that changes something has a cookie but not the token that belongs to it.
     """
     if found := _in_message(credentials) or _in_query(connection):
         return found
@@ -84,7 +85,7 @@ def _check_origin(connection: HTTPConnection) -> None:
     if connection.scope["type"] == "websocket":
         origin = connection.headers.get("origin")
         if origin and origin.partition("://")[2] != connection.headers.get("host"):
-            raise NotSignedIn("A websocket of another site's page cannot use the cookie. Send the key in a message.")
+            raise NotSignedIn("A websocket from another site's page cannot use the cookie. Send the key in a message.")
         return
     if connection.scope["method"] in _SAFE:
         return
@@ -99,17 +100,17 @@ def _check_origin(connection: HTTPConnection) -> None:
 
 
 def keep_in_cookie(connection: HTTPConnection, key: str) -> None:
-    """Make the answer move a key from the query to a cookie, so that the page can remove it from the address."""
+    """Make the response move a key from the query to a cookie, so that the page can remove it from the address."""
     secure = "; Secure" if connection.scope.get("scheme") in ("https", "wss") else ""
     path = f"; Path={connection.scope.get('root_path') or '/'}; SameSite=lax{secure}"
-    # A page's script reads the token, to send it back in a header, but never the key.
+    # A page's script can read the token, to send it back in a header, but it can never read the key.
     cookies = (f"{KEY_COOKIE}={key}{path}; HttpOnly", f"{CSRF_COOKIE}={secrets.token_urlsafe(32)}{path}")
     added: list[tuple[bytes, bytes]] = connection.scope.setdefault(ADDED_HEADERS, [])
     added += [(b"set-cookie", cookie.encode("latin-1")) for cookie in cookies]
 
 
 def drop_cookies(connection: HTTPConnection) -> None:
-    """Make the answer delete the cookies."""
+    """Make the response delete the cookies."""
     path = connection.scope.get("root_path") or "/"
     added: list[tuple[bytes, bytes]] = connection.scope.setdefault(ADDED_HEADERS, [])
     deleted = f"=; Path={path}; Max-Age=0; SameSite=lax"

@@ -100,7 +100,7 @@ class SignInDatabase:
         return await self._run(self._rows.knows, provider, user)
 
     async def checked(self, identity: Identity, *, now: float, gone: bool) -> None:
-        """Record the current data of a provider about an identity."""
+        """Record a provider's current data about an identity."""
         await self._run(self._rows.checked, identity, now=now, gone=gone)
 
     async def end_sessions(self, provider: str, user: str) -> None:
@@ -172,7 +172,7 @@ class SignInDatabase:
         return await self._run(self._rows.device_with_code, user_code, now=now)
 
     async def settle_device(self, device: str, *, session: str | None, error: str | None = None) -> None:
-        """Assign a session to a waiting terminal, or the reason why it does not get one."""
+        """Record the session for a waiting terminal, or the reason why it does not get one."""
         await self._run(self._rows.settle_device, device, session=session, error=error)
 
     async def poll_device(self, device: bytes, *, now: float) -> PendingDevice | None:

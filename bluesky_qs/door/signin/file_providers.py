@@ -30,7 +30,7 @@ class _DictionaryArgs(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FileProvider:
-    """Recognizes the users of a file."""
+    """Recognizes the users in a file."""
 
     def __init__(self, name: str, file: UsersFile, confirmation_message: str = "") -> None:
         self.name = name
@@ -67,7 +67,7 @@ class FileProvider:
         """Nothing is open."""
 
     def identity(self, user: User) -> Identity:
-        """Convert a user of the file for the policy."""
+        """Convert a user in the file to an identity for the policy."""
         return Identity(user.name, self.name, user.display_name, user.mail, frozenset(user.groups))
 
 
@@ -86,7 +86,7 @@ class DictionaryProvider:
         return Identity(username, self.name) if equal and expected else None
 
     async def current(self, identity: Identity) -> Identity | None:
-        """Return a user, if the configuration still has them."""
+        """Return the user if the configuration still lists them."""
         return identity if identity.id in self._passwords else None
 
     async def close(self) -> None:

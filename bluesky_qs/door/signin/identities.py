@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until the user of an API key is looked up at the provider again.
 _CHECK_SECONDS = 15 * 60.0
-#: Seconds to wait for a provider's answer about a user.
+#: Seconds to wait for a provider's data about a user.
 _PATIENCE = 10.0
 
 
@@ -38,7 +38,7 @@ class Identities:
     changed
         Called when a provider has new data about a user.
     special
-        Stands for identities of a provider of this name.
+        Special users by provider name. They stand for all identities of that provider.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Identities:
         await asyncio.gather(*self._checks, return_exceptions=True)
 
     async def access(self, principal: Principal) -> Access | None:
-        """Return the permissions of a user from all identities together; None if there are none."""
+        """Return the combined permissions of all of a user's identities; None if there are none."""
         found: list[Access] = []
         for known in principal.identities:
             if self._special is not None and known.identity.provider == self._special.name:
@@ -102,7 +102,7 @@ class Identities:
                 check.add_done_callback(self._checks.discard)
 
     async def check(self, known: KnownIdentity) -> None:
-        """Look up a user at a provider, and record the answer. If the provider does not answer, nothing is recorded."""
+        """Look up a user at a provider, and record the result. If the provider does not answer, nothing is recorded."""
         provider = self.providers.get(known.identity.provider)
         if provider is None:
             return

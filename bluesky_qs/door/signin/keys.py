@@ -13,7 +13,7 @@ from bluesky_qs.door.signin.roles import INHERIT, SCOPES
 from bluesky_qs.door.signin.rows import SignInDatabaseError
 from bluesky_qs.nearest import did_you_mean, nearest
 
-#: The usual 32 bytes, and 4 for the name, which is not secret.
+#: The usual 32 bytes, and 4 bytes for the name, which is not secret.
 _BYTES = 36
 _NAME_LENGTH = 8
 LONGEST_NOTE = 255
@@ -36,16 +36,17 @@ def scopes_for(wanted: Collection[str] | None, owner: frozenset[str], maker: Col
     Parameters
     ----------
     wanted
-        The requested scopes; None for all that are possible.
+        The requested scopes; None for all possible scopes.
     owner
         The scopes of the key's owner.
     maker
-        The scopes of the key with which the new one is made; None if it is made by other means, or that key inherits.
+        The scopes of the key with which the new key is created; None if it is created in another way, or if that key
+        inherits.
 
     Raises
     ------
     BadRequest
-        More scopes are asked for than possible, or one that does not exist.
+        A requested scope does not exist or is not possible.
     """
     for scope in wanted or ():
         if scope not in (*SCOPES, INHERIT):

@@ -23,7 +23,7 @@ input[name=user_code] {{ text-transform: uppercase; width: 12rem }}
 </body>
 </html>
 """
-#: Nothing may be loaded, and no other page may show these in a frame.
+#: These pages may load nothing, and no other page may show them in a frame.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -39,7 +39,7 @@ def message_page(title: str, text: str, *, status: int = 200) -> HTMLResponse:
 
 
 def code_page(action: str, *, user_code: str, hidden: Mapping[str, str], problem: str = "") -> HTMLResponse:
-    """The page that asks for the code of a terminal."""
+    """The page that asks for a terminal's code."""
     fields = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in hidden.items()
     )

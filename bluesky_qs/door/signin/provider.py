@@ -11,12 +11,12 @@ from bluesky_qs.errors import QSError
 class Identity(msgspec.Struct, frozen=True):
     """A user whom a provider has recognized.
 
-    The sign-in database stores groups and claims, because the policy needs them at each request. Therefore, claims must
+    The sign-in database stores groups and claims, because the policy needs them for each request. Claims must therefore
     consist of plain JSON values, without tokens.
     """
 
     id: str
-    """The name of the user, in the configuration and in items."""
+    """The user name, in the configuration and in items."""
     provider: str
     display_name: str = ""
     mail: str = ""
@@ -33,21 +33,21 @@ class SignInRefused(QSError):
 
 
 class Provider(Protocol):
-    """The interface that all providers have in common."""
+    """The interface that all providers share."""
 
     name: str
-    """The name in the configuration, which is a part of the addresses of its routes."""
+    """The provider's name in the configuration. It is part of the addresses of the provider's routes."""
 
     async def current(self, identity: Identity) -> Identity | None:
         """Return the current data of a user who signed in earlier; None if the user no longer exists.
 
-        It is called when a session is refreshed and, at most once in 15 minutes, when an API key is used. A provider
+        This is called when a session is refreshed and, at most every 15 minutes, when an API key is used. A provider
         that cannot look up users without a password returns the same identity.
 
         Raises
         ------
         ProviderUnavailable
-            The identity is used as it was.
+            The identity continues to be used unchanged.
         """
         ...
 
@@ -62,7 +62,7 @@ class PasswordProvider(Provider, Protocol):
     async def authenticate(self, username: str, password: str) -> Identity | None:
         """Return the user, or None if the name or the password is wrong.
 
-        It takes about the same time for a user who does not exist. No log and no error contains the password.
+        It takes about the same time for a user who does not exist. Logs and errors never contain the password.
 
         Raises
         ------
@@ -73,15 +73,15 @@ class PasswordProvider(Provider, Protocol):
 
 
 class ExternalProvider(Provider, Protocol):
-    """Sends the user's browser to an identity provider, and gets the code when the browser returns.
+    """Sends the user's browser to an identity provider, and receives the code when the browser returns.
 
     The door makes and checks `state`, `nonce` and the PKCE verifier, and keeps them in the sign-in database. It also
-    runs the device flow for terminals, with a page where the user types the code of the terminal before the browser is
-    sent on. So the identity provider needs only the authorization code flow, and one redirect address.
+    runs the device flow for terminals, with a page where the user types the terminal's code before the browser is sent
+    on. The identity provider therefore needs only the authorization code flow and one redirect address.
     """
 
     async def authorize_url(self, *, redirect_uri: str, state: str, nonce: str, code_challenge: str) -> str:
-        """Return the address to which the browser is sent. The challenge is of the method S256.
+        """Return the address to which the browser is sent. The challenge uses the method S256.
 
         Raises
         ------

@@ -53,9 +53,8 @@ _EXTERNAL_FAILURE = "Authentication failure"
 
 
 class DeviceCode(msgspec.Struct):
-    """The request of a terminal. Clients may also send a ``grant_type``.
-
-    The answer may wait up to ``wait`` seconds for the end of the sign-in.
+    """The request of a terminal. Clients may also send a ``grant_type``. The response may wait up to ``wait`` seconds
+    for the end of the sign-in.
     """
 
     device_code: str
@@ -63,13 +62,13 @@ class DeviceCode(msgspec.Struct):
 
 
 class ProviderRoutes:
-    """The routes of all providers. The name of the provider is a part of the path."""
+    """The routes of all providers. The provider's name is part of the path."""
 
     def __init__(self, accounts: "Accounts") -> None:
         self._accounts = accounts
         self._database = accounts.database
         self._attempts = Attempts()
-        #: Starting a sign-in in a browser adds a row to the database.
+        #: Limits how often a sign-in in a browser starts, because each one adds a row to the database.
         self._begun = Attempts()
         self._terminals = WaitingTerminals(accounts.door.closing)
 
@@ -87,7 +86,7 @@ class ProviderRoutes:
         ]
 
     async def token(self, request: Request) -> Response:
-        """Sign in with a form of ``username`` and ``password``. Terminals send their ``device_code`` as JSON."""
+        """Sign in with a form that has ``username`` and ``password``. Terminals send their ``device_code`` as JSON."""
         name = request.path_params["provider"]
         provider = self._accounts.providers.get(name)
         if provider is None:
@@ -105,7 +104,7 @@ class ProviderRoutes:
         return respond(request, tokens, secret=True)
 
     async def authorize(self, request: Request) -> Response:
-        """Send a browser to the identity provider. ``next`` is the path of the page that it goes to afterwards.
+        """Send a browser to the identity provider. ``next`` is the path of the page to open afterwards.
 
         That page gets the refresh token as the fragment ``#refresh_token=…``, which browsers do not send.
         """
@@ -117,7 +116,7 @@ class ProviderRoutes:
         return await self._send_on(request, provider, after=after)
 
     async def code(self, request: Request) -> Response:
-        """The address to which the identity provider returns the browser. The answer is the refresh token."""
+        """The address to which the identity provider returns the browser. The response is the refresh token."""
         provider = self._external(request)
         sent = await form(request) if request.method == "POST" else request.query_params
         state = sent.get("state", "")
@@ -167,12 +166,12 @@ class ProviderRoutes:
         return respond(request, answer, secret=True)
 
     async def device_form(self, request: Request) -> Response:
-        """The page that asks for the code of a terminal."""
+        """The page that asks for a terminal's code."""
         provider = self._external(request)
         return self._code_page(request, provider, request.query_params.get("user_code", ""))
 
     async def device_submit(self, request: Request) -> Response:
-        """Check the code of a terminal, and send the browser to the identity provider."""
+        """Check a terminal's code, and send the browser to the identity provider."""
         provider = self._external(request)
         fields = await form(request)
         given = fields.get("user_code", "")
@@ -184,7 +183,7 @@ class ProviderRoutes:
         code = given.upper().replace("-", "").replace(" ", "")
         device = await self._database.device_with_code(code, now=self._accounts.clock())
         if device is None or device.provider != provider.name or device.session or device.error:
-            problem = "No terminal waits with this code. It may be mistyped or have expired."
+            problem = "No terminal is waiting with this code. The code may be mistyped, or it may have expired."
             return self._code_page(request, provider, given, problem=problem)
         return await self._send_on(request, provider, device=device.device)
 
@@ -286,7 +285,7 @@ class ProviderRoutes:
         name = request.path_params["provider"]
         provider = self._accounts.providers.get(name)
         if provider is None or not hasattr(provider, "authorize_url"):
-            raise NoSuchRoute(f"There is no sign-in provider {name!r} that is used with a browser")
+            raise NoSuchRoute(f"There is no sign-in provider {name!r} for sign-in with a browser")
         return cast("ExternalProvider", provider)
 
     def _count(self, request: Request) -> None:
@@ -304,12 +303,12 @@ class ProviderRoutes:
 
 
 def base_path(connection: HTTPConnection) -> str:
-    """Return the path of the API, as the client sees it."""
+    """Return the path of the API as the client sees it."""
     return f"{connection.scope.get('root_path') or ''}{PREFIX}"
 
 
 def base_url(connection: HTTPConnection) -> str:
-    """Return the address of the API, as the client sees it."""
+    """Return the address of the API as the client sees it."""
     return f"{connection.url.scheme}://{connection.url.netloc}{base_path(connection)}"
 
 
@@ -334,16 +333,19 @@ def _set_cookie(request: Request, response: Response, name: str, value: str) -> 
 
 
 def _local(path: str) -> bool:
-    """Whether it is a path on this server. To browsers, two slashes (of either kind) mean another server."""
+    """Whether this is a path on this server. To browsers, two slashes (of either kind) mean another server."""
     return path.startswith("/") and not path.startswith("//") and path.isprintable() and not set(path) & {"\\", "#"}
 
 
 def _unusable(provider: Provider, error: ProviderUnavailable | TimeoutError) -> HTTPRefusal:
-    """The refusal, without the reason, which only the log has: strangers must not see paths and servers."""
+    """The refusal, without the reason.
+
+    Only the log has the reason, because strangers must not see paths and servers.
+    """
     reason = error.message if isinstance(error, ProviderUnavailable) else "It does not answer"
     logger.error("The sign-in provider %s cannot be used: %s", provider.name, reason)
     return HTTPRefusal(
-        f"The sign-in provider {provider.name} cannot be used now. The log of the HTTP server says why", status=503
+        f"The sign-in provider {provider.name} cannot be used now. The HTTP server's log says why", status=503
     )
 
 

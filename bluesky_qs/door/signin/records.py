@@ -1,4 +1,7 @@
-"""The records of the sign-in database: principals, their identities, sessions and API keys. They contain no secrets."""
+"""The records of the sign-in database: principals with their identities, sessions and API keys.
+
+They contain no secrets.
+"""
 
 from collections.abc import Sequence
 
@@ -19,7 +22,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
 
 
 class SessionRecord(msgspec.Struct, frozen=True):
-    """A session, which begins with a sign-in. Its tokens are valid as long as the session."""
+    """A session, which begins with a sign-in. Its tokens are valid as long as the session is."""
 
     uuid: str
     principal: str
@@ -29,7 +32,7 @@ class SessionRecord(msgspec.Struct, frozen=True):
 
 
 class KnownIdentity(msgspec.Struct, frozen=True):
-    """An identity, as of the last answer of its provider."""
+    """An identity, as last reported by its provider."""
 
     identity: Identity
     latest_login: float | None
@@ -39,7 +42,7 @@ class KnownIdentity(msgspec.Struct, frozen=True):
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """A user, with one identity or several."""
+    """A user with one or more identities."""
 
     uuid: str
     type: str
@@ -47,7 +50,7 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 class PrincipalDetails(msgspec.Struct, frozen=True):
-    """A user with everything that belongs to them."""
+    """A user with all keys and sessions."""
 
     principal: Principal
     keys: Sequence[KeyRecord]
@@ -63,7 +66,7 @@ class PrincipalDetails(msgspec.Struct, frozen=True):
 
 
 class PendingAuthorization(msgspec.Struct, frozen=True):
-    """A browser that is at the identity provider, and is expected back."""
+    """A browser that is at the identity provider and is expected back."""
 
     provider: str
     nonce: str

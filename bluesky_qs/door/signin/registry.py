@@ -9,9 +9,9 @@ from bluesky_qs.door.signin.provider import AnyProvider
 from bluesky_qs.errors import ConfigError
 from bluesky_qs.nearest import did_you_mean, nearest
 
-#: Kind in the configuration: the function that makes the provider from its name and its ``args``. It raises
-#: `ConfigError` for unknown or wrong ``args`` (the registry adds the name of the provider), and asks no server yet.
-#: It is imported only when the configuration names the kind.
+#: Kind in the configuration: the function that makes the provider from its name and its ``args``. The function raises
+#: `ConfigError` for unknown or wrong ``args`` (the registry adds the provider's name), and does not contact a server
+#: yet. It is imported only when the configuration names the kind.
 KINDS: dict[str, str] = {
     "file": "bluesky_qs.door.signin.file_providers:file_provider",
     "dictionary": "bluesky_qs.door.signin.file_providers:dictionary_provider",
@@ -83,7 +83,9 @@ def _kind(name: str, authenticator: Any) -> str:
 
 
 def kind_of(authenticator: Any) -> str | None:
-    """Return the kind for a kind or a community class name in a configuration; None if it is not text."""
+    """Return the kind that a configuration names, directly or by a class name of the community; None if it is not
+    text.
+    """
     return (
         _COMMUNITY.get(authenticator.removeprefix(_MODULE), authenticator) if isinstance(authenticator, str) else None
     )

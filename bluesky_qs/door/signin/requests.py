@@ -1,4 +1,4 @@
-"""Reads the bodies of requests to the sign-in routes. They must be small, because anyone may send them."""
+"""Reads the bodies of requests to the sign-in routes. Bodies must be small, because anyone may send them."""
 
 from collections.abc import AsyncGenerator
 from typing import TypeVar
@@ -25,12 +25,13 @@ class InvalidBody(HTTPRefusal):
 
 
 async def json_body(request: Request, kind: type[_T], *, is_required: bool = True) -> _T:
-    """Return the body, which is JSON of this kind. If it is not required, an empty one is an empty object.
+    """Return the JSON body, decoded as this type. If no body is required, an empty one counts as an empty object.
 
     Raises
     ------
     InvalidBody, TooLarge
-        It is something else. The message does not contain values from the body, which may be secret.
+        The body is not valid for this type, or it is too large. The message does not contain values from the body,
+        because they may be secret.
     """
     try:
         body = await _body(request)
@@ -88,6 +89,6 @@ async def _body(request: Request) -> bytes:
 
 
 def _without_values(error: msgspec.ValidationError) -> str:
-    """Return the reason, which may contain an invalid value only if it is one of a few known words."""
+    """Return the error message without values from the body: a value in it may be a secret."""
     reason, at, place = str(error).partition(" - at ")
     return f"{'a value is not valid' if 'Invalid' in reason else reason}{at}{place}"

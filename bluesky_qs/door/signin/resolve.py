@@ -1,7 +1,7 @@
-"""Finds the owner of a key or session and their current permissions. Changes are noticed within seconds.
+"""Finds the owner of a key or session and the owner's current permissions. Changes are noticed within seconds.
 
-Answers are cached until the sign-in database changes. To notice changes by other doors, SQLite's change counter is read
-every two seconds.
+Results are cached until the sign-in database changes. SQLite's change counter is read every two seconds to notice
+changes by other doors.
 """
 
 import asyncio
@@ -24,18 +24,19 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between checks of the database. A revocation by another door is noticed after this time.
 _LOOK_SECONDS = 2.0
-#: Seconds between updates of the times at which keys were used.
+#: Seconds between updates of the times when keys were last used.
 _NOTE_SECONDS = 60.0
-#: Seconds after its last check until a stream counts as ended.
+#: Seconds after which a stream that was not checked counts as ended.
 _FORGET_SECONDS = 60.0
 _PRUNE_SECONDS = 3600.0
-#: A key with at most this number of seconds left only opens streams, like an access token. Streams may outlive it.
+#: A key with at most this number of seconds left is only used to open streams, like an access token. Streams may
+#: outlive it.
 _OPENING_SECONDS = 60.0
 _REMEMBERED = 10_000
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """The owner of a key or session with their current permissions."""
+    """The owner of a key or session, with the owner's current permissions."""
 
     caller: Caller
     access: Access
@@ -51,7 +52,7 @@ class Resolved(msgspec.Struct, frozen=True):
         return self.session.expires if self.session is not None else None
 
     def valid(self, now: float) -> bool:
-        """Whether it is not too old."""
+        """Whether the key or the session has not expired."""
         return self.expires is None or self.expires > now
 
 
@@ -151,10 +152,10 @@ class Resolver:
         return found if found.valid(self._clock()) else None
 
     def lasting(self, resolved: Resolved) -> Caller:
-        """The caller of a stream that begins.
+        """The caller for a new stream.
 
-        Clients of the community's server make a key for each stream that they open with an access token, and delete it
-        at once. Such a stream belongs to the user: it ends with the last of their sessions and keys.
+        Clients of the community's server create a key for each stream that they open with an access token, and delete
+        the key at once. Such a stream belongs to the user: it ends with the last of the user's sessions and keys.
         """
         expires = resolved.key.expires if resolved.key is not None else None
         if expires is None or expires - self._clock() > _OPENING_SECONDS:
@@ -162,7 +163,7 @@ class Resolver:
         return msgspec.structs.replace(resolved.caller, credential=user_name(resolved.principal.uuid))
 
     def holds(self, caller: Caller) -> bool:
-        """Whether the caller still has all permissions from the beginning. The answer is at most seconds old."""
+        """Whether the caller still has all permissions from the beginning. The result is at most a few seconds old."""
         now = self._clock()
         watch = self._watched.get(caller)
         if watch is None:
@@ -173,7 +174,7 @@ class Resolver:
         return watch.holds and (watch.expires is None or watch.expires > now)
 
     async def looked(self) -> None:
-        """Wait until the database was checked again and the streams know the result."""
+        """Wait until the database has been checked again and the streams know the result."""
         async with self._looked:
             await self._looked.wait()
 
@@ -282,7 +283,7 @@ def key_name(first_eight: str) -> str:
 
 
 def user_name(uuid: str) -> str:
-    """The name of a user as the owner of a stream."""
+    """The name for a user who owns a stream."""
     return f"user {uuid}"
 
 

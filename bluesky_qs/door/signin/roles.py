@@ -38,7 +38,7 @@ _Names = str | list[str]
 
 
 class RoleChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a configuration changes the scopes of a role, or makes a new role."""
+    """How a configuration changes the scopes of a role or creates a new role."""
 
     scopes_set: _Names | None = None
     scopes_add: _Names | None = None
@@ -66,7 +66,7 @@ class Access(msgspec.Struct, frozen=True):
     user: str
     """The name that items show."""
     name: str = ""
-    """The name with which they sign in."""
+    """The name with which the user signs in."""
 
 
 class Policy:
@@ -79,9 +79,9 @@ class Policy:
     roles
         The scopes of each role.
     user_group
-        The user group of those whose rules have none.
+        The user group of users whose rules have none.
     names
-        Display names and mail addresses by user name, in place of the provider's.
+        Display names and email addresses by user name. They replace those of the provider.
     """
 
     def __init__(
@@ -119,7 +119,9 @@ class Policy:
 
 
 def key_scopes(scopes: Iterable[str], owner: frozenset[str]) -> frozenset[str]:
-    """Return the current scopes of an API key: those that its owner still has; with ``inherit``, all of the owner's."""
+    """Return the current scopes of an API key: those that its owner still has or, with ``inherit``, all of the owner's
+    scopes.
+    """
     own = frozenset(scopes)
     return owner if INHERIT in own else own & owner
 
@@ -142,7 +144,7 @@ def shown_name(user: str, display_name: str, mail: str) -> str:
 
 
 def changed_roles(changes: Mapping[str, RoleChanges | None]) -> dict[str, frozenset[str]]:
-    """Return the roles with these changes. A role that is None has no scopes.
+    """Return the scopes of each role after these changes. A role that is None has no scopes.
 
     Raises
     ------
@@ -163,7 +165,7 @@ def changed_roles(changes: Mapping[str, RoleChanges | None]) -> dict[str, frozen
 
 
 def listed(names: _Names) -> list[str]:
-    """Return the names as a list: one name may stand without brackets."""
+    """Return the names as a list; a single name needs no brackets."""
     return [names] if isinstance(names, str) else names
 
 

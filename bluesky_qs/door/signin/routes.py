@@ -1,4 +1,4 @@
-"""The routes under ``/api/auth`` for users who are signed in or refresh a session."""
+"""The routes under ``/api/auth`` for users who are signed in or who refresh a session."""
 
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -38,7 +38,10 @@ _TEN_YEARS = 10 * 365 * 24 * 3600
 
 
 class KeyRequest(msgspec.Struct):
-    """Parameters of a new API key. ``expires_in`` is in seconds, null for never; without ``scopes`` it inherits all."""
+    """Parameters of a new API key.
+
+    ``expires_in`` is in seconds, null for never; without ``scopes``, the key inherits all.
+    """
 
     expires_in: Annotated[int, msgspec.Meta(ge=1, le=_TEN_YEARS)] | None
     scopes: list[str] | None = None
@@ -52,13 +55,13 @@ class RefreshRequest(msgspec.Struct):
 
 
 class LogoutRequest(msgspec.Struct):
-    """The refresh token of the session to end. Without it, the access token in the header says which."""
+    """The refresh token of the session to end. Without it, the access token in the header identifies the session."""
 
     refresh_token: str | None = None
 
 
 def auth_routes(accounts: "Accounts") -> list[AuthRoute]:
-    """Return all routes under ``/api/auth``, with what they need."""
+    """Return all routes under ``/api/auth``, with the credentials that they need."""
     routes = _Routes(accounts)
     nothing, signed_in = Needs.NOTHING, Needs.SIGN_IN
     return [
@@ -131,8 +134,8 @@ class _Routes:
         return respond(request, Done())
 
     async def new_key(self, request: Request) -> Response:
-        """Create an API key for yourself. A key that is created with another key has at most the same scopes and
-        lifetime.
+        """Create an API key for yourself. A key that is created with another key has at most the scopes and the
+        lifetime of that key.
         """
         caller = await self._caller(request, "user:apikeys")
         principal = await self._accounts.principal_of(caller)
@@ -207,14 +210,14 @@ class _Routes:
 
     async def logout(self, request: Request) -> Response:
         """End the session of the access token, or of the refresh token in the body, and delete the cookies. An API key
-        stays valid: revoke it if it is not needed any more.
+        stays valid: revoke it if it is no longer needed.
         """
-        drop_cookies(request)  # first, because a page cannot delete the cookie of a key that has expired
+        drop_cookies(request)  # first, because a page cannot delete the cookie with an expired key
         body = await json_body(request, LogoutRequest, is_required=False)
         if body.refresh_token is None:
             caller = await self._caller(request)
             uuid, user = session_in(caller.credential), caller.sign_in_name
-        else:  # enough without an access token, which may have expired
+        else:  # the refresh token alone is enough, because the access token may have expired
             session = await self._accounts.sessions.of_refresh_token(body.refresh_token)
             uuid, user = session.uuid, await self._name_of(session.principal)
         if uuid:

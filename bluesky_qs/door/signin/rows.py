@@ -29,7 +29,7 @@ from bluesky_qs.errors import StartupError
 from bluesky_qs.private import make_folder
 
 _OPEN_ATTEMPT_SECONDS = 10
-_ANOTHER = "Choose another file: database.uri in the configuration of the door"
+_ANOTHER = "Choose another file: database.uri in the door's configuration"
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -39,7 +39,7 @@ class SignInDatabaseError(StartupError):
 
 
 def _explained(method: _F) -> _F:
-    """Turn errors of SQLite into sentences. They contain no values of the statement."""
+    """Turn SQLite errors into sentences that contain no values from the statement."""
 
     @functools.wraps(method)
     def call(rows: "Rows", *arguments: Any, **named: Any) -> Any:
@@ -53,7 +53,9 @@ def _explained(method: _F) -> _F:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other door opens a database in this folder, because SQLite does not wait while it creates a log."""
+    """Wait until no other door is opening a database in this folder, because SQLite does not wait while it creates a
+    log.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -300,8 +302,8 @@ class Rows:
             ) from error
         if open_to_others:
             raise SignInDatabaseError(
-                f"Other users can read the sign-in database {self.path}, which holds secret keys. "
-                f"Close it with: chmod 600 {self.path}"
+                f"Other users can read the sign-in database {self.path}, which contains secret keys. "
+                f"Prevent this with: chmod 600 {self.path}"
             )
 
     def _make_tables(self, db: sqlite3.Connection) -> None:

@@ -27,7 +27,7 @@ def no_role(user: str) -> NotSignedIn:
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """The answer to a sign-in."""
+    """The response to a sign-in."""
 
     access_token: str
     expires_in: int
@@ -93,7 +93,7 @@ class Sessions:
         Raises
         ------
         NotSignedIn
-            The token is not valid, or its session has ended. The answer does not distinguish a revoked one from an
+            The token is not valid, or its session has ended. The error does not distinguish a revoked session from an
             expired one.
         """
         now = self._clock()
@@ -114,7 +114,7 @@ class Sessions:
         Raises
         ------
         NotSignedIn
-            The token is not valid, its session has ended, or its user has no role any more.
+            The token is not valid, its session has ended, or its user no longer has a role.
         """
         session = await self.of_refresh_token(refresh_token)
         principal = await self._database.principal(session.principal)

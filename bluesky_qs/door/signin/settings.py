@@ -1,4 +1,4 @@
-"""The settings of sign-in, from the sections of a configuration file and the environment."""
+"""The sign-in settings, from the sections of a configuration file and the environment."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,11 +28,11 @@ class SignInSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     providers
-        The entries of ``authentication.providers``. Without any, there is one key for everybody.
+        The entries of ``authentication.providers``. Without any, there is one key for everyone.
     policy
         Assigns roles and a user group to users.
     secret_keys
-        Sign the tokens. Without any, one is generated and kept in the database.
+        The keys that sign tokens. Without any, a key is generated and kept in the database.
     database
         The file of the sign-in database; None for the default.
     """
@@ -65,14 +65,14 @@ class _Database(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_sign_in(sections: Mapping[str, Any], environ: Mapping[str, str]) -> SignInSettings:
-    """Return the settings of sign-in from a configuration file and the environment. The file takes precedence.
+    """Return the sign-in settings from a configuration file and the environment. The file takes precedence.
 
-    Variables in the file (``${NAME}``) have been replaced before.
+    Variables in the file (``${NAME}``) have already been replaced.
 
     Raises
     ------
     ConfigError
-        A section is not valid. The message has no secret.
+        A section is not valid. The message contains no secret.
     """
     authentication = _converted(sections.get("authentication") or {}, _Authentication, "authentication")
     database = _converted(sections.get("database") or {}, _Database, "database")

@@ -1,4 +1,4 @@
-"""One line in the audit log for each sign-in and each change of users, keys and sessions. No line has a secret."""
+"""One line in the audit log for each sign-in and each change of users, keys and sessions. No line contains a secret."""
 
 import getpass
 import logging
@@ -16,7 +16,7 @@ logger = logging.getLogger("bluesky_qs.door.audit")
 def audit_sign_in(
     connection: HTTPConnection, action: str, result: str, *, user: str = "", credential: str = "", owner: str = ""
 ) -> None:
-    """Write the line. ``owner`` is the user who owns the key or the session, if it is somebody else."""
+    """Write the line. ``owner`` is the owner of the key or the session, if that is another user."""
     line = {
         "user": user,
         "credential": credential,
@@ -29,7 +29,7 @@ def audit_sign_in(
 
 
 def command_line(action: str, owner: str) -> str:
-    """The line about a change by a command on this computer. A door writes it into its log."""
+    """The line about a change made by a command on this computer. A door writes it into its log."""
     account = getpass.getuser()
     by = os.environ.get("SUDO_USER")
     return _encoded(
@@ -51,7 +51,7 @@ def audit_command(line: str) -> None:
 
 
 def no_scope(scope: str) -> str:
-    """The result of a request that the door refuses."""
+    """The result of a request that the door refuses because a scope is missing."""
     return f"refused: needs the scope {scope}"
 
 

@@ -1,4 +1,4 @@
-"""One key for everybody. All who have it are the single user."""
+"""One key for everyone. All clients with the key act as the single user."""
 
 import asyncio
 import hmac
@@ -46,7 +46,7 @@ class SingleUserKey:
         self._not_before = 0.0
 
     async def open(self) -> None:
-        """Find or make the key.
+        """Find the key or create it.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The tables of the sign-in database, and its statements."""
+"""The tables of the sign-in database, and the SQL statements."""
 
 #: Version of the table layout, stored in the file. Files with a higher version are not changed.
 LAYOUT = 1

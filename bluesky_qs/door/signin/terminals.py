@@ -2,12 +2,12 @@
 
 import asyncio
 
-#: Maximum number of waiting requests. Others are answered at once.
+#: Maximum number of waiting requests. Further requests are answered at once.
 MOST_WAITING = 100
 
 
 class WaitingTerminals:
-    """Lets requests of terminals wait until the sign-in of their user has ended.
+    """Lets terminals' requests wait until the user's sign-in has ended.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class WaitingTerminals:
         self._waiting: set[tuple[str, asyncio.Event]] = set()
 
     async def wait(self, device: str, seconds: float) -> None:
-        """Wait until the sign-in of this device has ended, at most for this number of seconds."""
+        """Wait until the sign-in for this device has ended, at most for this number of seconds."""
         if len(self._waiting) >= MOST_WAITING:
             return
         waiter = (device, asyncio.Event())
@@ -34,7 +34,7 @@ class WaitingTerminals:
                 event.cancel()
 
     def ended(self, device: str) -> None:
-        """Wake the requests of this device."""
+        """Wake the waiting requests of this device."""
         for waiting, event in self._waiting:
             if waiting == device:
                 event.set()

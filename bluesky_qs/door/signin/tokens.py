@@ -1,4 +1,4 @@
-"""Access and refresh tokens: their content, how they are signed, and how they are read. The caller passes the time."""
+"""Access and refresh tokens: their content, and functions that sign and read them. The caller passes the time."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from joserfc.jwk import OctKey
 from bluesky_qs.errors import ConfigError
 
 _ALGORITHM = "HS256"
-#: RFC 7518 asks for at least as many bits as the hash has.
+#: RFC 7518 requires a key to have at least as many bits as the hash.
 _SHORTEST_KEY = 32
 
 _Claims = TypeVar("_Claims", "AccessClaims", "RefreshClaims")
@@ -65,11 +65,11 @@ class Signer:
 
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
-            raise ConfigError("There is no secret key to sign tokens with")
+            raise ConfigError("There is no secret key for signing tokens")
         for number, key in enumerate(keys, 1):
             if len(key.encode()) < _SHORTEST_KEY:
                 raise ConfigError(
-                    f"Secret key {number} is too short: it needs {_SHORTEST_KEY} characters. "
+                    f"Secret key {number} is too short: it needs at least {_SHORTEST_KEY} characters. "
                     "Make one with: openssl rand -hex 32"
                 )
         self._keys = [OctKey.import_key(key) for key in keys]

@@ -1,4 +1,4 @@
-"""Users in a file: a line for each, ``NAME:HASH:GROUPS:DISPLAY NAME:MAIL``. Passwords are hashed with argon2."""
+"""Users in a file, one line each: ``NAME:HASH:GROUPS:DISPLAY NAME:MAIL``. Passwords are hashed with argon2."""
 
 import contextlib
 import fcntl
@@ -51,7 +51,7 @@ def default_users_file() -> Path:
 
 
 class UsersFile:
-    """A file of users. It is read each time, so that changes take effect at once."""
+    """A file with users. It is read each time, so changes take effect at once."""
 
     def __init__(self, path: Path, *, hasher: argon2.PasswordHasher | None = None) -> None:
         self.path = path
@@ -96,13 +96,15 @@ class UsersFile:
         Raises
         ------
         UsersFileError
-            The user exists, or something is not valid.
+            The user already exists, or something is not valid.
         """
         _check(name, password, groups, (display_name, mail))
         user = User(name, self._hasher.hash(password), tuple(groups), display_name, mail)
         with self._changing() as lines:
             if _line_of(name, lines) is not None:
-                raise UsersFileError(f"User {name!r} exists. Change the password with: qserver-http user passwd {name}")
+                raise UsersFileError(
+                    f"User {name!r} already exists. Change the password with: qserver-http user passwd {name}"
+                )
             lines.append(user.line)
 
     def set_password(self, name: str, password: str) -> None:
@@ -153,7 +155,7 @@ class UsersFile:
             with self.path.open(encoding="utf-8") as file:
                 if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                     raise UsersFileError(
-                        f"Others can read or write the users file {self.path}. Close it with: chmod 600 {self.path}"
+                        f"Others can read or write the users file {self.path}. Prevent this with: chmod 600 {self.path}"
                     )
                 return file.readlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -212,7 +214,7 @@ def _check(name: str, password: str, groups: Collection[str], texts: Collection[
             f"{name!r} cannot be a user name. Use letters, digits and _ . @ + -, at most 64 characters"
         )
     if len(password) < SHORTEST_PASSWORD:
-        raise UsersFileError(f"The password is too short. It needs {SHORTEST_PASSWORD} characters")
+        raise UsersFileError(f"The password is too short. It needs at least {SHORTEST_PASSWORD} characters")
     for group in groups:
         if not _GROUP.fullmatch(group):
             raise UsersFileError(f"{group!r} cannot be a group. Use letters, digits, spaces and _ . -")

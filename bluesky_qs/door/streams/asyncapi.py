@@ -14,7 +14,7 @@ from bluesky_qs.door.streams.table import STREAMS, Stream
 _SUMMARY = (
     "The messages that the HTTP door publishes. Each stream is a websocket; some are also Server-Sent Events or "
     "lines. "
-    "docs/http-streams.md explains them. The same streams of each instrument are below /api/instruments/NAME."
+    "docs/http-streams.md explains them. The same streams exist for each instrument, below /api/instruments/NAME."
 )
 
 
@@ -41,7 +41,7 @@ def document() -> Schema:
                     "type": "httpApiKey",
                     "in": "header",
                     "name": "Authorization",
-                    "description": "The word ApiKey, a space and a key",
+                    "description": "The word ApiKey, a space and an API key",
                 },
                 "token": {"type": "http", "scheme": "bearer", "description": "An access token"},
             },
@@ -66,8 +66,8 @@ class _Document:
         messages = [self._message(stream.message)]
         if stream.is_ours:
             messages += [self._message(Heartbeat), self._message(Gap if stream.resumes else Dropped)]
-        after = {"after": _number("The last event that the client has")} if stream.resumes else {}
-        names = {"names": _text("Names of devices, separated by commas")} if stream.takes_names else {}
+        after = {"after": _number("The last event that the client has received")} if stream.resumes else {}
+        names = {"names": _text("Device names, separated by commas")} if stream.takes_names else {}
         query = {"api_key": _text("A key"), "access_token": _text("An access token"), **after, **names}
         self._channel(stream.name, stream, stream.websocket, messages)
         self.channels[stream.name] |= {"bindings": {"ws": {"query": {"type": "object", "properties": query}}}}
@@ -102,7 +102,7 @@ _AUTH = f"Credentials, within {entrance.PATIENCE:g} s, if they came neither in a
 
 
 def _operation(action: str, channel: str, messages: list[str], text: str) -> Schema:
-    """An operation: the door sends, or receives."""
+    """An operation: the door sends or receives messages."""
     return {
         "action": action,
         "channel": {"$ref": f"#/channels/{channel}"},

@@ -45,8 +45,8 @@ async def console_output_uid(call: Call) -> Answer:
 async def console_update(call: Call) -> Answer:
     """The console output after the message with the uid ``last_msg_uid``; "ALL" asks for the latest 2000 messages.
 
-    The reply has ``console_output_msgs`` and the uid of the last of them, to ask with next time. For an unknown or old
-    uid, there are no messages.
+    The response has ``console_output_msgs`` and the uid of the last message, for the next request. For an unknown or
+    old uid, there are no messages.
     """
     uid = (await params(call, _Since)).last_msg_uid
     return answer((await _console(call)).update(uid))

@@ -16,9 +16,9 @@ from bluesky_qs.door.streams.numbering import Continuity, Numbering
 from bluesky_qs.door.streams.outlet import Channel
 from bluesky_qs.wire.info import ConsoleMessage
 
-#: Number of messages to keep, as in the community's server.
+#: Number of messages to keep, the same as in the community's server.
 KEPT = 2000
-#: Number of characters to keep, as in the service itself.
+#: Number of characters to keep, the same as in the service itself.
 SIZE = 4 * 1024 * 1024
 #: Number of messages to request from the service at a time.
 PAGE = 1000
@@ -56,13 +56,13 @@ class Console:
         self._held: list[ConsoleMessage] = []
         self._screen: tuple[str, Screen] | None = None
         self.channel = Channel()
-        #: Whether the service has published a message, so requests are not necessary.
+        #: Whether the service has published a message. Requests are then not necessary.
         self.is_published = False
         #: A message is missing; `catch_up` gets it.
         self.is_behind = True
 
     def add(self, message: ConsoleMessage) -> None:
-        """Add a message that the service published. It waits for those before it that are missing."""
+        """Add a message that the service published. It waits for missing messages before it."""
         self.is_published = True
         if self.is_behind or not self._numbering.expected(message.seq):
             self.is_behind = True
@@ -121,7 +121,7 @@ class Console:
         if not last:
             page = await self._page(None)
         else:
-            # Including the latest known message: if it differs now, the service was restarted.
+            # Include the latest known message: if it is different now, the service was restarted.
             page = await self._page(last - 1)
             first = page.messages[0] if page.messages else None
             if page.last < last or (first and first.seq == last and not self._numbering.has(last, first.time)):

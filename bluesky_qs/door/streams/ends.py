@@ -22,7 +22,7 @@ from bluesky_qs.door.streams.table import STREAMS, Stream, Wanted
 
 #: Digits of a number that fits into 64 bits.
 _MOST_DIGITS = 18
-#: Devices that one reader may watch.
+#: Maximum number of devices that one reader may watch.
 _MOST_NAMES = 200
 
 Scope = MutableMapping[str, Any]
@@ -31,7 +31,7 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 def routes(door: Door, streams: Streams) -> list[BaseRoute]:
-    """The routes of all streams, of the default service and of each by name."""
+    """The routes of all streams, for the default service and for each service by name."""
     entrance = Entrance(door.sign_in)
     made: list[BaseRoute] = []
     for prefix in (PREFIX, f"{PREFIX}/instruments/{{instrument}}"):
@@ -50,12 +50,12 @@ class _End:
         self._stream = stream
 
     def _meant(self, connection: HTTPConnection) -> tuple[Feed, Wanted]:
-        """The feed, and what the reader wants of it.
+        """The feed, and the reader's wishes.
 
         Raises
         ------
         HTTPRefusal
-            There is no such service, or the number or the names are not valid.
+            The service does not exist, or the number or the names are not valid.
         """
         name = connection.path_params.get("instrument", self._door.default.name)
         if name not in self._door.services:
@@ -100,7 +100,7 @@ class _WebsocketEnd(_End):
 
 
 class _HTTPEnd(_End):
-    """A stream as an endless answer."""
+    """A stream as an endless response."""
 
     def __init__(self, door: Door, streams: Streams, stream: Stream, form: "_Form") -> None:
         super().__init__(door, streams, stream)
@@ -132,7 +132,7 @@ class _HTTPEnd(_End):
 
 
 class _Form(NamedTuple):
-    """The form of a stream in an answer."""
+    """The format of a stream in a response."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     begin: bytes
@@ -161,18 +161,18 @@ def _resumed_after(connection: HTTPConnection) -> int | None:
     Raises
     ------
     BadRequest
-        The text is not the number of an event.
+        The text is not an event number.
     """
     text = connection.headers.get("last-event-id") or connection.query_params.get("after")
     if not text:
         return None
     if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
         return int(text)
-    raise BadRequest(f"after: {text[:40]!r} is not the number of an event")
+    raise BadRequest(f"after: {text[:40]!r} is not an event number")
 
 
 def _names(connection: HTTPConnection) -> tuple[str, ...]:
-    """The names of devices in the address, each once.
+    """The device names in the address, each once.
 
     Raises
     ------
@@ -183,4 +183,4 @@ def _names(connection: HTTPConnection) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
     if 0 < len(names) <= _MOST_NAMES:
         return names
-    raise BadRequest(f"names: give 1 to {_MOST_NAMES} names of devices, separated by commas")
+    raise BadRequest(f"names: give 1 to {_MOST_NAMES} device names, separated by commas")

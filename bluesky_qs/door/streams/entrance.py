@@ -20,7 +20,7 @@ MOST_WAITING = 100
 #: Maximum number of bytes for the reason in a close frame.
 _ROOM = 123
 
-NONE_CAME = StreamEnd(4401, "No credentials came within 10 s")
+NONE_CAME = StreamEnd(4401, "No credentials arrived within 10 s")
 NOT_AUTH = StreamEnd(4001, 'The first message must be {"type": "auth", "api_key" or "access_token": …}')
 
 Scope = MutableMapping[str, Any]
@@ -46,8 +46,8 @@ class Entrance:
     async def accept(self, needed: str, scope: Scope, receive: Receive, send: Send) -> Caller | None:
         """Accept a new websocket and return its user, or refuse it and return None.
 
-        Wrong credentials in a header are refused at the handshake. Pages cannot send headers with a websocket, and do
-        not learn why a handshake failed. Therefore, all others get a close code.
+        Wrong credentials in a header are refused at the handshake. Pages cannot send headers with a websocket, and they
+        do not learn why a handshake failed. All other refusals are therefore sent as a close code.
         """
         connection = HTTPConnection(scope)
         has_header = "authorization" in connection.headers
@@ -56,7 +56,7 @@ class Entrance:
             await refuse(scope, send, given)
             return None
         if given is None and self._waiting >= MOST_WAITING:
-            await refuse(scope, send, HTTPRefusal("Too many websockets wait for credentials", status=503))
+            await refuse(scope, send, HTTPRefusal("Too many websockets are waiting to send credentials", status=503))
             return None
         await send({"type": "websocket.accept"})
         if given is None:
@@ -69,7 +69,7 @@ class Entrance:
         return None
 
     async def _given(self, connection: HTTPConnection, needed: str) -> Caller | HTTPRefusal | None:
-        """The sender of the handshake; None if it has no credentials, which may follow in the first message."""
+        """The sender of the handshake; None if it has no credentials. They may follow in the first message."""
         query = connection.query_params
         has_any = "authorization" in connection.headers or "api_key" in query or "access_token" in query
         found = await self._caller(connection, needed)

@@ -1,4 +1,4 @@
-"""The service's events for readers who resume by number, without gaps or duplicates among the kept events."""
+"""The service's events, for readers who resume by number. There are no gaps or duplicates among the kept events."""
 
 import asyncio
 import logging
@@ -53,7 +53,7 @@ class EventLog:
         self._ask = ask
         self._numbering = Numbering()
         self._frames: deque[Frame] = deque(maxlen=KEPT)
-        #: Changes when the service's numbers start again.
+        #: Changes when the service starts its numbers again.
         self.generation = 0
         self.outlets: set[EventOutlet] = set()
         #: Called with each new event.
@@ -133,7 +133,10 @@ class EventLog:
         return self._frames[index] if 0 <= index < len(self._frames) else None
 
     def _begin(self, page: EventPage) -> None:
-        """Continue after the latest event of the service, which may still arrive: publications use another socket."""
+        """Continue after the service's latest event.
+
+        It may still arrive, because published messages use another socket.
+        """
         self._frames.clear()
         latest = msgspec.json.decode(page.events[-1], type=_Event).time if page.events else 0.0
         self._numbering.begin(page.last, latest)
@@ -161,7 +164,7 @@ class EventOutlet(Outlet):
         self._sent = log.last if after is None else after
         #: Whether the service is known to have had the event `_sent`.
         self._is_checked = after is None
-        #: The numbers of the service have started again. Report a gap, then send all events.
+        #: Whether the service's numbers have started again. Then a gap is reported, and all events are sent.
         self._is_lost = False
         self._waiting: deque[Frame] = deque()
         self._fetch: asyncio.Task[None] | None = None
@@ -221,7 +224,7 @@ class EventOutlet(Outlet):
 
     def _add(self, page: EventPage) -> None:
         """Add a page of the service's events."""
-        if self._sent is None:  # the reader has to send events that the log has received in the meantime
+        if self._sent is None:  # events that the log has received in the meantime must be sent
             self._sent = page.last if self._log.last is None else self._log.first - 1
             return
         if not self._is_lost and self._sent > page.last:  # the service has not used this number yet

@@ -1,4 +1,4 @@
-"""The publications of one service: one socket, read by the event loop, and all readers of its streams."""
+"""The published messages of one service: one socket, read by the event loop, and all readers of its streams."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ _console = msgspec.json.Decoder(ConsoleMessage)
 
 
 class Feed:
-    """The publications of a service.
+    """The published messages of a service.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class Feed:
         return {name: channel.dropped for name, channel in channels.items()}
 
     def tick(self) -> None:
-        """Perform the actions of each second: heartbeats, readings, and checks for missed messages."""
+        """Do the work that is due each second: heartbeats, readings, and checks for missed messages."""
         now = time.monotonic()
         age = self._service.last_message_age()
         beat = heartbeat(time.time(), age if age < float("inf") else None)
@@ -139,18 +139,18 @@ class Feed:
                 await self.events.catch_up()
             except (HTTPRefusal, msgspec.MsgspecError) as error:
                 self._may_have_missed = True
-                log.debug("No events of %s: %s", self._service.name, error)
+                log.debug("No events from %s: %s", self._service.name, error)
         if self.console.is_behind:
             try:
                 async with asyncio.timeout(HOLD):
                     await self.console.catch_up()
             except (HTTPRefusal, msgspec.MsgspecError, TimeoutError) as error:
-                log.debug("No console output of %s: %s", self._service.name, error)
+                log.debug("No console output from %s: %s", self._service.name, error)
 
     def _caught_up(self, task: "asyncio.Task[None]") -> None:
         self._catching_up = None
         if not task.cancelled() and (error := task.exception()):
-            log.error("The streams of %s may lack messages", self._service.name, exc_info=error)
+            log.error("The streams of %s may be missing messages", self._service.name, exc_info=error)
 
     def _read(self) -> None:
         """Handle the messages that have arrived. 0MQ announces new ones only after all earlier ones have been read."""
@@ -175,7 +175,7 @@ class Feed:
             self._may_have_missed = True
             self._look_for_missed()
         self._heard = now
-        if frames[0] != CONSOLE:  # which does not come from the manager
+        if frames[0] != CONSOLE:  # console output does not come from the manager
             self._service.published()
         payload = frames[-1]
         try:
@@ -183,8 +183,8 @@ class Feed:
                 payload = encode(decode(payload, "msgpack"))
             handler(standard_json(payload))
         except (DecodeError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # It cannot be repaired, and one malformed message must not end the streams.
-            log.warning("Ignored a published message of %s: %s", self._service.name, error)
+            # The message cannot be repaired, and one malformed message must not end the streams.
+            log.warning("Ignored a published message from %s: %s", self._service.name, error)
 
     def _on_console(self, payload: bytes) -> None:
         self.console.add(_console.decode(payload))

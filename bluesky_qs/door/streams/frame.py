@@ -1,4 +1,4 @@
-"""A message of a stream, encoded once for all who read it."""
+"""A message of a stream, encoded once for all readers."""
 
 import json
 from functools import cached_property
@@ -63,7 +63,7 @@ def heartbeat(now: float, age: float | None) -> Frame:
 def gap(first: int) -> Frame:
     """Messages before number ``first`` are missing, because they are no longer kept.
 
-    The number of the frame is the one before, so a reader that reconnects does not get the same gap again.
+    The number of the frame is ``first`` - 1, so a reader that reconnects does not get the same gap again.
     """
     return Frame(json.dumps({"type": "gap", "first": first}), number=first - 1, kind="gap")
 

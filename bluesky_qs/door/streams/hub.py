@@ -10,7 +10,7 @@ from bluesky_qs.door.streams.readers import Readers
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two heartbeats.
+#: Seconds between heartbeats.
 PERIOD = 1.0
 #: Number of heartbeats between checks of the readers' credentials.
 LOOKS = 4
@@ -26,7 +26,7 @@ class Streams:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Subscribe to all services. The door is open."""
+        """Subscribe to all services. The door is already open."""
         assert self._door.context is not None
         for service, feed in zip(self._door.services.values(), self._feeds, strict=True):
             feed.open(self._door.context)

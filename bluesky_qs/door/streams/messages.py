@@ -14,7 +14,7 @@ class ConsoleText(TypedDict):
 
 
 class StatusBody(TypedDict):
-    """The content of a message with the status."""
+    """The content of a status message."""
 
     status: Status
 
@@ -27,7 +27,7 @@ class StatusMessage(TypedDict):
 
 
 class InfoMessage(TypedDict):
-    """A message of the service about itself. ``msg`` has one key, which names the kind of message."""
+    """A message from the service about itself. ``msg`` has one key, which names the kind of message."""
 
     time: float
     msg: dict[str, Any]
@@ -60,9 +60,8 @@ class Progress(TypedDict):
 
 
 class Readings(TypedDict):
-    """The readings that have changed, by name of the device.
-
-    ``error`` is the reason why nothing can be read now, such as a closed environment; otherwise empty.
+    """The readings that have changed, by device name. ``error`` is the reason why nothing can be read now, such as a
+    closed environment; otherwise it is empty.
     """
 
     time: float
@@ -89,14 +88,14 @@ class Gap(TypedDict):
 
 
 class Dropped(TypedDict):
-    """The reader was too slow. This number of messages, the oldest ones waiting, were dropped."""
+    """The reader was too slow. The oldest waiting messages were dropped; this is their number."""
 
     type: Literal["dropped"]
     count: int
 
 
 class Auth(TypedDict):
-    """Credentials: one of the two, unless they are in a header or in the query."""
+    """Credentials: an API key or an access token, unless they are in a header or in the query."""
 
     type: Literal["auth"]
     api_key: NotRequired[str]

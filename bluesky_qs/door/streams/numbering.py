@@ -1,4 +1,6 @@
-"""Classifies a numbered message: next, repeated, after a gap, or the first after the numbers have started again."""
+"""Classifies a numbered message: the next one, a repeated one, one after a gap, or the first after a restart of the
+numbers.
+"""
 
 from enum import Enum
 
@@ -18,15 +20,15 @@ class Continuity(Enum):
 class Numbering:
     """The latest number, and the times of the latest messages.
 
-    Messages may arrive twice: published, and in a reply. A service with a new store starts again at number 1; its
-    messages have other times than earlier ones with the same numbers.
+    Messages may arrive twice: published, and in a reply. A service with a new store starts again at number 1. The times
+    of its messages differ from those of earlier messages with the same numbers.
     """
 
     def __init__(self) -> None:
         #: The latest number; None while it is unknown.
         self.last: int | None = None
         self._times: dict[int, float] = {}
-        #: Time of the latest message when `begin` was called. Older ones that arrive later are repetitions.
+        #: Time of the latest message when `begin` was called. Older messages that arrive later are repetitions.
         self._begun = 0.0
 
     def place(self, number: int, time: float) -> Continuity:
@@ -56,7 +58,7 @@ class Numbering:
         return self._times.get(number) == time
 
     def begin(self, last: int, time: float = 0.0) -> None:
-        """Continue after this number, regardless of earlier ones. ``time`` is that of the message, if it is known."""
+        """Continue after this number, regardless of earlier ones. ``time`` is the time of the message, if known."""
         self.last = last
         self._times.clear()
         self._begun = time

@@ -1,4 +1,4 @@
-"""The messages for one reader. Their number is limited, no matter how slow the reader is."""
+"""The messages for one reader. The number of waiting messages is limited, no matter how slow the reader is."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ SIZE = 8 * 1024 * 1024
 
 
 class StreamEnd(NamedTuple):
-    """The reason for the end of a stream: a close code of websockets, and a sentence."""
+    """The reason why a stream ends: a websocket close code and a sentence."""
 
     code: int
     reason: str
@@ -74,7 +74,9 @@ class Outlet(ABC):
         """Return the next message that is not a heartbeat, or None."""
 
     def _is_written(self, frame: Frame) -> bool:
-        """Write a message, if the reader waits for it and all others have been sent; return whether it was written."""
+        """Write a message if the reader is waiting and all other messages have been sent; return whether it was
+        written.
+        """
         waits = self._waiter is not None and self._end is None
         return waits and self.write is not None and self.write(frame.ready)
 
@@ -108,7 +110,7 @@ class Channel:
 
     def __init__(self) -> None:
         self.outlets: set[QueueOutlet] = set()
-        #: Messages that slow readers have missed, since the door was opened.
+        #: Number of messages that slow readers have missed since the door was opened.
         self.dropped = 0
 
     def put(self, frame: Frame) -> None:
@@ -134,7 +136,7 @@ class QueueOutlet(Outlet):
         self._max_size = size
         self._frames: deque[Frame] = deque()
         self._size = 0
-        #: Messages that were dropped since the last notice to the reader.
+        #: Number of messages that were dropped since the last notice to the reader.
         self.dropped = 0
         channel.outlets.add(self)
 

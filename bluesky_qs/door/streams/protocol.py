@@ -9,8 +9,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from bluesky_qs.door.streams.frame import READY, WRITE
 
 _logger = logging.getLogger("uvicorn.error.websockets")
-_logger.setLevel(logging.WARNING)  # a line for each websocket has its query, which may have a key
-# Errors of clients are not logged, because anybody could fill the log with them.
+_logger.setLevel(logging.WARNING)  # its line for each websocket contains the query, which may contain a key
+# Client errors are not logged, because anyone could fill the log with them.
 _logger.addFilter(lambda record: "Invalid UTF-8" not in record.msg)
 
 
@@ -27,7 +27,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
     def write(self, ready: bytes) -> bool:
-        """Write encoded bytes, unless this has to wait; return whether they were written."""
+        """Write encoded bytes, unless the write would have to wait; return whether they were written."""
         if not (self._takes_ready and self.writable.is_set()) or self.transport.is_closing():
             return False
         self.transport.write(ready)

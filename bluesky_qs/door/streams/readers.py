@@ -1,4 +1,4 @@
-"""All readers of the door's streams, and how they end."""
+"""All readers of the door's streams, and the ways in which their streams end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,7 +11,7 @@ from bluesky_qs.door.streams.outlet import Outlet, StreamEnd, StreamEnded
 
 #: Seconds for a reader to receive its last messages when the stream ends.
 GRACE = 1.0
-#: Seconds between two unexpected messages of a client.
+#: Seconds between unexpected messages from a client.
 BREATH = 0.01
 
 CLOSING = StreamEnd(1001, "The server is closing")
@@ -32,7 +32,7 @@ class Reader:
         self._is_cut_off = False
 
     async def run(self, receive: Receive, send_next: Callable[[Outlet], Awaitable[None]]) -> StreamEnd:
-        """Send messages until the stream ends or the connection breaks, and return why."""
+        """Send messages until the stream ends or the connection breaks; return the reason."""
         watch = asyncio.get_running_loop().create_task(self._watch(receive))
         try:
             while True:
@@ -53,7 +53,7 @@ class Reader:
                 self._cut_off.cancel()
 
     def leave(self, end: StreamEnd) -> None:
-        """End the stream; cut it off if the reader does not receive any more."""
+        """End the stream; cut it off if the reader no longer receives messages."""
         self._outlet.end(end)
         if self._cut_off is None:
             self._cut_off = asyncio.get_running_loop().call_later(GRACE, self._cancel)
@@ -85,7 +85,7 @@ class Readers:
 
     @contextmanager
     def enter(self, caller: Caller, needed: str, outlet: Outlet) -> Iterator[Reader]:
-        """Count the current task as a reader; release the outlet afterwards.
+        """Count the current task as a reader, and release the outlet afterwards.
 
         The stream continues as long as the caller has the scope ``needed``, even if the caller loses other scopes.
         """
@@ -109,7 +109,7 @@ class Readers:
                 reader.leave(REVOKED)
 
     async def end_all(self) -> None:
-        """End all streams, and those that begin later; return when the readers have gone."""
+        """End all streams, including those that begin later; return when all readers have left."""
         self._is_closing = True
         for reader in self._readers:
             reader.leave(CLOSING)

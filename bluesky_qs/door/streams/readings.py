@@ -14,7 +14,7 @@ from bluesky_qs.wire.codec import decode, encode
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a device is read again. A bit less than the time between two ticks, which is not exact.
+#: Seconds after which a device is read again. Slightly less than the time between two ticks, which is not exact.
 MAX_AGE = 0.9
 
 
@@ -26,7 +26,7 @@ class ReadingsOutlet(Outlet):
     Parameters
     ----------
     outlets
-        All outlets of this kind. This one is there until it is closed.
+        All outlets of this kind. This outlet is in the set until it is closed.
     """
 
     def __init__(self, ask: Ask, names: tuple[str, ...], user_group: str, outlets: set["ReadingsOutlet"]) -> None:
@@ -81,7 +81,7 @@ class ReadingsOutlet(Outlet):
             self._announce()
 
     def _fail(self, reason: str) -> None:
-        """Say once why nothing can be read. Afterwards, all readings are sent again."""
+        """Report once why nothing can be read. Afterwards, all readings are sent again."""
         if reason != self._error:
             self._known, self._changed = {}, {}
             self._error = reason

@@ -1,4 +1,7 @@
-"""The streams of the door: the paths, the scope, and the messages of each. Routes and reference are made from it."""
+"""The streams of the door, with their paths, scopes and messages.
+
+The routes and the reference are made from this table.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,16 +16,15 @@ from bluesky_qs.door.streams.outlet import Outlet, QueueOutlet
 
 
 class Wanted(NamedTuple):
-    """What a new reader wants.
+    """The wishes of a new reader.
 
     Attributes
     ----------
     after
         Number of the last message that the reader has.
+
     names
-        Names of devices.
-    user_group
-        The group of the reader, which determines the devices.
+        Device names. user_group The reader's group, which determines the devices.
     """
 
     after: int | None = None
@@ -30,7 +32,7 @@ class Wanted(NamedTuple):
     user_group: str = ""
 
 
-#: Creates the outlet of a new reader.
+#: Creates the outlet for a new reader.
 NewOutlet = Callable[[Feed, Wanted], Outlet]
 
 
@@ -42,18 +44,19 @@ class Stream(NamedTuple):
     name
         Also the name of its channel in the reference.
     websocket, server_sent, lines
-        Paths, without the prefix: of the websocket, of Server-Sent Events, of plain lines; empty if there is none.
+        The paths of the websocket, of the Server-Sent Events and of the plain lines, without the prefix; empty if there
+        is none.
     text
         The content of the stream.
     message
         The type of the service's messages.
     is_ours
-        Has heartbeats, and reports missed messages to a slow reader. The others send exactly the messages of the
-        community's server.
+        Whether the stream has heartbeats and reports missed messages to a slow reader. The other streams send exactly
+        the messages of the community's server.
     resumes
-        Takes the number of the last message that the reader has.
+        Whether a reader can send the number of the last message that it has.
     takes_names
-        Takes the names of devices.
+        Whether a reader must send device names.
     """
 
     name: str
@@ -93,7 +96,7 @@ STREAMS = (
         "info",
         "read:monitor",
         lambda feed, _: QueueOutlet(feed.info, tells=False),
-        "All messages of the service about itself: the status, and if enabled, progress and messages of the RunEngine.",
+        "All messages from the service about itself: the status and, if enabled, progress and RunEngine messages.",
         InfoMessage,
         "/info/ws",
         is_ours=False,
@@ -121,7 +124,7 @@ STREAMS = (
         "progress",
         "read:monitor",
         lambda feed, _: QueueOutlet(feed.progress, tells=True),
-        "Positions, fractions and times to go of the devices that the plan waits for, at most five times a second.",
+        "Positions, fractions and remaining times of the devices that the plan waits for, at most five times a second.",
         Progress,
         "/progress/ws",
         "/progress/stream",
@@ -130,7 +133,7 @@ STREAMS = (
         "readings",
         "read:monitor",
         lambda feed, wanted: feed.watch(wanted.names, wanted.user_group),
-        "Readings of the devices in `names`, separated by commas: all at first, then those that change, once a second.",
+        "Readings of the devices in `names`, separated by commas: first all, then those that have changed, once a second.",
         Readings,
         "/readings/ws",
         takes_names=True,

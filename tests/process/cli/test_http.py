@@ -99,7 +99,7 @@ def test_new_rules_count_after_a_hangup_and_a_mistake_keeps_the_old_ones(new_doo
         door.hang_up("Reloaded: who may use the HTTP door")
         assert http.post("/api/queue/clear").status_code == 200
         file.write_text("access: [")
-        door.hang_up("Not reloaded, the settings are as before: ")
+        door.hang_up("Not reloaded; the old settings stay in effect: ")
         assert http.post("/api/queue/clear").status_code == 200
     assert door.stop() == 0
 

@@ -77,7 +77,7 @@ def test_a_user_is_added_changed_listed_and_removed(run, file):
     [
         (("user", "passwd", "bob"), "long enough\n", "There is no user 'bob'"),
         (("user", "remove", "bob"), "", "There is no user 'bob'"),
-        (("user", "add", "ada"), "long enough\n", "User 'ada' exists"),
+        (("user", "add", "ada"), "long enough\n", "User 'ada' already exists"),
         (("user", "add", "bob"), "short\n", "needs 8 characters"),
         (("user", "add", "a:b"), "long enough\n", "cannot be a user name"),
         (("key", "new", "--expires", "1d"), "", "Give the owner of the key"),
@@ -131,7 +131,7 @@ def test_the_configuration_of_the_service_is_refused_and_names_that_of_the_door(
     assert code == 78
     assert error == (
         f"Error: {configured} is the configuration file of the service: it has the section 'network'. Give the "
-        "configuration file of the HTTP door instead. It names that one: /etc/http.yml\n"
+        "configuration file of the HTTP door instead. It names this file: /etc/http.yml\n"
     )
     configured.write_text("operation: {}")
     assert run("key", "list")[2].endswith("Give the configuration file of the HTTP door instead.\n")

@@ -73,4 +73,4 @@ def test_the_soft_limit_of_open_files_is_raised_to_the_hard_one():
 def test_a_low_limit_of_open_files_is_logged_with_the_number_of_connections():
     limits, logged = _limited(300)
     assert limits == "(300, 300)"
-    assert logged == "The limit of open files (ulimit -n) lets the HTTP door keep about 250 connections\n"
+    assert logged == "The open-file limit (ulimit -n) allows only about 250 connections to the HTTP door\n"

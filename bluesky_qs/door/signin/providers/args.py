@@ -40,12 +40,12 @@ def check_ca_file(path: str) -> None:
     Raises
     ------
     ConfigError
-        It is not readable, or has no certificates.
+        The file is not readable, or it contains no certificates.
     """
     try:
         ssl.create_default_context(cafile=path or None)
-    except OSError as error:  # those of OpenSSL are, too
-        reason = "it has no certificates" if isinstance(error, ssl.SSLError) else error.strerror
+    except OSError as error:  # OpenSSL's errors are OSErrors, too
+        reason = "it contains no certificates" if isinstance(error, ssl.SSLError) else error.strerror
         raise ConfigError(f"the file of the argument 'ca_file' cannot be used: {reason}") from None
 
 

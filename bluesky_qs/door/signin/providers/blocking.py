@@ -1,4 +1,4 @@
-"""Threads for blocking calls, such as those of PAM and LDAP. They do not delay the end of the process."""
+"""Threads for blocking calls, such as those to PAM and LDAP. The threads do not delay the end of the process."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Maximum number of simultaneous calls. PAM takes about two seconds for a wrong password, and a minute for a server
-#: that hangs.
+#: Maximum number of simultaneous calls. PAM takes about two seconds for a wrong password, and a minute if a server
+#: hangs.
 _AT_ONCE = 4
 
 

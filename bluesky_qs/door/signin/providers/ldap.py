@@ -1,4 +1,4 @@
-"""Sign-in with the passwords of an LDAP directory. Groups are those that have the user as a member."""
+"""Sign-in with the passwords of an LDAP directory. The user's groups are those that list the user as a member."""
 
 import logging
 import re
@@ -109,7 +109,7 @@ class LDAPProvider:
                     continue
                 if not self._args.lookup_dn_search_user:
                     return self._identity(connection, dn, login)
-            # Users can often not read groups, so the service account reads them.
+            # Users often cannot read groups, so the service account reads them.
             with self._directory.as_service() as connection:
                 return self._identity(connection, dn, login)
         return None
@@ -142,7 +142,7 @@ class LDAPProvider:
             return self._identity(connection, dn, identity.id)
 
     def _identity(self, connection: Connection, dn: str, username: str) -> Identity | None:
-        """Return the user, or None if the directory knows them but they may not sign in here."""
+        """Return the user, or None if the user is in the directory but may not sign in here."""
         if not self._directory.matches_search_filter(connection, username):
             logger.info("Sign-in provider %r: %r does not match 'search_filter'", self.name, dn)
             return None

@@ -34,7 +34,7 @@ class LDAPArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     use_tls: bool = True
     """StartTLS, unless `use_ssl` is true."""
     ca_file: str = ""
-    """Certificates that sign that of the server. The default is those of the computer."""
+    """Certificates that sign the server's certificate. The default is the computer's certificates."""
     tls_verify: bool = True
     connect_timeout: float = 5.0
     receive_timeout: float = 60.0
@@ -78,7 +78,7 @@ class LDAPArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An entry of the directory. The names of its attributes are in lower case."""
+    """An entry of the directory. Its attribute names are in lower case."""
 
     dn: str
     attributes: Mapping[str, list[str]]
@@ -92,7 +92,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class _TLS(ldap3.Tls):
-    """TLS with the checks of Python. Those of ldap3 use a function that Python no longer has, and no SNI."""
+    """TLS with Python's own checks. ldap3's checks use a function that Python no longer has, and no SNI."""
 
     def __init__(self, args: LDAPArgs) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class _TLS(ldap3.Tls):
 
 
 class Directory:
-    """A directory that has one or more servers. Each method raises `LDAPException` if none of them can answer."""
+    """A directory with one or more servers. Each method raises `LDAPException` if none of the servers can answer."""
 
     def __init__(self, args: LDAPArgs) -> None:
         self._args = args
@@ -143,7 +143,7 @@ class Directory:
         return _search(connection, args.user_search_base, args.lookup_dn_search_filter.format(**words), wanted)
 
     def user(self, connection: ldap3.Connection, dn: str) -> Entry | None:
-        """Read the entry of a user. None if it does not exist or must not be read."""
+        """Read a user's entry. None if it does not exist or must not be read."""
         entries = _search(connection, dn, "(objectClass=*)", _IN_THE_ENTRY, scope=ldap3.BASE)
         return entries[0] if entries else None
 

@@ -48,7 +48,7 @@ def _check(args: OIDCArgs) -> None:
     for name in ("well_known_uri", "issuer", "authorization_endpoint", "token_uri"):
         address = urlsplit(getattr(args, name))
         if address.geturl() and address.scheme != "https" and address.hostname not in _LOOPBACK:
-            raise ConfigError(f"the argument {name!r} must begin with https:// (only this computer may have http://)")
+            raise ConfigError(f"the argument {name!r} must begin with https:// (http:// only for this computer)")
     check_ca_file(args.ca_file)
 
 
@@ -98,7 +98,10 @@ class OIDCProvider:
         await self._server.close()
 
     async def _verified(self, id_token: str, nonce: str) -> dict[str, Any]:
-        """Return the claims of a valid token. Keys are read again once, because the provider may have changed them."""
+        """Return the claims of a valid token.
+
+        If necessary, the keys are read once more, because the provider may have changed them.
+        """
         endpoints = await self._server.endpoints()
         algorithms = [each for each in endpoints.id_token_signing_alg_values_supported if each in _ALGORITHMS]
         try:
@@ -131,7 +134,7 @@ class OIDCProvider:
         if user is None and not self._args.user_claim:
             user = claims["sub"]
         if not user:
-            logger.warning("Sign-in provider %r: the claim with the name of the user is missing", self.name)
+            logger.warning("Sign-in provider %r: the claim with the user name is missing", self.name)
             raise SignInRefused(f"The identity provider did not send your user name. {_ASK}")
         if self._args.strip_domain:
             user = user.removesuffix("@" + self._args.strip_domain)
@@ -162,7 +165,7 @@ class OIDCProvider:
 
 
 def _value(claims: Mapping[str, Any], claim: str) -> Any:
-    """Return the value of a claim, whose name may contain dots, or be a path of names that dots separate."""
+    """Return the value of a claim. Its name may contain dots, or it may be a path of names separated by dots."""
     if claim in claims:
         return claims[claim]
     value: Any = claims

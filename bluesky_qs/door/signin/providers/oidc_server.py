@@ -1,4 +1,6 @@
-"""The requests to an OpenID Connect provider: its description, its keys, and tokens for a code."""
+"""The requests to an OpenID Connect provider: for its description, for its keys, and for tokens in exchange for a
+code.
+"""
 
 import asyncio
 import logging
@@ -132,7 +134,7 @@ class OIDCServer:
         self._read_at = time.monotonic()
 
     async def keys(self, *, fresh: bool = False) -> KeySet:
-        """Return the public keys; ``fresh``: as the provider publishes them now."""
+        """Return the public keys; with ``fresh``, as the provider publishes them now."""
         endpoints = await self.endpoints()
         async with self._reading:
             if self._args.public_keys and not endpoints.jwks_uri:
@@ -147,7 +149,7 @@ class OIDCServer:
         Raises
         ------
         SignInRefused
-            The provider does not accept the code, or not this server.
+            The provider does not accept the code or this server.
         """
         endpoints = await self.endpoints()
         form = {
@@ -172,7 +174,7 @@ class OIDCServer:
         return self._read(reply, Tokens)
 
     async def userinfo(self, access_token: str, subject: str) -> dict[str, Any]:
-        """Return more claims about this user; none if the provider has no address for it."""
+        """Return more claims about this user; empty if the provider has no address for this request."""
         address = (await self.endpoints()).userinfo_endpoint
         if not address:
             return {}
@@ -201,7 +203,7 @@ class OIDCServer:
         try:
             return await self._http().send(request, auth=auth)
         except httpx.HTTPError as error:
-            # The texts of these errors contain the address at most, which has no secret in it.
+            # The texts of these errors contain at most the address, which contains no secret.
             self._unavailable(f"{_place(request.url)} does not answer: {error or type(error).__name__}")
 
     def _read(self, reply: httpx.Response, kind: type[T]) -> T:
@@ -226,7 +228,7 @@ class OIDCServer:
 
     def _unavailable(self, reason: str) -> NoReturn:
         logger.error("Sign-in provider %r: %s", self._name, reason)
-        raise ProviderUnavailable(f"The identity provider cannot be asked now. Try again later. {_ASK}") from None
+        raise ProviderUnavailable(f"The identity provider cannot be reached now. Try again later. {_ASK}") from None
 
 
 _ASK = "If that does not help, ask the person who runs this server; its log says more."
@@ -244,5 +246,5 @@ def _key_set(keys: list[Mapping[str, Any]] | list[dict[str, Any]]) -> KeySet:
             try:
                 usable.append(JWKRegistry.import_key(dict(key)))
             except (JoseError, ValueError) as error:
-                logger.warning("A key of an identity provider is not usable: %s", type(error).__name__)
+                logger.warning("A key from an identity provider cannot be used: %s", type(error).__name__)
     return KeySet(usable)

@@ -1,4 +1,4 @@
-"""Sign-in with the passwords of the computer, by PAM. Groups are the Unix groups of the user."""
+"""Sign-in with the computer's own passwords, by PAM. Groups are the user's Unix groups."""
 
 import grp
 import logging
@@ -16,8 +16,8 @@ from bluesky_qs.door.signin.providers.blocking import BlockingCalls
 
 logger = logging.getLogger(__name__)
 
-#: The results of PAM if it could not check the password: the PAM service does not exist, a module is missing, or a
-#: server that a module uses does not answer.
+#: PAM's results if it could not check the password: the PAM service does not exist, a module is missing, or a server
+#: that a module uses does not answer.
 _NOT_CHECKED = frozenset(
     {
         pam.PAM_ABORT,

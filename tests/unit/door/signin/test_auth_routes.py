@@ -160,7 +160,7 @@ async def test_a_provider_that_cannot_be_asked_is_no_wrong_password(desk, caplog
     form = {"username": "ada", "password": PASSWORDS["ada"]}
     for _ in range(10):
         detail = await desk.nobody.post("/auth/provider/toy/token", 503, data=form)
-    assert detail == "The sign-in provider toy cannot be used now. The log of the HTTP server says why"
+    assert detail == "The sign-in provider toy cannot be used now. The HTTP server's log says why"
     assert (
         caplog.messages.count("The sign-in provider toy cannot be used: The directory ldap.example.org is down") == 10
     )
@@ -607,7 +607,7 @@ async def test_the_single_user_needs_no_database(door, new_door, new_desk, tmp_p
     desk = new_desk(await new_door(sign_in=settings))
     single = desk.with_header(door.http.headers["authorization"])
     await single.get("/instruments")
-    assert "There are no API keys beside the single-user key" in caplog.text
+    assert "Only the single-user key can be used, and no API keys" in caplog.text
     assert "is not open" in await single.post("/auth/apikey", 503, json={"expires_in": None})
     await desk.with_header(f"ApiKey {'ab' * 36}").get("/instruments", 503)
 

@@ -185,7 +185,7 @@ async def test_a_mistyped_code_is_asked_for_again(new_browser):
     device = await begin(new_browser())
     answer = await submit(new_browser(), device, user_code="XXXX-XXXX")
     assert answer.status_code == 401
-    assert "No terminal waits with this code" in answer.text
+    assert "No terminal is waiting with this code" in answer.text
     spoken = device["user_code"].lower().replace("-", " ")
     assert (await submit(new_browser(), device, user_code=spoken)).status_code == 303
 

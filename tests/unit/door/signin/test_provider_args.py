@@ -59,7 +59,7 @@ async def test_the_arguments_of_bluesky_httpserver_and_the_short_names_are_accep
         ("ldap", LDAP | {"group_filter": "(member={x})"}, "placeholders {dn}, {username}; write any other brace twice"),
         ("ldap", LDAP | {"valid_username_regex": "["}, "'valid_username_regex' is not a regular expression"),
         ("ldap", LDAP | {"ca_file": "/no/such/file"}, "'ca_file' cannot be used: No such file or directory"),
-        ("oidc", OIDC | {"ca_file": __file__}, "'ca_file' cannot be used: it has no certificates"),
+        ("oidc", OIDC | {"ca_file": __file__}, "'ca_file' cannot be used: it contains no certificates"),
         ("ldap", LDAP | {"search_filter": "(uid=x)"}, "'search_filter' needs the argument 'user_search_base'"),
         ("ldap", LDAP | {"auth_state_attributes": ["mail"]}, "'auth_state_attributes' is not supported"),
         ("oidc", {"client_secret": SECRET}, "the argument 'client_id' is missing"),

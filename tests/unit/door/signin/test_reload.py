@@ -84,7 +84,7 @@ async def test_a_mistake_changes_nothing_and_is_in_the_log(users_door, reload, c
     async with await signed_in(users_door, "ada") as ada:
         await reload(access=rules(ada="exprt"))
         assert await roles_of(ada) == ["expert"]
-    assert "Not reloaded, the settings are as before: Rule 1 of 'access': unknown role 'exprt'" in caplog.text
+    assert "Not reloaded; the old settings stay in effect: Rule 1 of 'access': unknown role 'exprt'" in caplog.text
 
 
 async def test_providers_may_come_and_go(users_door, reload):
@@ -117,7 +117,9 @@ async def test_old_secret_keys_sign_nothing_any_more(users_door, reload):
 
 async def test_what_needs_a_restart_is_named(users_door, reload, caplog):
     await reload({"root_path": "/beamline", "services": (ServiceSettings(name="other"),)})
-    assert "Restart the HTTP door for the changes of: uvicorn, qserver_zmq_configuration, instruments" in caplog.text
+    assert (
+        "Restart the HTTP door to apply the changes in: uvicorn, qserver_zmq_configuration, instruments" in caplog.text
+    )
 
 
 async def test_the_single_user_key_goes_on_and_may_get_another_group(new_door, caplog):

@@ -223,7 +223,7 @@ def test_the_basic_policy_changes_the_role_of_the_single_user():
     ("sections", "message"),
     [
         ({"api_access": {"policy": f"{COMMUNITY}ServerBasedAPIAccessControl"}}, "ServerBased.* is not supported"),
-        ({"api_access": {"policy": f"{COMMUNITY}BasicAPIAccessControl"}}, "does not let anybody sign in"),
+        ({"api_access": {"policy": f"{COMMUNITY}BasicAPIAccessControl"}}, "does not let anyone sign in"),
         ({"api_access": dictionary(users={"ada": {"roles": "exprt"}})}, "unknown role 'exprt'"),
         ({"resource_access": {"policy": "mine:Own"}}, "'mine:Own' of 'resource_access' is not supported"),
         ({"access": {"rules": []}, "api_access": dictionary()}, "both 'access' and 'api_access'"),
