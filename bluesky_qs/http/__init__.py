@@ -1,6 +1,6 @@
-"""The client over HTTP: ``from bluesky_qs.http import REManagerAPI``, like the module of bluesky-queueserver-api.
+"""The HTTP client: ``from bluesky_qs.http import REManagerAPI``, like the module of bluesky-queueserver-api.
 
-Without an address it uses ``QSERVER_HTTP_SERVER_URI``, or else a server on this computer.
+Without an address, it uses ``QSERVER_HTTP_SERVER_URI`` or, if that is not set, a server on this computer.
 """
 
 from bluesky_qs.client import sync
@@ -19,9 +19,10 @@ class REManagerAPI(OverHTTP, sync.REManagerAPI):
     Parameters
     ----------
     http_server_uri
-        Address of the server; without it ``QSERVER_HTTP_SERVER_URI``, or else ``http://localhost:60610``.
+        Address of the server. The default is ``QSERVER_HTTP_SERVER_URI`` or, if that is not set,
+        ``http://localhost:60610``.
     http_auth_provider
-        Where `login` sends name and password, such as ``/site/token``.
+        The path to which `login` sends the name and the password, such as ``/site/token``.
     timeout, timeout_login
         Seconds to wait for a reply, and for the reply to a sign-in; 0 waits forever.
 

@@ -1,4 +1,4 @@
-"""The client over HTTP for asyncio: ``from bluesky_qs.http.aio import REManagerAPI``."""
+"""The HTTP client for asyncio: ``from bluesky_qs.http.aio import REManagerAPI``."""
 
 from bluesky_qs.client import aio
 from bluesky_qs.client.http_settings import OverHTTP

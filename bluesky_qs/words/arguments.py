@@ -19,7 +19,7 @@ SHORTEST_UID = 4
 
 
 class ItemId(NamedTuple):
-    """A parameter whose value is the uid of an item that is named in a short form; see `cli.item_ids`.
+    """A parameter whose value is an item's uid, given in a short form; see `cli.item_ids`.
 
     ``back`` counts back from the item that ended last (1); 0 means that ``text`` is a uid or its beginning.
     """
@@ -29,7 +29,7 @@ class ItemId(NamedTuple):
 
 
 class FileContents(NamedTuple):
-    """A parameter whose value is in a file; `files.read` replaces it with the content."""
+    """A parameter whose value is in a file; `files.read` replaces it with the file's content."""
 
     path: str
     kind: str
@@ -122,7 +122,7 @@ class LockNote(Text):
 
 
 def note_fault(note: str) -> str:
-    """Return why this text cannot be the note of a lock; empty if it can."""
+    """Return the reason why this text cannot be the note of a lock; empty if it can."""
     return f"{note!r} cannot be the note of a lock. {_LOCK_BOTH}" if note in LOCK_WORDS else ""
 
 
@@ -141,12 +141,12 @@ class Uids(Text):
         while rest and not (self.until and self.until.fits(rest[0])):
             uids.append(rest.pop(0))
         if not uids:
-            raise UsageError("UID is missing")
+            raise UsageError("The UID is missing")
         params[self.parameter] = uids if self.listed or len(uids) > 1 else uids[0]
 
 
 class Uid(Text):
-    """The uid of an item. If it is ``optional``, a number may stand in its place."""
+    """The uid of an item. If it is ``optional``, a number may take its place."""
 
     def fits(self, word: str) -> bool:
         return super().fits(word) and integer(word) is None
@@ -175,7 +175,7 @@ class Names(Text):
 
 
 class WholeNumber(Text):
-    """A whole number. If it is ``optional``, other words may follow in its place: ``before``."""
+    """A whole number. If it is ``optional``, the argument ``before`` may take its place."""
 
     def __init__(self, parameter: str, label: str, *, optional: bool = False, before: Argument | None = None) -> None:
         super().__init__(parameter, label, optional=optional)
@@ -230,7 +230,7 @@ class Safe(Argument):
 
 
 class Flags(Argument):
-    """Words in any order, each of which sets a parameter."""
+    """Words in any order. Each word sets a parameter."""
 
     optional = True
 
@@ -252,7 +252,7 @@ class Flags(Argument):
 
 
 class Position(Argument):
-    """A position in the queue: ``front``, ``back``, a position, ``before UID``, ``after UID``."""
+    """A position in the queue: ``front``, ``back``, a number, ``before UID`` or ``after UID``."""
 
     words = ("front", "back", "before", "after")
     _BESIDE: Mapping[str, str] = {
@@ -313,7 +313,7 @@ class QueuedItem(Argument):
 
 
 class SizeOrUid(Argument):
-    """The part of the history to keep: the newest N items, or the items that are newer than one."""
+    """The part of the history to keep: the newest N items, or all items newer than the given one."""
 
     label = "N|UID"
     optional = True

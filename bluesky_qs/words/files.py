@@ -40,7 +40,7 @@ def _contents(file: FileContents) -> Any:
     except OSError as error:
         raise UsageError(f"Cannot read {file.path!r}: {error.strerror}") from None
     except (UnicodeDecodeError, SyntaxError):
-        raise UsageError(f"{file.path!r} is not a text file, or not in UTF-8") from None
+        raise UsageError(f"{file.path!r} is not a text file, or it is not in UTF-8") from None
     return _yaml(file.path, text) if file.kind == "yaml" else text
 
 

@@ -90,7 +90,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             FinishedItem("item_uid", "ID"),
             LineOptions(),
             limit=100_000,
-            summary="Show what a plan or task printed; --level: logging records of DEBUG, INFO, WARNING, … or higher",
+            summary="Show what a plan or task printed; --level: only logging records of this level or higher",
         ),
         CallForm(),
     ),
@@ -120,7 +120,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             "queue undo",
             "queue_undo",
             WholeNumber("event", "EVENT"),
-            summary="Undo a clear, removal, move or edit of the last hour, by the number of its event",
+            summary="Undo a clear, removal, move or edit of the last hour, by its event number",
         ),
         Form("queue add plan", "queue_item_add", _POSITION, ItemArgument("plan")),
         Form("queue add instruction", "queue_item_add", _POSITION, Instruction()),
@@ -160,7 +160,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("queue execute instruction", "queue_item_execute", Instruction()),
         Form("queue check plan", "item_check", ItemArgument("plan")),
         Form("queue dryrun plan", "item_dry_run", ItemArgument("plan"), summary="Show what a plan would do"),
-        Form("queue dryrun", "queue_dry_run", _IN_BACKGROUND, summary="Show what the plans of the queue would do"),
+        Form("queue dryrun", "queue_dry_run", _IN_BACKGROUND, summary="Show what the queued plans would do"),
         Form(
             "queue estimates",
             "estimates_get",
@@ -177,7 +177,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         ),
         Form("queue item move", "queue_item_move", QueuedItem("SOURCE"), _TO, summary="Move one item"),
         Form("queue item move batch", "queue_item_move_batch", Uids("uids", listed=True, until=_BESIDE), _BESIDE),
-        Form("queue item status", "item_status", Uids("item_uid"), summary="Show where items are, and their results"),
+        Form("queue item status", "item_status", Uids("item_uid"), summary="Show the states and the results of items"),
     ),
     "History": (
         Form(
@@ -185,7 +185,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             "history_get",
             WholeNumber("limit", "N", optional=True, before=_SEARCH),
             _SEARCH,
-            summary="Show the history, its newest N items, or those with all of the words; oldest first",
+            summary="Show the history, its newest N items, or the items with all of the words; oldest first",
         ),
         Form(
             "history clear",
@@ -202,7 +202,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             "device read",
             "device_read",
             Names("names", "NAME…", optional=True),
-            summary="Read devices now, or everything that moves",
+            summary="Read the named devices now, or all movable devices if no names are given",
         ),
         Form("existing plans", "plans_existing"),
         Form("existing devices", "devices_existing"),
@@ -210,7 +210,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
         Form("permissions set", "permissions_set", File("user_group_permissions", "yaml")),
         Form("permissions reload", "permissions_reload", Flags(lists=("restore_plans_devices", True))),
     ),
-    "Run Engine": (
+    "RunEngine": (
         Form(
             "re pause",
             "re_pause",
@@ -249,7 +249,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             "input_reply",
             Text("input_uid", "UID"),
             RestOfLine("text", "TEXT", optional=True),
-            summary="Answer an input() prompt; without TEXT, type the answer unseen",
+            summary="Answer an input() prompt; without TEXT, you are asked for it without echo",
         ),
         Form(
             "kernel interrupt",

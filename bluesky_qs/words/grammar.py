@@ -31,7 +31,7 @@ class UsageError(QSError):
 
 
 class ParsedCommand(NamedTuple):
-    """A line that was read: a 0MQ method, or a command of the program itself, with its parameters."""
+    """The command in a line: a 0MQ method or a command of the program itself, with its parameters."""
 
     method: str
     params: dict[str, Any]
@@ -42,9 +42,9 @@ class Argument:
 
     #: The name in usage lines.
     label: str = ""
-    #: Fixed words that it accepts; for completion and for “did you mean”.
+    #: Fixed words that the argument accepts, for completion and for “did you mean”.
     words: tuple[str, ...] = ()
-    #: True if it may be left out.
+    #: True if the argument may be left out.
     optional: bool = False
     #: True for text in which quotes and brackets need not be closed.
     is_free_text: bool = False
@@ -70,7 +70,7 @@ class Argument:
 
 
 class Form:
-    """A command: fixed words, their method, and the arguments that may follow."""
+    """A command: its fixed words, the method that it calls, and the arguments that may follow."""
 
     __slots__ = ("arguments", "method", "params", "summary", "words")
 
@@ -92,7 +92,7 @@ class Form:
 
     @property
     def takes_any_text(self) -> bool:
-        """Whether it takes text in which quotes and brackets do not have to be closed."""
+        """Whether the command takes text in which quotes and brackets do not have to be closed."""
         return any(argument.is_free_text for argument in self.arguments)
 
     @property
@@ -147,7 +147,7 @@ class Grammar:
         return max(fitting, key=lambda form: len(form.words), default=None)
 
     def beginning_with(self, words: Sequence[str]) -> list[Form]:
-        """Return the forms whose fixed words begin with these."""
+        """Return the forms whose fixed words begin with these words."""
         return [form for form in self.forms if form.words[: len(words)] == tuple(words)]
 
     def next_words(self, words: Sequence[str]) -> list[str]:

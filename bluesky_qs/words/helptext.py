@@ -14,8 +14,8 @@ POSITION  front, back, before UID, after UID, or N: 0 is the front; an added
 SOURCE    N, front, back or UID
 ITEM      a JSON object or a Python dictionary, in single quotes:
           '{"name": "count", "args": [["det1", "det2"]], "kwargs": {"num": 5}}'
-ITEMS     a list of them
-ID        -1: the plan that ended last; or a uid of a plan or task; or its
+ITEMS     a list of items
+ID        -1: the plan that ended last; or the uid of a plan or task; or its
           beginning, if the plan is running or in the history
 KEY       loop, ignore_failures"""
 

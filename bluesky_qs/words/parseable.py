@@ -1,4 +1,5 @@
-"""Converts a typed expression to one that Python can parse, because of ``$name`` and indices such as ``vec.axes.1``.
+"""Converts a typed expression, which may contain ``$name`` and indices such as ``vec.axes.1``, to one that Python can
+parse.
 
 Each character that Python does not accept is replaced with one letter, so that all offsets stay the same.
 """
@@ -17,7 +18,7 @@ _NAME_WITH_INDEX = re.compile(r"(?<![\w.])[^\W\d]\w*(?:\.\w+)*?\.\d+(?:\.\w+)*(?
 
 
 class Parseable(NamedTuple):
-    """Text that Python can parse, and the offsets of the indices in it, whose first digits are replaced."""
+    """Text that Python can parse, and the offsets of the indices in it. The first digit of each index is replaced."""
 
     text: str
     indices: frozenset[int]
@@ -59,10 +60,10 @@ def parseable(text: str, start: int, end: int) -> Parseable:
 
 
 def has_index(name: str) -> bool:
-    """Whether this is the name of an element of a vector, or of a part of one."""
+    """Whether this is the name of a vector element, or of a part of one."""
     return _INDEX.search(name) is not None
 
 
 def written(name: str) -> str:
-    """Return the name of a device as it is written in Python: ``vec.axes[1]`` for ``vec.axes.1``."""
+    """Return a device name as it is written in Python: ``vec.axes[1]`` for ``vec.axes.1``."""
     return _INDEX.sub(r"[\1]", name)

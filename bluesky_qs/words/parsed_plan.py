@@ -1,4 +1,4 @@
-"""What the page shows about a typed plan: the item to queue, or errors with their places."""
+"""The data that the page shows about a typed plan: the item to queue, or errors with their places."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,8 @@ from bluesky_qs.words.scanner import ExpressionError
 def parsed_plan(text: str, paths: Iterable[Sequence[int | str]] = ()) -> dict[str, Any]:
     """Read a plan that is written as in ``RE(…)``.
 
-    ``paths`` are the paths of values in the item, as in the errors of ``item_check``. The reply has the place of each.
+    ``paths`` are the paths of values in the item, as in the errors of ``item_check``. The reply has the place of each
+    value.
     """
     try:
         found = _whole_plan(text)
@@ -25,7 +26,7 @@ def parsed_plan(text: str, paths: Iterable[Sequence[int | str]] = ()) -> dict[st
 
 
 def _start(text: str) -> int:
-    """The offset of the plan: blanks may be before it."""
+    """The offset of the plan, which may have blanks before it."""
     return len(text) - len(text.lstrip())
 
 
@@ -50,7 +51,7 @@ def _place(text: str, path: Sequence[int | str]) -> dict[str, int]:
 
 
 def _without_variables(message: str) -> str:
-    """An error without advice about variables, which exist only at the prompt."""
+    """An error message without advice about variables, because they exist only at the prompt."""
     if message.startswith("This session has no variable"):
         return "Only the prompt has variables: write the value"
     return message.partition(": assign the ")[0]

@@ -1,4 +1,4 @@
-"""What the page shows about a spreadsheet of plans: its cells, the plans in its rows, and what is wrong with them."""
+"""The data that the page shows about a spreadsheet of plans: its cells, the plans in its rows, and their errors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ _LEAD = "Plan validation failed: "
 
 
 def parsed_sheet(sheet: SheetPreview, checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what to show; ``checks`` are the results of ``item_check`` for the plans of the sheet."""
+    """Return the data to show; ``checks`` are the results of ``item_check`` for the sheet's plans."""
     faults: list[dict[str, Any]] = [
         {"row": cell.row, "column": cell.column, "label": cell.label, "msg": cell.reason} for cell in sheet.wrong
     ]
@@ -39,7 +39,7 @@ def parsed_sheet(sheet: SheetPreview, checks: Sequence[Mapping[str, Any]]) -> di
 
 
 def without_plans(message: str) -> dict[str, Any]:
-    """What to show if the file is not a spreadsheet; ``message`` is the reason."""
+    """The data to show if the file is not a spreadsheet; ``message`` is the reason."""
     lists: dict[str, Any] = {key: [] for key in ("columns", "rows", "items", "item_rows", "errors", "warnings")}
     return {"success": not message, "msg": message, "sheet": "", "row_count": 0, "error_count": 0, **lists}
 

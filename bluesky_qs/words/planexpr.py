@@ -16,7 +16,7 @@ Item = dict[str, Any]
 
 
 class BareName(NamedTuple):
-    """A name without quotes among the arguments of a plan, with its place in the text."""
+    """An unquoted name in the arguments of a plan, with its place in the text."""
 
     name: str
     offset: int
@@ -26,7 +26,7 @@ class BareName(NamedTuple):
 #: Returns the reason why a bare name is not a device or plan; None if it is one.
 Objection = Callable[[str], str | None]
 
-#: The only instruction. It is written like a plan, with or without brackets.
+#: The only instruction. It is written like a plan, with or without parentheses.
 INSTRUCTION = "queue_stop"
 
 
@@ -58,7 +58,7 @@ def plan_at(
 
 
 def names_at(text: str, start: int = 0) -> list[BareName]:
-    """Find the bare names among the arguments of the plan at ``text[start]``, in their order.
+    """Find the bare names in the arguments of the plan at ``text[start]``, in order.
 
     >>> names_at("count([det1, 'text'], num=3)")
     [BareName(name='det1', offset=7, length=4)]
@@ -66,7 +66,7 @@ def names_at(text: str, start: int = 0) -> list[BareName]:
     Raises
     ------
     ExpressionError
-        As `plan_at`.
+        As for `plan_at`.
     """
     end = _end_of_call(text, start)
     if text[start:end].replace("-", "_").removesuffix("()") == INSTRUCTION:
@@ -86,7 +86,7 @@ def value_at(
     computes: bool = True,
     needs_braces: bool = False,
 ) -> Any:
-    """Read the value in ``text[start:end]`` like an argument of a plan; without ``computes``, nothing is computed.
+    """Read the value in ``text[start:end]`` like a plan's argument; without ``computes``, nothing is computed.
 
     With ``needs_braces``, arithmetic on numbers alone is computed only in braces: ``3-1`` may be text. A number with
     an underscore, such as ``1_2``, is text.
@@ -111,7 +111,7 @@ def place_of(text: str, start: int, path: Sequence[int | str]) -> tuple[int, int
 
 
 def can_be_sent(value: Any) -> bool:
-    """Return whether a variable of the session may be used in a plan, judging by its type."""
+    """Return whether a session variable may be used in a plan, judging by the type of its value."""
     return isinstance(value, int | float | str | list | tuple | dict) or is_array(value) or is_array_scalar(value)
 
 
@@ -126,10 +126,10 @@ _REFUSED: dict[type[ast.AST], str] = {
     ast.Call: f"{_ONLY}, not function calls: assign the result to a variable and write $name",
     ast.Attribute: f"{_ONLY}, not attributes: assign the value to a variable and write $name",
     ast.Subscript: (
-        f"{_ONLY}, not subscripts: assign the value to a variable and write $name, or instead of a loop over a table "
+        f"{_ONLY}, not subscripts: assign the value to a variable and write $name, or, instead of a loop over a table, "
         "write --for TABLE and $column"
     ),
-    ast.Set: "A set cannot be sent; {name} stands for the value of a variable of this session",
+    ast.Set: "A set cannot be sent; {name} stands for the value of a variable in this session",
     ast.JoinedStr: f"{_ONLY}, not f-strings: assign the text to a variable and write $name",
     ast.Lambda: "A function cannot be sent",
     ast.Compare: f"{_ONLY}, not comparisons: assign the result to a variable and write $name",
@@ -137,7 +137,7 @@ _REFUSED: dict[type[ast.AST], str] = {
 
 
 def _end_of_call(text: str, start: int) -> int:
-    """Return the offset after the plan's closing bracket."""
+    """Return the offset after the plan's closing parenthesis."""
     if instruction := _INSTRUCTION.match(text, start):
         return instruction.end()
     name = _NAME.match(text, start)
@@ -179,7 +179,7 @@ class _Reader:
         call, meta = self._plan_call()
         name = self._dotted(call.func)
         if name is None or has_index(name):
-            raise self._fault(call.func, "Expected the name of a plan")
+            raise self._fault(call.func, "Expected a plan name")
         item: Item = {"item_type": "plan", "name": name}
         args, kwargs = self._arguments(call)
         if args:
@@ -234,7 +234,7 @@ class _Reader:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # warnings about running the code
-                # The brackets allow a value to have several lines. They change nothing else.
+                # The parentheses allow a value to span several lines. They change nothing else.
                 return ast.parse(f"({text}\n)", mode="eval").body
         except SyntaxError as error:
             offset = self._syntax_offset(error)
@@ -268,7 +268,9 @@ class _Reader:
         return self.text[start:end]
 
     def _place(self, line: int, column: int) -> int:
-        """Convert a position from ast to an offset in ``text``: ast counts bytes, and our bracket in the first line."""
+        """Convert a position from ast to an offset in ``text``: ast counts bytes, and also our parenthesis in the first
+        line.
+        """
         in_bytes = column - (line == 1)
         if line > len(self.lines):
             return self.start
@@ -280,7 +282,7 @@ class _Reader:
 
     # ------------------------------------------------------------------------------------------------- plan calls
     def _inside_re(self, call: ast.Call) -> tuple[ast.Call, Item]:
-        """Return the plan in ``RE(plan, key=value…)``, and the keywords, which are metadata of its runs."""
+        """Return the plan in ``RE(plan, key=value…)``, and the keywords, which are metadata for the plan's runs."""
         if not call.args:
             raise self._fault(call, "RE() needs a plan")
         if len(call.args) > 1:
@@ -399,7 +401,7 @@ class _Reader:
         return values
 
     def _computed(self, node: ast.expr, depth: int, *, in_braces: bool) -> Any:
-        """Compute a literal, a variable of the session, or arithmetic on them."""
+        """Compute a literal, a session variable, or arithmetic on them."""
         if depth > _DEEPEST:
             raise self._fault(node, "This is nested too deeply")
         match node:
@@ -431,7 +433,7 @@ class _Reader:
 
     def _variable(self, node: ast.expr, name: str) -> Any:
         if not name.isidentifier():
-            raise self._fault(node, "Put the name of a variable after $")
+            raise self._fault(node, "Put a variable name after $")
         if name not in self.session:
             hint = did_you_mean(
                 nearest(name, [key for key in self.session if not key.startswith("_") and key not in _OF_IPYTHON], 1)
@@ -456,7 +458,7 @@ class _Reader:
             raise self._fault(node, str(error)) from None
 
     def _plain(self, node: ast.AST, value: Any, depth: int = 0) -> Any:
-        """Convert a value of the session to types that a message can carry: arrays and tuples become lists."""
+        """Convert a session variable's value to types that a message can carry: arrays and tuples become lists."""
         if depth > _DEEPEST:
             raise self._fault(node, "This is nested too deeply")
         if is_array(value) or is_array_scalar(value):

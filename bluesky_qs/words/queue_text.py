@@ -9,7 +9,7 @@ from typing import Any
 
 Item = dict[str, Any]
 
-#: The keys that a line keeps. User, group and uid come from the user who queues the line.
+#: The keys that a line keeps. The user, the group and the uid are set again when the line is queued.
 CONTENT = ("item_type", "name", "args", "kwargs", "meta")
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -24,7 +24,7 @@ def item_line(item: Mapping[str, Any], known: Container[str], read: Callable[[st
     """An item as the call that a user would type, with its metadata after ``--md``.
 
     Names in ``known`` (devices, plans) have no quotes. ``read`` reads the line again. If the result differs from the
-    item, for example because it has several dictionaries of metadata, the item is written as JSON.
+    item, for example because there are several metadata dictionaries, the item is written as JSON.
     """
     wanted = content(item)
     line = _call(wanted, known)

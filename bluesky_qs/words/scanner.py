@@ -1,7 +1,7 @@
 """The tokens of a typed line: words, quoted text, options, brackets, variables and comments, each with its location.
 
-Text is scanned once, and any text can be scanned. If a quote or bracket is never closed, the token records a fault,
-and the caller decides what to do: a note may contain it, and completion uses the text after it.
+Text is scanned once, and any text can be scanned. If a quote or bracket is never closed, the scan records a fault, and
+the caller decides what to do: a note may contain such a quote, and completion uses the text after it.
 """
 
 import re
@@ -16,11 +16,11 @@ class ExpressionError(ValueError):
     Attributes
     ----------
     message
-        The message of the error.
+        The error message.
     text
         The whole text.
     offset, length
-        Where the error is in ``text``.
+        The place of the error in ``text``.
     """
 
     def __init__(self, message: str, text: str, offset: int, length: int = 1) -> None:
@@ -106,12 +106,12 @@ class Word(NamedTuple):
 
     @property
     def is_option(self) -> bool:
-        """Whether it begins with an option."""
+        """Whether the word begins with an option."""
         return self.tokens[0].kind is TokenKind.OPTION
 
 
 class Scan(NamedTuple):
-    """The tokens of a text, and the errors in its quotes and brackets, in the order they are found."""
+    """The tokens of a text, and the errors in its quotes and brackets, in the order in which they are found."""
 
     tokens: tuple[Token, ...]
     faults: tuple[ExpressionError, ...]
@@ -133,7 +133,7 @@ class Scan(NamedTuple):
 
 
 def scan(text: str, start: int = 0) -> Scan:
-    """The tokens of a text from ``start`` on.
+    """Return the tokens of a text, from ``start`` on.
 
     >>> [token.text for token in scan("add count([det1], num=$n) --front # first").tokens]
     ['add', 'count', '([det1], num=$n)', '--front', '# first']
@@ -146,7 +146,7 @@ def scan(text: str, start: int = 0) -> Scan:
 
 
 def brackets(text: str, start: int) -> Token:
-    """The bracket that opens at ``text[start]``, with its content.
+    """Return the bracket that opens at ``text[start]``, with its content.
 
     Raises
     ------
@@ -217,7 +217,7 @@ class _Scanner:
             self._end_brackets(is_closed=False)
 
     def _take(self, char: str) -> None:
-        """The token that begins here, unless it is a bracket."""
+        """Add the token that begins here, or open or close a bracket."""
         if char == "#":
             self._add(TokenKind.COMMENT, _end(_TO_END_OF_LINE, self.text, self.at))
         elif char == "," or (char == ";" and not self._open):
@@ -287,6 +287,6 @@ def _end_of_string(text: str, start: int) -> int | None:
 
 
 def _end_in_a_shell(text: str, start: int) -> int | None:
-    """The same for a shell, where a backslash before a single quote is an ordinary character."""
+    """The offset after a string as in a shell, where a backslash before a single quote is an ordinary character."""
     end = text.find("'", start + 1) if text[start] == "'" else -1
     return None if end < 0 else end + 1

@@ -17,7 +17,8 @@ SUFFIXES = (".csv", ".xlsx")
 MOST_ROWS = 10_000
 LARGEST = 20_000_000
 _MOST_PARTS = 1000
-#: Maximum number of cells in an XLSX file. A used cell takes about 40 bytes; empty ones take less, but need memory too.
+#: Maximum number of cells in an XLSX file. A used cell takes about 40 bytes; an empty cell takes less, but needs memory
+#: too.
 _MOST_CELLS = 1_000_000
 #: Spreadsheet programs in some countries use semicolons, because numbers there contain commas.
 _DELIMITERS = ",;\t"
@@ -47,7 +48,7 @@ def is_spreadsheet(file_name: str) -> bool:
 
 
 def column_letters(column: int) -> str:
-    """The letters of a column: A for 1, AA for 27."""
+    """Return a column's letters: A for 1, AA for 27."""
     letters = ""
     while column > 0:
         column, place = divmod(column - 1, 26)
@@ -56,12 +57,12 @@ def column_letters(column: int) -> str:
 
 
 def read_sheet(data: bytes, file_name: str) -> Sheet:
-    """The cells of a file, or of the first sheet of a workbook.
+    """Return the cells of a CSV file, or of the first sheet of a workbook.
 
     Raises
     ------
     SpreadsheetError
-        It is not a CSV or XLSX file, is too large, or cannot be read.
+        The file is not a CSV or XLSX file, is too large, or cannot be read.
     """
     name = PurePath(file_name).name
     if not is_spreadsheet(name):
@@ -73,18 +74,18 @@ def read_sheet(data: bytes, file_name: str) -> Sheet:
 
 def _check_row(number: int, name: str) -> None:
     if number > MOST_ROWS + 1:
-        raise SpreadsheetError(f"{name} has more than {MOST_ROWS} rows. Split it")
+        raise SpreadsheetError(f"{name} has more than {MOST_ROWS} rows. Split the file")
 
 
 def write_csv(rows: Sequence[Sequence[str]]) -> bytes:
-    """A CSV file with these rows. Its byte order mark tells spreadsheet programs that it is in UTF-8."""
+    """Return a CSV file with these rows. Its byte order mark tells spreadsheet programs that it is in UTF-8."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue().encode("utf-8-sig")
 
 
 def write_xlsx(rows: Sequence[Sequence[str]]) -> bytes:
-    """An XLSX file with these rows, all of them text.
+    """Return an XLSX file with these rows. All cells are text.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def _openpyxl() -> Any:
         import openpyxl  # noqa: PLC0415 - an optional package, and slow to import
     except ImportError:
         raise SpreadsheetError(
-            "XLSX files need the package openpyxl: pip install 'bluesky-qs[spreadsheet]'. CSV files need nothing"
+            "XLSX files need the package openpyxl: pip install 'bluesky-qs[spreadsheet]'. CSV files need no package"
         ) from None
     return openpyxl
 
@@ -177,7 +178,7 @@ def _first_sheet(sheet: Any, name: str) -> Sheet:
 
 @contextlib.contextmanager
 def _parsed(sheet: Any, *, data_only: bool) -> Iterator[Any]:
-    """A parser of the sheet that yields one row at a time.
+    """Return a parser for the sheet that yields one row at a time.
 
     openpyxl's own reader fills gaps with empty cells, and a small file may declare a billion of them. Reading the whole
     sheet into objects takes three times as long and more memory. Therefore, this uses the underlying parser.
@@ -199,7 +200,7 @@ def _parsed(sheet: Any, *, data_only: bool) -> Iterator[Any]:
 
 
 def _put_stored_values(sheet: Any, formulas: set[tuple[int, int]], rows: dict[int, dict[int, Cell]]) -> None:
-    """Replace the formulas by their stored values."""
+    """Replace the formulas with their stored values."""
     with _parsed(sheet, data_only=True) as parser:
         for number, cells in parser.parse():
             for cell in cells:
@@ -212,7 +213,7 @@ def _put_stored_values(sheet: Any, formulas: set[tuple[int, int]], rows: dict[in
 
 
 def _check_package(data: bytes, name: str) -> None:
-    """Refuse a file that is too large for the memory, before it is unpacked."""
+    """Refuse a file that needs too much memory, before it is unpacked."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             problem = _problem(package)
@@ -241,7 +242,7 @@ _FORMULA = Cell("", "the formula has no stored value. Open and save the file in 
 
 
 def _cell(cell: Mapping[str, Any]) -> Cell | None:
-    """A cell as the parser describes it; None if it is empty."""
+    """Return the cell that the parser describes; None if it is empty."""
     match cell["value"]:
         case None:
             return None

@@ -35,7 +35,7 @@ class SheetPreview(NamedTuple):
     plans
         The plans in the valid rows.
     wrong
-        The wrong cells, in order.
+        The invalid cells, in order.
     """
 
     name: str
@@ -52,7 +52,7 @@ class SheetPreview(NamedTuple):
 
     @property
     def plan_label(self) -> str:
-        """The label of the column with the names of the plans; empty if there is none."""
+        """The label of the column with the plan names; empty if there is none."""
         return next((f"{column.letters} ({PLAN})" for column in self.columns if column.heading == PLAN), "")
 
 

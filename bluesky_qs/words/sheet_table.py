@@ -8,9 +8,9 @@ from bluesky_qs.words.planexpr import INSTRUCTION, Item, value_at
 from bluesky_qs.words.scanner import ExpressionError
 from bluesky_qs.words.sheet_cells import Cell, Sheet, SpreadsheetError, column_letters
 
-#: The heading of the column with the names of the plans.
+#: The heading of the column with the plan names.
 PLAN = "plan"
-#: Begins a row that is ignored.
+#: The character that begins a row to ignore.
 COMMENT = "#"
 #: Maximum number of invalid cells and rows to list.
 MOST_SHOWN = 1000
@@ -30,7 +30,7 @@ class SheetRow(NamedTuple):
 class SheetPlan(NamedTuple):
     """A plan, its row, and the columns of its arguments: by position in ``args``, or by name in ``kwargs``.
 
-    ``number`` is that of the row, from 1, and ``columns`` are texts such as ``B (num)``.
+    ``number`` is the row number, from 1, and ``columns`` are texts such as ``B (num)``.
     """
 
     item: Item
@@ -49,7 +49,7 @@ class WrongCell(NamedTuple):
 
 
 class SheetTable:
-    """The rows of a sheet below its headings. It collects all wrong cells for one error message."""
+    """The rows of a sheet below its headings. The table collects all invalid cells for one error message."""
 
     def __init__(self, sheet: Sheet, *, for_variables: bool = False) -> None:
         self.sheet = sheet
@@ -61,12 +61,12 @@ class SheetTable:
             self._add_heading(column, cell)
         self._has_headings = for_variables or PLAN in self._headings.values()
         if not self._has_headings:
-            self._wrong[1, 1] = "the first row must have the headings, one of which is 'plan'"
-        #: Spreadsheet programs and the CSV format give the other kind of quotes a special meaning.
+            self._wrong[1, 1] = "the first row must contain the headings, and one of them must be 'plan'"
+        #: The quotes for text. Spreadsheet programs and the CSV format give the other kind of quotes a special meaning.
         self._quote = "'" if sheet.name.lower().endswith(".csv") else '"'
 
     def numbers(self) -> Iterator[int]:
-        """The numbers of the rows, without those that are empty or begin with ``#``."""
+        """The row numbers, without rows that are empty or begin with ``#``."""
         for number, cells in self.sheet.rows.items():
             if self._has_headings and number > 1 and not str(cells[1].value if 1 in cells else "").startswith(COMMENT):
                 yield number
@@ -117,15 +117,15 @@ class SheetTable:
             return f"the heading {text!r} appears twice"
         if self._for_variables:
             if text == PLAN:
-                return "a table for --for has no plans; they are on the line"
-            return "" if text.isidentifier() else f"{text!r} cannot be the name of a variable"
+                return "a table for --for cannot contain plans; write the plan on the line"
+            return "" if text.isidentifier() else f"{text!r} cannot be a variable name"
         if text.startswith(_METADATA) and text != _METADATA:
             return ""
         return "" if text.removeprefix("*").isidentifier() else f"{text!r} is not the name of a parameter"
 
     # --------------------------------------------------------------------------------------------------------- cells
     def _values(self, number: int) -> dict[int, Any]:
-        """The values of a row by column, without the name of the plan."""
+        """The values of a row by column, without the plan name."""
         values: dict[int, Any] = {}
         for column, cell in self.sheet.rows[number].items():
             if problem := cell.problem or ("" if column in self._headings else "the column has no heading"):
@@ -142,13 +142,13 @@ class SheetTable:
         cell = self.sheet.rows[number].get(column)
         name = "" if cell is None else str(cell.value)
         if cell is None:
-            self._wrong[number, column] = "the name of the plan is missing"
+            self._wrong[number, column] = "the plan name is missing"
         elif not cell.problem and not _NAME.fullmatch(name):
             self._wrong[number, column] = f"{name!r} is not the name of a plan"
         return name
 
     def _arguments(self, number: int, values: Mapping[int, Any]) -> Item:
-        """``args``, ``kwargs`` and ``meta`` of a row, without those that are empty."""
+        """``args``, ``kwargs`` and ``meta`` of a row, unless they are empty."""
         item: dict[str, Any] = {"args": [], "kwargs": {}, "meta": {}}
         star = next((at for at in values if self._headings[at].startswith("*")), 0)
         for column, heading in sorted(self._headings.items()):
@@ -157,7 +157,7 @@ class SheetTable:
             if column < star and not heading.startswith(_METADATA):
                 if column not in values:
                     self._wrong.setdefault(
-                        (number, column), f"it must not be empty, because {self._headings[star]} follows"
+                        (number, column), f"it must not be empty, because the column {self._headings[star]} has a value"
                     )
                 item["args"].append(values.get(column))
             elif column not in values:
@@ -206,7 +206,7 @@ def _parsed(value: Any, quote: str) -> Any:
     Raises
     ------
     ValueError
-        It is not. The message is the reason.
+        The text is not written that way. The message is the reason.
     """
     if not isinstance(value, str):
         return value
@@ -223,4 +223,4 @@ def _parsed(value: Any, quote: str) -> Any:
 
 
 def _no_objection(_name: str) -> None:
-    """Leave the names of devices and plans to the service."""
+    """Leave the check of device and plan names to the service."""

@@ -1,18 +1,20 @@
-"""Recognizes typing mistakes in plans that Python reads as something else: units, dates, missing commas."""
+"""Recognizes typing mistakes in plans that Python would read as something else: units, dates, missing commas."""
 
 import ast
 import re
 
-#: A number with letters after it. It excludes Python's own numbers with letters, because they are valid.
+#: A number with letters after it, except for Python's own numbers with letters, which are valid.
 _GLUED = re.compile(r"(?<![\w.$])(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<unit>[^\W\d_]+)(?![\w(.])")
-#: Units that are recognized after a blank, where a word may be a device before which a comma is missing.
+#: Units that are recognized after a blank. Any other word after a blank may be a device, with a comma missing before
+#: it.
 _UNITS = "s|ms|us|µs|ns|min|h|mm|cm|m|um|µm|nm|deg|rad|mrad|urad|eV|keV|K|C|V|mV|A|mA|uA|nA|Hz|kHz|MHz|percent"
 _APART = re.compile(rf"(?<![\w.$])(?P<number>\d+(?:\.\d*)?|\.\d+)\s+(?P<unit>{_UNITS})(?=\s*[,)\]}}]|\s*$)")
 _SIGN = re.compile(r"\s+([-+])")
 
 
 def unit_at(text: str, offset: int, start: int, end: int) -> tuple[str, int, int] | None:
-    """The message about a number with a unit where Python finds an error; with the offset and length of the unit.
+    """The message about a number with a unit at the place where Python finds an error, and the offset and length of the
+    unit.
 
     >>> unit_at("count([det1], delay=1s)", 20, 0, 23)
     ("Numbers cannot have units here: write 1 without 's'", 21, 1)

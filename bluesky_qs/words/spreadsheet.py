@@ -39,12 +39,12 @@ def read_items(data: bytes, file_name: str) -> SheetItems:
 
 
 def read_rows(data: bytes, file_name: str) -> list[SheetRow]:
-    """The values in the rows of a spreadsheet whose headings are names of variables.
+    """The values in the rows of a spreadsheet whose headings are variable names.
 
     Raises
     ------
     SpreadsheetError
-        As `read_items`.
+        As for `read_items`.
     """
     table = SheetTable(read_sheet(data, file_name), for_variables=True)
     rows = [table.row(number) for number in table.numbers()]
@@ -59,7 +59,7 @@ class Places(Protocol):
 
     @property
     def places(self) -> Sequence[str]:
-        """Sheet and row of each item."""
+        """The sheet and the row of each item."""
         ...
 
     @property
@@ -91,30 +91,30 @@ def _columns_of(result: Mapping[str, Any], columns: Mapping[int | str, str]) -> 
 
 
 def write_template(path: Path, name: str, plans: Mapping[str, Any]) -> None:
-    """Write an empty spreadsheet for the plan with this name; ``plans`` are the descriptions of the allowed ones.
+    """Write an empty spreadsheet for the plan with this name; ``plans`` are the descriptions of the allowed plans.
 
     Raises
     ------
     SpreadsheetError
-        There is no such plan, the file exists, or it cannot be written.
+        There is no such plan, the file already exists, or it cannot be written.
     """
     if name not in plans:
         raise SpreadsheetError(f"There is no allowed plan {name!r}{did_you_mean(nearest(name, plans))}")
     if not is_spreadsheet(path.name):
-        raise SpreadsheetError(f"The name of the file must end in .csv or .xlsx: {path}")
+        raise SpreadsheetError(f"The file name must end in .csv or .xlsx: {path}")
     write = write_csv if path.suffix.lower() == ".csv" else write_xlsx
     data = write(template(plans[name]))
     try:
         with path.expanduser().open("xb") as file:
             file.write(data)
     except FileExistsError:
-        raise SpreadsheetError(f"{path} exists. Remove it, or choose another name") from None
+        raise SpreadsheetError(f"{path} already exists. Remove it, or choose another name") from None
     except OSError as error:
         raise SpreadsheetError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def template(plan: Mapping[str, Any]) -> list[list[str]]:
-    """The rows of an empty spreadsheet for a plan: headings, a row with their descriptions, and a row to fill in."""
+    """The rows of an empty spreadsheet for a plan: the headings, their descriptions, and a row to fill in."""
     headings, texts = [PLAN], [f"{COMMENT} {_first_line(plan.get('description')) or plan['name']}"]
     for parameter in plan.get("parameters") or ():
         kind = (parameter.get("kind") or {}).get("name", "")

@@ -133,7 +133,7 @@ STREAMS = (
         "readings",
         "read:monitor",
         lambda feed, wanted: feed.watch(wanted.names, wanted.user_group),
-        "Readings of the devices in `names`, separated by commas: first all, then those that have changed, once a second.",
+        "Readings of the devices in `names`, separated by commas: first all, then those that change, once a second.",
         Readings,
         "/readings/ws",
         takes_names=True,

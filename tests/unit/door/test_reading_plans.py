@@ -136,7 +136,7 @@ async def test_a_file_that_is_no_table_says_so(door, content, name, message):
 
 async def test_a_table_without_headings_is_shown_with_what_is_missing(door):
     reply = await preview(door, b"count,[det1]\n", "a.csv")
-    assert reply["errors"][0]["msg"] == "the first row must have the headings, one of which is 'plan'"
+    assert reply["errors"][0]["msg"] == "the first row must contain the headings, and one of them must be 'plan'"
     assert [column["heading"] for column in reply["columns"]] == ["count", "[det1]"]
 
 

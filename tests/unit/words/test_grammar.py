@@ -72,7 +72,7 @@ def test_a_missing_argument_is_an_error_with_the_form():
         (["queue", "mode", "set", "loop"], "True or False"),
         (["queue", "autostart", "maybe"], "not one of enable|disable"),
         (["queue", "item", "move", "0", "there"], "not a position"),
-        (["queue", "item", "move", "batch", "front"], "UID is missing"),
+        (["queue", "item", "move", "batch", "front"], "The UID is missing"),
         (["manager", "stop", "safe", "maybe"], "'on' or 'off'"),
         (["events", "get", "x"], "not a whole number"),
         (["call", "ping", "5=x"], "NAME=VALUE"),

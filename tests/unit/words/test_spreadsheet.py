@@ -157,7 +157,7 @@ def test_all_wrong_cells_are_named_at_once_by_row_and_column(wrong):
         "row 5, column C (num)",
         "row 5, column D",
     ]
-    assert lines[1].endswith("the name of the plan is missing")
+    assert lines[1].endswith("the plan name is missing")
     assert lines[4].endswith("'det1, det2': a list needs brackets: [det1, det2]")
     assert ": text with spaces needs quotes: " in lines[7]
     assert lines[8].endswith("the column has no heading")
@@ -174,7 +174,7 @@ def test_nothing_is_evaluated(text):
 @pytest.mark.parametrize(
     ("headings", "problem"),
     [
-        (["num"], "row 1, column A (num): the first row must have the headings, one of which is 'plan'"),
+        (["num"], "row 1, column A (num): the first row must contain the headings, and one of them must be 'plan'"),
         (["plan", "num", "num"], "row 1, column C (num): the heading 'num' appears twice"),
         (["plan", "how many"], "row 1, column B (how many): 'how many' is not the name of a parameter"),
         (["plan", "md."], "row 1, column B (md.): 'md.' is not the name of a parameter"),
@@ -245,7 +245,7 @@ def test_ten_thousand_rows_are_read_and_one_more_is_refused():
     rows = [["count", "[det1]"]] * 10_000
     assert len(read_items(as_csv(["plan", "detectors"], *rows), "a.csv")) == 10_000
     told = refusal(as_csv(["plan", "detectors"], *rows, rows[0]), "a.csv")
-    assert told == "a.csv has more than 10000 rows. Split it"
+    assert told == "a.csv has more than 10000 rows. Split the file"
 
 
 def test_a_workbook_with_too_many_rows_is_refused_without_reading_on(monkeypatch):
@@ -253,7 +253,7 @@ def test_a_workbook_with_too_many_rows_is_refused_without_reading_on(monkeypatch
     rows = [["count", 1]] * 3
     assert len(read_items(as_xlsx(["plan", "num"], *rows), "a.xlsx")) == 3
     data = as_xlsx(["plan", "num"], *rows, rows[0], ["count", date(2026, 11, 29)])
-    assert refusal(data) == "a.xlsx has more than 3 rows. Split it"
+    assert refusal(data) == "a.xlsx has more than 3 rows. Split the file"
 
 
 def test_empty_cells_that_would_fill_the_memory_are_refused_before_they_are_read():
@@ -341,8 +341,8 @@ def test_the_columns_of_a_table_for_a_line_are_variables():
 @pytest.mark.parametrize(
     ("headings", "problem"),
     [
-        (["plan", "x"], "column A (plan): a table for --for has no plans; they are on the line"),
-        (["x", "md.y"], "column B (md.y): 'md.y' cannot be the name of a variable"),
+        (["plan", "x"], "column A (plan): a table for --for cannot contain plans; write the plan on the line"),
+        (["x", "md.y"], "column B (md.y): 'md.y' cannot be a variable name"),
     ],
 )
 def test_the_headings_of_such_a_table_are_names(headings, problem):
