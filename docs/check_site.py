@@ -6,13 +6,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-#: Tags whose address the browser loads automatically; the target of `a` is loaded only when somebody follows it.
+#: Tags whose address the browser loads automatically; the target of `a` is loaded only when somebody follows the link.
 _LOADING = frozenset({"link", "script", "img", "iframe", "source", "video", "audio", "embed", "object"})
 _IN_CSS = re.compile(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')\s]+)")
 
 
 class Page(HTMLParser):
-    """The ids of a page, and the addresses in it."""
+    """The ids on a page, and the addresses in it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -40,7 +40,7 @@ suppress_warnings = ["misc.highlighting_failure"]
 # Widgets would load scripts from other hosts.
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 
-#: The menu, besides the index itself: captions, each with its pages in order.
+#: The menu, besides the index itself: captions, each with its pages, in order.
 _MENU: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Start", ("README.md", "docs/install.md", "docs/glossary.md")),
     ("Tutorials", ("notebooks/*.ipynb",)),
@@ -71,5 +71,5 @@ def _with_menu(_app: Sphinx, docname: str, content: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Hook into the build."""
+    """Connect to the build."""
     app.connect("source-read", _with_menu)

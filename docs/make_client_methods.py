@@ -14,7 +14,7 @@ from bluesky_qs.api.types import Status
 
 CLIENT = Path(__file__).parents[1] / "bluesky_qs" / "client"
 
-#: Methods that also take ``reload`` although their answer is never kept: bluesky-queueserver-api has it there.
+#: Methods that also take ``reload`` although their reply is never kept, because bluesky-queueserver-api has it there.
 _RELOAD_ONLY = ("ping", "status", "lock_info")
 #: Methods that also take the keys of a parameter as keywords: ``queue_mode_set(loop=True)``.
 _GATHERING = {"queue_mode_set": "mode"}
@@ -81,9 +81,9 @@ def _lines(methods: list[Method[..., object]], prefix: str) -> Iterator[str]:
 
 
 def content_uid(method: Method[..., object]) -> str | None:
-    """Return the key of the reply that is also in the status: as long as its value is the same, so is the reply.
+    """Return the key that is in the reply and in the status. As long as its value is the same, the reply is the same.
 
-    Only methods that change nothing have such a key. Replies of all others must never be reused.
+    Only methods that change nothing have such a key. Replies to all other methods must never be reused.
     """
     if method.lock is not Lock.NONE or "lock_key" in method.parameters:
         return None

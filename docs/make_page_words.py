@@ -1,7 +1,7 @@
-"""Write the prompt's sentences about states and plans, as examples for the page (`make reference`).
+"""Write the prompt's sentences about states and plans as examples for the page (`make reference`).
 
-The page has these sentences in TypeScript (`bluesky_qs/web/src/words`), because they count the seconds, without the
-service and without Python. Its tests compare them with these examples.
+The page has these sentences in TypeScript (`bluesky_qs/web/src/words`), because it counts the seconds in them without
+the service and without Python. Its tests compare them with these examples.
 """
 
 import itertools
@@ -72,7 +72,7 @@ _ENDINGS: list[dict[str, Any]] = [
 ]
 
 
-#: Reasons of the service, states and numbers of items, of a queue that has stopped although its plan has completed.
+#: The service's reason, the state and the number of items, for queues that have stopped although their plan completed.
 _STOPS = [
     (StopReason.PAUSE_MISSED.value, "idle", 2),
     (StopReason.PAUSE_MISSED.value, "executing_queue", 2),

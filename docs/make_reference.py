@@ -1,4 +1,4 @@
-"""Write the reference from what the code itself says: `make reference`. A test holds the files to the code."""
+"""Generate the reference from the code (`make reference`). A test checks that the files match the code."""
 
 import inspect
 import json
@@ -42,14 +42,14 @@ _LOCKS = {Lock.NONE: "none", Lock.ENVIRONMENT: "environment", Lock.QUEUE: "queue
 
 
 class _Plain(yaml.SafeDumper):
-    """Repeats what is the same, instead of referring to it."""
+    """Repeats identical parts instead of referring to them."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
 
 
 def pages() -> dict[Path, str]:
-    """The text of each page of the reference."""
+    """The text of each reference page."""
     return {
         HERE / "methods.md": _MADE + _methods(),
         HERE / "schemas.json": json.dumps(json_schema.contract(), indent=1) + "\n",
@@ -63,7 +63,7 @@ def pages() -> dict[Path, str]:
 
 
 def _openapi() -> dict[str, Any]:
-    """The document of a door with the default settings; the version would change it at each commit."""
+    """The document of a door with the default settings, without the version, which would change with each commit."""
     document = described(Door(DoorSettings(), Accounts))
     return {**document, "info": {**document["info"], "version": "0"}}
 
@@ -74,14 +74,14 @@ def _methods() -> str:
         groups.setdefault(method.stub.__module__, []).append(method)
     parts = [
         "# The 0MQ methods\n",
-        'One request, one answer on the control socket: `{"method": NAME, "params": {…}}`. Every answer but those of',
-        "`status` and `ping` has `success` and `msg`. A refusal also has `error`, the class of the error.",
-        "A request with a `request_id` can be sent again, and changes nothing the second time: see",
+        'Send `{"method": NAME, "params": {…}}` to the control socket; each request gets one reply. Every reply except',
+        "those to `status` and `ping` has `success` and `msg`. A refusal also has `error`, the class of the error.",
+        "A request with a `request_id` can be sent again and changes nothing the second time: see",
         "[Requests that can be repeated](../scripts.md#requests-that-can-be-repeated).\n",
-        "`REManagerAPI` has each of them as a method, `%qs call NAME …` and `qserver` send them.\n",
-        "*Lock*: the lock that refuses the method to everyone without its key. *HTTP*: verb and path over",
-        "[HTTP](../http-api.md). *Scope*: the permission that a client over HTTP needs. The same as JSON Schemas is in",
-        "`docs/reference/schemas.json`.\n",
+        "`REManagerAPI` has each of them as a method; `%qs call NAME …` and `qserver` send them.\n",
+        "*Lock*: the lock that refuses the method to everyone without its key. *HTTP*: the verb and the path over",
+        "[HTTP](../http-api.md). *Scope*: the permission that a client over HTTP needs. The same information is in",
+        "`docs/reference/schemas.json`, as JSON Schemas.\n",
     ]
     for module, methods in groups.items():
         parts.append(f"## {module.rpartition('.')[2].capitalize()}\n\n{inspect.getdoc(sys.modules[module])}\n")
@@ -97,7 +97,7 @@ def _methods() -> str:
 
 
 def _is_answer(shape: type) -> bool:
-    """Whether the shape is a whole answer: a TypedDict knows its bases by name only."""
+    """Whether the shape is a whole reply. A TypedDict knows only the names of its bases."""
     return Reply in getattr(shape, "__orig_bases__", ()) or any(
         _is_answer(base) for base in getattr(shape, "__orig_bases__", ()) if typing.is_typeddict(base)
     )
@@ -141,7 +141,7 @@ def _method(method: Method[..., object]) -> str:
 
 
 def _type(hint: object) -> str:
-    """A type in words, with links to the values further down."""
+    """A type in words, with links to the values further down on the page."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
         text = _type(inner[0])
@@ -175,8 +175,8 @@ _NAMES: dict[object, str] = {
 def _settings() -> str:
     parts = [
         "# Settings of the service\n",
-        "Each setting by its key in a configuration file (`--config`), its option of `start-re-manager` and its",
-        "environment variable. The command line overrides the file, and the file overrides the variables.\n",
+        "Each setting is listed with its key in the configuration file (`--config`), its `start-re-manager` option",
+        "and its environment variable. The command line overrides the file, and the file overrides the variables.\n",
     ]
     section = ""
     for field in schema.fields():
@@ -198,7 +198,7 @@ def _states() -> str:
             "# States of the manager\n\nThe values of `manager_state`, and the events that change it.\n",
             *_diagram(TRANSITIONS, ManagerState.INITIALIZING),
             "## The link to the worker\n",
-            "The connection of the manager to the worker process. `worker_environment_exists` is true in the state",
+            "The manager's connection to the worker process. `worker_environment_exists` is true in the state",
             "`open`.\n",
             *_diagram(LINK_TRANSITIONS, LinkState.ABSENT),
         ]
@@ -212,12 +212,13 @@ def _diagram(transitions: Mapping[Any, StrEnum], first: StrEnum) -> list[str]:
 
 def _qserver() -> str:
     parts = [
-        "# The lines of qserver\n",
-        "`qserver LINE` in a shell sends one request and prints the reply. `%qs LINE` in IPython accepts the same",
-        "lines and shows the reply as sentences and tables. `qserver -h` lists all lines, `qserver -h WORD…` some.\n",
+        "# qserver commands\n",
+        "`qserver COMMAND` in a shell sends one request and prints the reply. `%qs COMMAND` in IPython accepts the",
+        "same commands and shows the reply as sentences and tables. `qserver -h` lists all commands, and `qserver -h",
+        "WORD…` those that begin with these words.\n",
     ]
     for title, forms in SECTIONS.items():
-        parts += [f"## {title}\n", "| line | description |", "|---|---|"]
+        parts += [f"## {title}\n", "| command | description |", "|---|---|"]
         parts += [f"| `{form.usage.replace('|', _BAR)}` | {summary(form).replace('|', _BAR)} |" for form in forms]
         parts.append("")
     parts += [
@@ -225,15 +226,15 @@ def _qserver() -> str:
         LEGEND,
         "```\n",
         "## Options\n",
-        "Before or after the command.",
+        "Options can be given before or after the command.",
         _OVER_HTTP,
         "```",
         HELP,
         "```\n",
-        "## On the computer of the service\n",
-        "These commands are for the shell, not for the prompt. They find the store [as the service",
-        "does](../operating.md#backup). `qserver doctor -h` lists the options.\n",
-        "| line | description |",
+        "## On the computer that runs the service\n",
+        "Type these commands in a shell, not at the prompt. They find the store [in the same way as the",
+        "service](../operating.md#backup). `qserver doctor -h` lists the options.\n",
+        "| command | description |",
         "|---|---|",
         *(f"| `{usage}` | {meaning} |" for usage, meaning in local_commands.COMMANDS.values()),
         "",
@@ -241,9 +242,9 @@ def _qserver() -> str:
     return "\n".join(parts)
 
 
-_OVER_HTTP = "With `--http URL`, every line works [over HTTP](../http-clients.md#on-the-command-line).\n"
+_OVER_HTTP = "With `--http URL`, every command works [over HTTP](../http-clients.md#on-the-command-line).\n"
 
-#: In the tables of GitHub and others; in their code too.
+#: A vertical bar in Markdown tables, even inside code.
 _BAR = "\\|"
 
 _PROMPT = """\
@@ -252,41 +253,44 @@ _PROMPT = """\
     %load_ext bluesky_qs
 
 in IPython, JupyterLab, `jupyter console` or VS Code gives you `%qs`, and the client `RM` for [scripts](scripts.md).
-No request is sent until you type a command. To load it in every session, write
+No request is sent until you type a command. To load the extension in every session, write
 `c.InteractiveShellApp.extensions = ["bluesky_qs"]` into your `ipython_config.py`.
 
-- **Plans** are written as in `RE(…)`: `%qs add count([det1, det2], num=10)`. Names are plans and devices of the
-  service; they need not exist in this session. `$name` and `{expression}` insert the value of a variable of *this*
-  session, or of arithmetic on variables. Inside of quotes they stay as they are, and a note explains it. The text is
-  parsed, never run.
-- **Items** are named by their position in the *last* table, or by the first characters of their uid. A position means
-  the item that you saw there, wherever it is now. A message that names a position in the queue has the same effect as a
-  table of the queue. Negative numbers count back: in the queue, `-1` is the last item of the last table. For `log`,
-  `table`, `plot` and `redo` it is always the plan that ended last, whichever table you saw, and `-2` the one before.
-- **Results** are objects: `q = %qs queue` is a list of items that is displayed as a table. A `;` at the end of the
-  line hides the result. Each line of a cell shows its result; a line in a loop does so only if it changes something or
-  reads devices. `# comment` may end any line; only an answer to user code keeps it.
-- **Errors** are raised and shown in one line, so that a notebook stops. Ctrl-C ends a wait, never a scan.
+- **Plans** are written as in `RE(…)`: `%qs add count([det1, det2], num=10)`. The names are those of the service's plans
+  and devices; they need not exist in this session. `$name` inserts the value of a variable in *this* session, and
+  `{expression}` the result of arithmetic on variables. Inside quotes, both stay as they are, and a note says so. The
+  text is parsed, never run.
+- **Items** are named by their position in the *last* table that you saw, or by the first characters of their uid. A
+  position means the item that you saw there, wherever it is now. A message that names a position in the queue counts as
+  a table of the queue. Negative numbers count from the end: in the queue, `-1` is the last item of the last table. For
+  `log`, `table`, `plot` and `redo`, `-1` is always the plan that ended last, whichever table you saw, and `-2` is the
+  plan before it.
+- **Results** are objects: `q = %qs queue` is a list of items that is displayed as a table. A `;` at the end of the line
+  hides the result. Each line of a cell shows its result; a line in a loop shows it only if the command changes
+  something or reads devices. Any line may end with a `# comment`; only in an answer to user code is it part of the
+  text.
+- **Errors** are raised, so that a notebook stops, and shown on one line. Ctrl-C ends a wait, never a scan.
 - **Waits** report why a plan stands still (“Suspended since 14:02: Signal shutter is high.”, “Paused at 14:02 by
-  grace.”, or “by the plan” if it paused by itself), and that the service has not answered for 3 s. `%qs` also shows
-  why, and who locked the service.
+  grace.”, or “by the plan” if the plan paused by itself), and they say so if the service has not answered for 3 s.
+  `%qs` also shows the reason, and who locked the service.
 - **In a terminal**, failed plans are red, running plans are green, and paused, suspended and aborted plans are yellow.
-  `%colors NoColor`, the environment variable `NO_COLOR` and output to a file turn colors off. Without a display,
-  `%qs plot` draws with characters.
+  `%colors NoColor` and the environment variable `NO_COLOR` turn colors off, and output to a file never has colors.
+  Without a display, `%qs plot` draws with characters.
 - **In a notebook**, a command that waits has one output: the live table, and below it a progress bar that goes away at
-  the end. The bar says times of day (“At 14:22:05: …”): if a kernel is lost during a wait, the saved notebook shows
-  the last bar for a few seconds when you open it. Save the notebook and open it anywhere: the table is in it as HTML
-  and as text. The table has up to 100 columns, errors have 80, and the colors of plans are those of a terminal.
-  `jupyter console` prints the table line by line. `%qs widget` shows [the page](web-page.md#in-a-notebook), live.
-- **A single value**, in `%qs read`, `%qs where` and on the page: whole numbers have all their digits, other numbers
-  six. Below 0.0001 and from a million, a number has four digits and an exponent. On the page, the live readings of a
-  scan have the decimals that their device asks for.
-- **Live tables** have the same number of digits in a whole column, as many as are significant. A column that spans many
-  powers of ten has exponents. The headings come again after each screenful.
-- **All commands of [qserver](reference/qserver.md)** work after `%qs`, unchanged.
-- **TAB** completes commands, plans, parameters, devices and subdevices, your variables after `$`, metadata that you
-  have seen after `--md`, and fields after `plot`. It offers nothing where nothing fits. `%qs?` lists the commands;
-  `%qs add?` shows the help of one.
+  the end. The bar shows times of day (“At 14:22:05: …”), because a saved notebook whose kernel was lost during a wait
+  shows the last bar for a few seconds when you open it. A saved notebook contains the table as HTML and as text, so you
+  can open it anywhere. The table is up to 100 characters wide, errors up to 80, and plans have the same colors as in a
+  terminal. `jupyter console` prints the table line by line. `%qs widget` shows [the page](web-page.md#in-a-notebook),
+  live.
+- **Single values** in `%qs read`, `%qs where` and on the page are shown with all digits if they are whole numbers, and
+  with six digits otherwise. Numbers below 0.0001 and from a million on have four digits and an exponent. On the page,
+  the live readings of a scan have as many decimals as their device asks for.
+- **Live tables** use the same number of digits for a whole column, as many as are significant. A column that spans many
+  powers of ten has exponents. The headings are repeated after each screenful.
+- **All [qserver commands](reference/qserver.md)** also work after `%qs`, unchanged.
+- **TAB** completes commands, plans, parameters, devices and subdevices; after `$`, your variables; after `--md`,
+  metadata that you have seen; and after `plot`, fields. It offers nothing where nothing fits. `%qs?` lists the
+  commands; `%qs add?` shows the help for one of them.
 
 The [tutorials](index.md#tutorials) have examples.
 """
@@ -305,7 +309,7 @@ def _prompt() -> str:
     parts += [
         "## Settings\n",
         "`%config QSMagics.table_rows = 50` in a session, or `c.QSMagics.table_rows = 50` in `ipython_config.py`,",
-        "which works before the extension is loaded.\n",
+        "which also works before the extension is loaded.\n",
     ]
     for name, trait in QSMagics.class_own_traits(config=True).items():
         default = "" if trait.default_value in ("", None) else f" Default: `{trait.default_value}`."

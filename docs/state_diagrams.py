@@ -14,12 +14,12 @@ _START = "[*]"
 
 
 def svg(source: str) -> str:
-    """The drawing of a diagram in Mermaid's language, of which only transitions between states are known.
+    """The drawing of a diagram in Mermaid's language. Only transitions between states are supported.
 
     Raises
     ------
     ValueError
-        A line is something else.
+        A line is not a transition.
     """
     events: dict[tuple[str, str], list[str]] = {}
     for state, target, event in _transitions(source):
@@ -39,7 +39,7 @@ def svg(source: str) -> str:
 def _transitions(source: str) -> Iterator[tuple[str, str, str]]:
     head, *lines = source.strip().splitlines()
     if head.strip() != _HEAD:
-        raise ValueError(f"{head!r}: only a {_HEAD} can be drawn")
+        raise ValueError(f"{head!r}: only {_HEAD} can be drawn")
     for line in lines:
         parts = _TRANSITION.fullmatch(line.strip())
         if parts is None:
@@ -48,7 +48,7 @@ def _transitions(source: str) -> Iterator[tuple[str, str, str]]:
 
 
 def draw_diagrams(_app: Sphinx, page: nodes.document) -> None:
-    """Replace the source of each diagram on a page by its drawing."""
+    """Replace the source of each diagram on a page with its drawing."""
     for block in list(page.findall(nodes.literal_block)):
         if block.get("language") != "mermaid":
             continue
@@ -60,6 +60,6 @@ def draw_diagrams(_app: Sphinx, page: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Draw on every page."""
+    """Draw the diagrams on every page."""
     app.connect("doctree-read", draw_diagrams)
     return {"parallel_read_safe": True}

@@ -1,12 +1,11 @@
 """A whole manager in one process, for tests of clients and of plans.
 
 =======================  ==============================================================================================
-`Manager`                a manager with a scripted worker, in a thread, on real sockets: tests of clients
-`Service`                the same with a real worker process and your startup files: tests of plans
-`AsyncManager`           a manager in the event loop of the test
-`ScriptedWorker`         its scripts decide how plans, tasks and openings go, in steps: `End`, `Fail`, `Pause`, `Wait`
-`Clock`                  the manager's time, which the test moves
-=======================  ==============================================================================================
+`Manager`                a manager with a scripted worker, in a thread, on real sockets: tests of clients `Service` a
+manager with a real worker process and your startup files: tests of plans `AsyncManager`           a manager in the
+event loop of the test `ScriptedWorker`         a worker whose plans, tasks and openings follow scripts of steps: `End`,
+`Fail`, `Pause`, `Wait` `Clock`                  the manager's clock, which the test moves =======================
+==============================================================================================
 
 `bluesky_qs.testing.pytest_plugin` has fixtures: ``qs_manager`` and ``qs_service``.
 """

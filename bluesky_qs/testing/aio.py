@@ -40,7 +40,7 @@ Condition = Callable[[dict[str, Any]], Any]
 
 
 class _Frozen(BaseException):
-    """Stands for a manager whose event loop is frozen. The supervisor of a service would replace it."""
+    """Stands for a manager whose event loop is frozen. A service's supervisor would replace it."""
 
 
 class AsyncManager(InLoop):
@@ -58,14 +58,14 @@ class AsyncManager(InLoop):
     settings
         Settings of the service. The addresses in them are ignored.
     clock
-        Default: a new `Clock`. From then on, the event loop follows it.
+        Default: a new `Clock`. The event loop follows it from then on.
 
     Attributes
     ----------
     control, info
         Addresses of the sockets.
     requests
-        Method and parameters of each request of a client, oldest first.
+        Method and parameters of each client request, oldest first.
     answers
         Replies to send instead of the manager's, by method: a reply, a function of the parameters that returns one, or
         None for no reply.
@@ -105,7 +105,7 @@ class AsyncManager(InLoop):
         self._console = Record()
         self._numbers = itertools.count(1)
         self._task: asyncio.Task[None] | None = None
-        #: Closes what the current run of the service has opened.
+        #: Closes everything that the current run of the service has opened.
         self._outside = contextlib.ExitStack()
 
     # ------------------------------------------------------------------------------------------------------ life
@@ -179,7 +179,7 @@ class AsyncManager(InLoop):
         Raises
         ------
         BaseException
-            The manager has failed.
+            The exception with which the manager failed.
         """
         try:
             await self._cancel()
@@ -198,7 +198,7 @@ class AsyncManager(InLoop):
         return decode(await self.ask_raw(encode({"method": method, "params": params}, encoding)), encoding)
 
     async def ask_raw(self, frame: bytes) -> bytes:
-        """The reply to a request, both as bytes."""
+        """The reply to a request. The request and the reply are bytes."""
         if self._task is None:
             raise RuntimeError("The manager is not running")
         with self._context.socket(zmq.DEALER) as socket:
@@ -215,7 +215,7 @@ class AsyncManager(InLoop):
                 return reply.result()[-1]
             reply.cancel()
             # The reply to a request that ended the manager may still be on its way. The loop would not wake up for a
-            # reply that arrives during the poll, so it is received here.
+            # reply that arrives during the poll, so the reply is received here.
             late = zmq.Socket.shadow(socket.underlying)
             if late.poll(_LAST_ANSWER_MS):
                 return late.recv_multipart()[-1]
@@ -245,7 +245,7 @@ class AsyncManager(InLoop):
         """Replace the queue and the history with these items, as if an earlier service had left them.
 
         This replaces the manager, as `restart` does. The items are not checked. Items without a uid, user or user group
-        get one. History items without a result get that of a completed plan.
+        get one. History items without a result get the result of a completed plan.
         """
         queued = [self._stored(item) for item in queue]
         past = [self._stored(item) for item in history]
@@ -276,7 +276,7 @@ class AsyncManager(InLoop):
         Raises
         ------
         AssertionError
-            It does not open.
+            The environment does not open.
         """
         await self.do("environment_open")
         status = await self.until_idle()
@@ -287,8 +287,8 @@ class AsyncManager(InLoop):
     async def until(self, condition: Condition) -> dict[str, Any]:
         """The first status for which ``condition(status)`` is true.
 
-        It is checked whenever the manager publishes its status, a request arrives or the scripted worker does
-        something. The condition may check those too: ``lambda _: manager.worker.is_waiting``.
+        The condition is checked whenever the manager publishes its status, a request arrives or the scripted worker
+        does something. It may also look at the manager and the worker: ``lambda _: manager.worker.is_waiting``.
 
         Raises
         ------
@@ -298,7 +298,7 @@ class AsyncManager(InLoop):
         if self._task is not None:
             published = self._info.status
             status = await self.ask("status")
-            if self._info.status is published:  # else a newer one was published while the reply was on its way
+            if self._info.status is published:  # otherwise a newer status was published while the reply was on its way
                 self._info.status = status
         waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._conditions.append((condition, waiting))
@@ -321,7 +321,7 @@ class AsyncManager(InLoop):
 
     @in_loop
     def publish(self, topic: bytes, payload: dict[str, Any]) -> None:
-        """Publish a payload as the manager does."""
+        """Publish a payload in the same way as the manager."""
         self._info.send_multipart([topic, encode(payload, self.settings.network.zmq_encoding)])
 
     @property
@@ -338,7 +338,7 @@ class AsyncManager(InLoop):
 
     @in_loop
     def say(self, text: str) -> None:
-        """Print to the console, and publish it as the service does with ``--zmq-publish-console ON``."""
+        """Print text to the console, and publish it as the service does with ``--zmq-publish-console ON``."""
         message = self._console.add(text, self.clock.time())
         self._info.send_multipart([CONSOLE, console_payload(message, self.settings.network.zmq_encoding)])
 
@@ -355,7 +355,7 @@ class AsyncManager(InLoop):
             task.result()
 
     async def _live(self, app: App) -> None:
-        """Run a manager until it stops. One that freezes is replaced."""
+        """Run a manager until it stops. If it freezes, replace it."""
         while True:
             try:
                 return await app.run()
@@ -416,7 +416,7 @@ class AsyncManager(InLoop):
         self._changed()
 
     def _changed(self) -> None:
-        """Check the conditions after this turn of the loop."""
+        """Check the conditions after this turn of the event loop."""
         if not self._looks and self.loop is not None:
             self._looks = True
             self.loop.call_soon(self._look)

@@ -5,12 +5,12 @@ import time
 
 
 class Clock:
-    """A clock that the test moves. The event loops that follow it move with it: their sleeps and time limits end.
+    """A clock that the test moves. The sleeps and time limits of the event loops that follow the clock end accordingly.
 
     Parameters
     ----------
     still
-        Stop the clock, so that only `advance` moves it. Otherwise it also runs like a normal clock.
+        Whether the clock stands still, so that only `advance` moves it. Otherwise it also runs like a normal clock.
 
     Examples
     --------
@@ -31,7 +31,7 @@ class Clock:
         return (self._still[0] if self._still else time.time()) + self._moved
 
     def monotonic(self) -> float:
-        """Seconds since some arbitrary moment, for intervals."""
+        """Seconds since an arbitrary moment, for measuring intervals."""
         return (self._still[1] if self._still else time.monotonic()) + self._moved
 
     def advance(self, seconds: float) -> None:

@@ -10,11 +10,11 @@ from bluesky_qs.testing.measurement import Measurement
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """A checkpoint of a waiting plan, at which it pauses if a pause was requested."""
+    """A checkpoint of a waiting plan. The plan pauses there if a pause was requested."""
 
 
 class Job:
-    """A running script: of an opening, a plan or a task."""
+    """A running script, for an opening, a plan or a task."""
 
     def __init__(self, script: list[steps.Step], *, item: dict[str, Any] | None = None, task_uid: str = "") -> None:
         self.script = script
@@ -25,6 +25,6 @@ class Job:
         self.measurement: Measurement | None = None
         self.waits = False
         self.pause: str | None = None
-        #: Who requested the pause; None if nobody did.
+        #: The user who requested the pause; None if nobody did.
         self.pauser: str | None = None
         self.resumed: asyncio.Future[str] | None = None

@@ -71,7 +71,7 @@ class Script(Foresees, Protocol):
 
 
 class _Over(Exception):
-    """Ends a job. The argument is the step that ended it."""
+    """Ends a job. The argument is the step that ended the job."""
 
     def __init__(self, step: steps.End | steps.Fail | steps.Return) -> None:
         super().__init__(step)
@@ -79,7 +79,7 @@ class _Over(Exception):
 
 
 class ScriptedProcess:
-    """One process. At its end, it calls ``ended`` with the exit code and a description."""
+    """One process. When it ends, it calls ``ended`` with the exit code and a description."""
 
     def __init__(self, script: Script, pid: int, ended: Callable[[int, str], None]) -> None:
         self.server = InProcessServer(commands.WorkerCommand, self._answer, script.changed)
@@ -329,7 +329,7 @@ class ScriptedProcess:
         self._push(done)
 
     async def _follow(self, job: Job) -> steps.End | steps.Fail | steps.Return:
-        """Run the steps of the script; return the step that ended it."""
+        """Run the steps of the script; return the step that ended the script."""
         try:
             for step in job.script:
                 await self._take(job, step)
@@ -372,7 +372,7 @@ class ScriptedProcess:
                 self._change_namespace(job, step)
 
     async def _wait(self, job: Job) -> None:
-        """Wait until the test continues the script. Until then, run the steps that it inserts."""
+        """Wait until the test continues the script. Until then, run the steps that the test inserts."""
         while True:
             job.waits = True
             self._script.changed()
@@ -429,7 +429,7 @@ class ScriptedProcess:
             self._take_lists(step)
             return
         self._idle_engine = "idle" if step.exists else None
-        if job.item is None:  # a plan keeps its RunEngine to its end
+        if job.item is None:  # a plan keeps its RunEngine until it ends
             self._update(engine=self._idle_engine)
 
     def _encoded_lists(self) -> EncodedLists:

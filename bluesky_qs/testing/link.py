@@ -53,12 +53,12 @@ class InProcessServer(AnsweringEnd):
 
     @property
     def hangs(self) -> bool:
-        """Whether it has stopped answering."""
+        """Whether this end has stopped answering."""
         return self._waiting is not None
 
     @property
     def unheard(self) -> list[Any]:
-        """The commands that have arrived since it began to hang."""
+        """The commands that have arrived since this end began to hang."""
         requests: list[Any] = [self._decoder.decode(frame) for _, frame in self._waiting or []]
         return [request.command for request in requests if request.command is not None]
 
@@ -126,14 +126,15 @@ class InProcessLink(Link):
         await asyncio.sleep(0)
 
     def close(self) -> None:
-        """Receive nothing more. Waiting requests fail."""
+        """Stop receiving. Waiting requests fail."""
         super().close()
         self._closed = True
 
     async def _send(self, frame: bytes) -> None:
         if self._closed:
             raise WorkerLost("The link is closed")
-        # In a separate turn, because the sender of a message to another process continues first too.
+        # In a separate turn of the event loop, because a sender also continues first if the message goes to another
+        # process.
         self._loop.call_soon(self._server.receive, self._name, frame)
 
     async def _receive(self) -> bytes:

@@ -33,7 +33,7 @@ def read(command: ReadDevices, readings: dict[str, dict[str, Any]], now: float) 
 
 
 def dry_run(command: DryRun, script: "Foresees") -> DryRunEnded:
-    """The worker's reports of dry runs: those of plans without messages, changed by the test."""
+    """The worker's dry-run reports: the reports for plans without messages, with the test's changes."""
     nothing = {**Findings(Runs()).report(slept=0.0), "output": "", "as_of": script.now()}
     found = script.dry_run
     items = json.loads(command.items)
@@ -43,7 +43,7 @@ def dry_run(command: DryRun, script: "Foresees") -> DryRunEnded:
 
 
 def dry_run_tasks(given: Sequence[Any], now: float) -> dict[str, float]:
-    """The dry runs among these commands that are tasks, as in the worker's snapshot."""
+    """The dry runs among these commands that run as tasks, in the form of the worker's snapshot."""
     return {command.uid: now for command in given if isinstance(command, DryRun) and command.is_task}
 
 
@@ -60,7 +60,7 @@ class Foresees(Protocol):
 
 
 class Counter(Protocol):
-    """Counts the scans, has a clock, and has measured something."""
+    """Counts the scans, has a clock, and knows the measured times."""
 
     scan_id: int
     times: dict[str, Any] | None
@@ -78,7 +78,7 @@ class Measurement:
     push
         Sends a report that needs no acknowledgement.
     kept
-        Gets the documents that were sent.
+        Receives the documents that were sent.
     runs_changed
         Called with all runs of the plan when one has been opened or closed.
     """
@@ -102,12 +102,12 @@ class Measurement:
 
     @property
     def run_uids(self) -> list[str]:
-        """Uids of the runs, in the order they were opened."""
+        """Uids of the runs, in the order in which they were opened."""
         return list(self._runs)
 
     @property
     def scan_ids(self) -> list[int]:
-        """Scan ids of the runs, in the same order."""
+        """Scan ids of the runs, in the order in which they were opened."""
         return [run.scan_id for run in self._runs.values() if run.scan_id is not None]
 
     def take(self, step: steps.Measure | steps.Open) -> None:

@@ -1,4 +1,4 @@
-"""The sockets of a manager in a test: real ones that record requests and publications."""
+"""The sockets of a manager in a test: real sockets that also record requests and published messages."""
 
 import asyncio
 from collections import Counter
@@ -60,7 +60,7 @@ class ControlSocket:
         try:
             request = decode(frames[-1], self._encoding)
             method, params = request["method"], request.get("params") or {}
-        except (DecodeError, KeyError, TypeError, AttributeError):  # the manager refuses it with the reason
+        except (DecodeError, KeyError, TypeError, AttributeError):  # the manager refuses the request with the reason
             return False
         self._requested(method, params)
         if method not in self._answers:
@@ -73,7 +73,10 @@ class ControlSocket:
 
 
 class ControlLease:
-    """A control socket that one manager uses. When this manager closes it, it stays open for the next one."""
+    """A control socket that one manager uses.
+
+    When this manager closes it, the socket stays open for the next manager.
+    """
 
     def __init__(self, socket: ControlSocket) -> None:
         self._socket = socket
@@ -89,12 +92,12 @@ class ControlLease:
 
 
 class InfoSocket:
-    """An XPUB socket that records publications and subscriptions.
+    """An XPUB socket that records published messages and subscriptions.
 
     Parameters
     ----------
     changed
-        Called after each publication and each subscription.
+        Called after each published message and each subscription.
     """
 
     def __init__(self, socket: "zmq.Socket[bytes]", encoding: Encoding, changed: Callable[[], None]) -> None:
@@ -106,7 +109,7 @@ class InfoSocket:
         self._loop.add_reader(self._fd, self._receive)
         #: The status that was published last.
         self.status: dict[str, Any] = {}
-        #: Topics and payloads except those of the status, oldest first.
+        #: Topics and payloads, except for the status, oldest first.
         self.published: list[tuple[bytes, bytes]] = []
         #: Number of subscribers by topic.
         self.subscribed: Counter[bytes] = Counter()
@@ -140,7 +143,7 @@ class InfoSocket:
 
 
 class InfoLease:
-    """An info socket that one manager uses. When this manager closes it, it stays open for the next one."""
+    """An info socket that one manager uses. When this manager closes it, the socket stays open for the next manager."""
 
     def __init__(self, socket: InfoSocket) -> None:
         self.closed = False

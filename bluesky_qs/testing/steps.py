@@ -9,7 +9,7 @@ from bluesky_qs.wire.codec import json_text
 
 
 class End(msgspec.Struct, frozen=True):
-    """The plan ends. A script that does not end the plan itself has this as its last step."""
+    """The plan ends. This is the implicit last step of a script that does not end the plan itself."""
 
     exit_status: Literal["completed", "stopped", "aborted", "halted", "unknown"] = "completed"
     message: str = ""
@@ -27,7 +27,7 @@ class Fail(msgspec.Struct, frozen=True):
 
     message: str = "RuntimeError: failed by the test"
     traceback: str = ""
-    #: The place in the startup code, where the environment does not open.
+    #: The place in the startup code at which the environment fails to open.
     file: str | None = None
     line: int | None = None
 
@@ -37,7 +37,10 @@ class Pause(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Run until the test calls `ScriptedWorker.proceed` or `ScriptedWorker.do`. Until then, the plan can be paused."""
+    """Keep running until the test calls `ScriptedWorker.proceed` or `ScriptedWorker.do`.
+
+    Until then, the plan can be paused.
+    """
 
 
 class Hang(msgspec.Struct, frozen=True):
@@ -59,7 +62,7 @@ class Measure(msgspec.Struct, frozen=True):
     data
         Data of each event, by name.
     num
-        Number of events. The start document has it as ``num_points``.
+        Number of events, which is ``num_points`` in the start document.
     start
         Additional keys of the start document.
     """
@@ -83,7 +86,10 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Suspend(msgspec.Struct, frozen=True):
-    """A suspender holds the plan, for this reason. `Wait` after it keeps the plan there; `Release` ends it."""
+    """A suspender holds the plan, for this reason.
+
+    A `Wait` after this step keeps the plan there; `Release` ends the hold.
+    """
 
     reason: str = "Signal shutter is high"
     signals: list[str] = []
@@ -94,16 +100,17 @@ class Release(msgspec.Struct, frozen=True):
 
 
 class WaitFor(msgspec.Struct, frozen=True):
-    """The plan waits for devices, sleeps or is busy, as in ``waiting_for``. `Wait` after it keeps the plan there.
+    """The plan waits for devices, sleeps or is busy, as in ``waiting_for``. A `Wait` after this step keeps the plan
+    there.
 
     Attributes
     ----------
     kind
         ``motor``, ``trigger``, ``sleep`` or ``user_code``; None ends the wait.
     devices
-        Names of the devices.
+        Device names.
     start, target
-        Positions; for a sleep, 0 and its length in seconds.
+        Positions; for a sleep, 0 and the length of the sleep in seconds.
     place
         File and line of user code.
     """
@@ -115,7 +122,7 @@ class WaitFor(msgspec.Struct, frozen=True):
     place: str = ""
 
     def seen_at(self, now: float) -> PlanWait | None:
-        """The state of a worker whose plan has waited since then (epoch seconds)."""
+        """The state of a worker whose plan has been waiting since ``now`` (epoch seconds)."""
         if self.kind is None:
             return None
         start, target = json_text(self.start), json_text(self.target)
@@ -135,7 +142,7 @@ class Return(msgspec.Struct, frozen=True):
 
 
 class NewLists(msgspec.Struct, frozen=True):
-    """Replace the plans, devices or functions of the namespace; None keeps them."""
+    """Replace the plans, devices or functions in the namespace; None keeps them."""
 
     plans: dict[str, Any] | None = None
     devices: dict[str, Any] | None = None
@@ -143,7 +150,7 @@ class NewLists(msgspec.Struct, frozen=True):
 
 
 class RunEngine(msgspec.Struct, frozen=True):
-    """Adds the RunEngine to the namespace or removes it. Without this step the namespace has one."""
+    """Add the RunEngine to the namespace, or remove it. Without this step, the namespace has a RunEngine."""
 
     exists: bool = True
 

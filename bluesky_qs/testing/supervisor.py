@@ -28,7 +28,7 @@ from bluesky_qs.testing.life import ScriptedProcess
 from bluesky_qs.testing.link import InProcessLink, InProcessServer
 from bluesky_qs.testing.worker import ScriptedWorker
 
-#: First pid of scripted processes, larger than any pid of the system.
+#: First pid of scripted processes, larger than any real pid.
 _FIRST_PID = 10_000_000
 #: Seconds to wait for the end of a killed process.
 _GRACE = 10.0
@@ -185,7 +185,7 @@ class InProcessSupervisor:
         return self._server.connect(supervision.SupervisorReport)
 
     def ask_stop(self, reason: str, *, hurry: bool = False) -> None:
-        """Tell the manager to stop the service, as a signal does. The second signal sets ``hurry``."""
+        """Tell the manager to stop the service, as a signal would. A second signal sets ``hurry``."""
         self._stopping = True
         self._server.push(supervision.StopRequested(reason, hurry))
 

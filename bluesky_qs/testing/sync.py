@@ -100,7 +100,7 @@ class Manager:
         Raises
         ------
         BaseException
-            The manager has failed.
+            The exception with which the manager failed.
         """
         loop, thread = self._loop, self._thread
         if loop is None or thread is None:
@@ -141,12 +141,12 @@ class Manager:
 
     @property
     def requests(self) -> list[tuple[str, dict[str, Any]]]:
-        """Method and parameters of each request of a client, oldest first."""
+        """Method and parameters of each client request, oldest first."""
         return self._inside.requests
 
     @property
     def methods(self) -> list[str]:
-        """The methods of these requests."""
+        """The method of each client request, oldest first."""
         return [method for method, _ in list(self.requests)]
 
     @property
@@ -196,7 +196,7 @@ class Manager:
         """Replace the queue and the history with these items, as if an earlier service had left them.
 
         This replaces the manager, as `restart` does. The items are not checked. Items without a uid, user or user group
-        get one. History items without a result get that of a completed plan.
+        get one. History items without a result get the result of a completed plan.
         """
         self._run(self._inside.fill(queue, history))
 
@@ -213,13 +213,13 @@ class Manager:
     def wait_until(self, condition: Condition) -> dict[str, Any]:
         """The first status for which ``condition(status)`` is true.
 
-        It is checked whenever the manager publishes its status, a request arrives or the scripted worker does
-        something. The condition may check those too: ``lambda _: manager.worker.is_waiting``.
+        The condition is checked whenever the manager publishes its status, a request arrives or the scripted worker
+        does something. It may also look at the manager and the worker: ``lambda _: manager.worker.is_waiting``.
 
         Raises
         ------
         TimeoutError
-            There is no such status within `PATIENCE` seconds.
+            The condition does not become true within `PATIENCE` seconds.
         """
         return self._run(self._inside.until(condition))
 
@@ -236,7 +236,7 @@ class Manager:
         self.wait_until(lambda _: self.subscribed if topic is None else topic in self.subscribed)
 
     def asked(self, method: str) -> list[dict[str, Any]]:
-        """The parameters of all requests of this method, oldest first."""
+        """The parameters of all requests for this method, oldest first."""
         return [params for name, params in list(self.requests) if name == method]
 
     def published(self, topic: bytes) -> list[Any]:
@@ -244,11 +244,11 @@ class Manager:
         return self._inside.published(topic)
 
     def publish(self, topic: bytes, payload: dict[str, Any]) -> None:
-        """Publish a payload as the manager does."""
+        """Publish a payload in the same way as the manager."""
         self._inside.publish(topic, payload)
 
     def say(self, text: str) -> None:
-        """Print to the console, and publish it as the service does with ``--zmq-publish-console ON``."""
+        """Print text to the console, and publish it as the service does with ``--zmq-publish-console ON``."""
         self._inside.say(text)
 
     def _run(self, request: Coroutine[Any, Any, R]) -> R:
@@ -264,7 +264,7 @@ class Manager:
 
 
 class Result(NamedTuple):
-    """How a plan ended: its result in the history, and the documents of its runs as (name, document)."""
+    """How a plan ended: its result in the history, and the documents of its runs as pairs (name, document)."""
 
     exit_status: str
     msg: str
@@ -284,7 +284,7 @@ class Service(Manager):
     Parameters
     ----------
     startup_dir
-        Folder with startup files; the built-in ``sim`` profile unless given.
+        Folder with startup files. Default: the built-in ``sim`` profile.
     settings
         Other settings of the service.
 

@@ -1,4 +1,4 @@
-"""A worker that follows scripts. It runs no user code, but to the manager it looks like a real worker."""
+"""A worker that follows scripts. It does not run user code, but to the manager it looks like a real worker."""
 
 import asyncio
 import functools
@@ -73,16 +73,16 @@ class ScriptedWorker(InLoop):
     metadata
         ``RE.md``.
     readings
-        The results of ``device_read``, by the names of devices; other devices are at 0.0.
+        The results of ``device_read``, by device name; other devices are at 0.0.
     dry_run
-        What a dry run reports, besides what it reports for a plan that does nothing; or a function that returns it for
-        an item.
+        Changes to the report of a dry run, compared to a plan that does nothing, or a function that returns them for an
+        item.
     times
-        What the worker has measured during each plan (`bluesky_qs.ipc.reports.PlanTimes`); None: nothing.
+        The times that the worker has measured during each plan (`bluesky_qs.ipc.reports.PlanTimes`), or None.
     dry_run_refusal
         The reason why dry runs are refused; empty if they are possible.
     dry_run_carried
-        A function that returns where devices are after a dry run of an item (`bluesky_qs.foresight.carried`, JSON).
+        A function that returns the device positions after a dry run of an item (`bluesky_qs.foresight.carried`, JSON).
     items
         The plans that were run, as items, oldest first.
     commands
@@ -132,11 +132,11 @@ class ScriptedWorker(InLoop):
         self.changed: Callable[[], None] = lambda: None
         self.say: Callable[[str], None] = lambda _: None
         self.logs = ItemLogs(0)
-        #: Reason why the start of a worker process fails; None if it succeeds.
+        #: The reason why the start of a worker process fails; None if it succeeds.
         self.cannot_start: str | None = None
         #: Whether the next process hangs from its start.
         self.begins_hung = False
-        #: Error in a script, which is raised where a test waits for the manager.
+        #: An error in a script. It is raised where a test waits for the manager.
         self.error: BaseException | None = None
         self.life: ScriptedProcess | None = None
         self._scripts: dict[tuple[str, str], list[steps.Step]] = {}
@@ -176,9 +176,9 @@ class ScriptedWorker(InLoop):
 
     @in_loop
     def do(self, step: steps.Step) -> None:
-        """Take this step now, in the script that is waiting at a `Wait` or `Hang`.
+        """Perform this step now, in the script that is waiting at a `Wait` or `Hang`.
 
-        Afterwards it waits again, unless the step ends it.
+        Afterwards the script waits again, unless the step ends it.
 
         Raises
         ------
@@ -194,7 +194,10 @@ class ScriptedWorker(InLoop):
 
     @in_loop
     def hang(self) -> None:
-        """Stop answering, like a worker whose code holds the interpreter. `recover` answers the waiting commands."""
+        """Stop answering, like a worker whose code holds the interpreter.
+
+        `recover` makes it answer the waiting commands.
+        """
         self._living.server.hang()
 
     @in_loop
@@ -223,7 +226,10 @@ class ScriptedWorker(InLoop):
 
     @in_loop
     def reserve(self, *, reserved: bool) -> None:
-        """Start or end code from a console in the main thread. The settings must enable the IPython kernel."""
+        """Start or end code in the main thread that was typed in a console.
+
+        The settings must enable the IPython kernel.
+        """
         self._living.reserve(reserved=reserved)
 
     @property
@@ -238,7 +244,7 @@ class ScriptedWorker(InLoop):
 
     # ------------------------------------------------------------------------------------- used by `ScriptedProcess`
     def steps_of(self, command: Any) -> list[steps.Step]:
-        """The script for this command of the manager."""
+        """The script for this command from the manager."""
         match command:
             case commands.RunPlan(item):
                 name = json.loads(item)["name"]

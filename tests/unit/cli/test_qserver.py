@@ -321,7 +321,10 @@ def test_an_empty_spreadsheet_is_written_once(qs_manager, qserver, tmp_path):
     path = str(tmp_path / "count.xlsx")
     code, out, _ = qserver("spreadsheet", "count", path)
     assert (code, out.startswith(f"Wrote {path}. Fill in a row")) == (0, True)
-    assert qserver("spreadsheet", "count", path)[::2] == (1, f"{path} already exists. Remove it, or choose another name\n")
+    assert qserver("spreadsheet", "count", path)[::2] == (
+        1,
+        f"{path} already exists. Remove it, or choose another name\n",
+    )
     assert "did you mean 'count'?" in qserver("spreadsheet", "cuont")[2]
 
 

@@ -61,7 +61,7 @@ def test_a_key_of_the_environment_is_used_and_none_is_generated(data_folder):
 
 @pytest.mark.parametrize("addr", ["*:60610", "0.0.0.0:60610", "192.0.2.1", "beamline:60610", "[::]:60610"])
 def test_beyond_this_computer_a_door_without_a_sign_in_is_refused(addr):
-    assert refusal(Http(addr=addr), {}).startswith(f"With {addr} other computers can reach the HTTP door, but nobody")
+    assert refusal(Http(addr=addr), {}).startswith(f"With {addr}, other computers can reach the HTTP door, but nobody")
 
 
 def test_beyond_this_computer_a_door_without_tls_warns(certificate):

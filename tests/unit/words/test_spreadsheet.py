@@ -132,7 +132,7 @@ def test_columns_before_a_star_are_given_by_position(items_of):
 
 def test_what_a_star_needs_is_checked(wrong):
     assert wrong(["plan", "detectors", "*args"], ["scan", "", "[motor]"], ["scan", "[det1]", "motor"]) == [
-        "row 2, column B (detectors): it must not be empty, because *args follows",
+        "row 2, column B (detectors): it must not be empty, because the column *args has a value",
         "row 3, column C (*args): it must be a list, such as [motor, -1, 1]",
     ]
 
