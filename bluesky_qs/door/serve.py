@@ -38,7 +38,7 @@ _LOOK, _TICK = 0.01, 1.0
 _KEEP_ALIVE = 75
 #: Seconds between signs of life for the supervisor.
 _BEAT_PERIOD = 0.5
-#: Maximum number of open files to request: macOS refuses more, and 100 000 connections are enough.
+#: If fewer open files are allowed, the log has a warning.
 _FEW_FILES = 2048
 
 
