@@ -1,7 +1,8 @@
-"""The cost of estimates while items are added: 1000 requests to a manager in this process, with and without estimates.
+"""Measure the cost of estimates while items are added: 1000 requests to a manager in this process, with and without
+estimates.
 
 Run ``python bench/adding_with_estimates.py [ROUNDS]``. The environment is open, and a scripted worker walks the plans.
-The store is in memory, so that the share of the estimates is larger than in a service. All times are of the processor.
+The store is in memory, so the estimates take a larger share than in a service. All times are processor times.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ ITEMS, LIMIT = 1000, 1.1
 
 
 async def adding():
-    """Processor seconds for adding the items, one in a request, and for the estimates afterward."""
+    """Processor seconds for adding the items, one per request, and for the estimates afterward."""
     async with AsyncManager() as manager:
         await manager.open()
         begin = time.process_time()
@@ -27,7 +28,7 @@ async def adding():
 
 
 async def estimated():
-    """Processor seconds from the last of the items, added in one request, until all have an estimate."""
+    """Processor seconds from the request that adds all items until every item has an estimate."""
     async with AsyncManager() as manager:
         await manager.open()
         item = {"item_type": "plan", "name": "scan"}
@@ -61,7 +62,7 @@ def main():
     print(
         f"adding {ITEMS} items with estimates: {ratio:.2f} of the time without ({statistics.median(times):.2f} s){mark}"
     )
-    print(f"estimating {ITEMS} items: {asyncio.run(estimated()):.2f} s of the processor, with the scripted worker")
+    print(f"estimating {ITEMS} items: {asyncio.run(estimated()):.2f} s of processor time, with the scripted worker")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Count features of the code that matter to its readers, in one checkout or in two side by side.
+"""Count features of the code that matter to its readers, in one checkout or in several side by side.
 
     python bench/counts.py [CHECKOUT …]          a table, one column for each checkout; this one if none is named
     python bench/counts.py --coverage CHECKOUT   also run the unit tests of the manager there, which takes minutes
 
-Only text and syntax trees are read, hence any commit can be counted: give the path of a clone of it.
+Only text and syntax trees are read, so any commit can be counted: give the path of a clone with that commit.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class Checkout:
         return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
     def imports(self, path: Path) -> set[str]:
-        """Modules of ours that a file imports, wherever it does."""
+        """Our own modules that a file imports anywhere."""
         modules = {self.module(each) for each in self.trees}
         found: set[str] = set()
         for node in ast.walk(self.trees[path]):
@@ -58,13 +58,13 @@ class Checkout:
 
 
 def modules_of_the_extension(code: Checkout) -> str:
-    """The number of files, and of those at the top level."""
+    """The number of files, and the number of files at the top level."""
     files = code.below("ipython_extension")
     return f"{len(files)} ({sum(len(path.parts) == 2 for path in files)} at the top)"
 
 
 def imports_within_the_extension(code: Checkout) -> int:
-    """Import edges between its modules."""
+    """The number of imports between modules of the extension."""
     return sum(len({m for m in code.imports(p) if m.startswith("ipython_extension")}) for p in code.below(PACKAGES[1]))
 
 
@@ -76,17 +76,17 @@ def modules_over_500_lines(code: Checkout) -> str:
 
 
 def lines_of_code(code: Checkout) -> int:
-    """Lines of both packages."""
+    """The number of lines in both packages."""
     return sum(text.count("\n") for text in code.texts.values())
 
 
 def functions_over_50_lines(code: Checkout) -> int:
-    """The number of lines from ``def`` to the last one."""
+    """The number of functions with more than 50 lines, from ``def`` to the last line."""
     return sum(node.end_lineno - node.lineno >= 50 for node in _functions(code))
 
 
 def methods_called_by_strings(code: Checkout) -> int:
-    """Calls of the prompt that name a 0MQ method in a string: ``ask("queue_get")``."""
+    """The number of calls in the prompt that name a 0MQ method in a string: ``ask("queue_get")``."""
     methods = {
         node.name
         for tree in code.below("bluesky_qs/api").values()
@@ -104,7 +104,7 @@ def methods_called_by_strings(code: Checkout) -> int:
 
 
 def reply_fields_with_any(code: Checkout) -> str:
-    """Fields of TypedDicts in ``api/``: those whose types contain ``Any``, and all."""
+    """The number of TypedDict fields in ``api/`` whose types contain ``Any``, and the number of all fields."""
     fields = [
         ast.unparse(each.annotation)
         for tree in code.below("bluesky_qs/api").values()
@@ -118,7 +118,8 @@ def reply_fields_with_any(code: Checkout) -> str:
 
 
 def import_circles(code: Checkout) -> str:
-    """Groups of modules that import each other anywhere in the file: the number of files in each."""
+    """The number of groups of modules that import each other anywhere in the file, and the number of files in each
+    group."""
     graph = {code.module(path): code.imports(path) for path in code.trees}
     sizes = sorted((len(group) for group in _circles(graph)), reverse=True)
     return f"{len(sizes)} ({', '.join(f'{n} files' for n in sizes)})" if sizes else "0"
@@ -130,18 +131,21 @@ def places_of_did_you_mean(code: Checkout) -> str:
         path for path, text in code.texts.items() if re.search(r"did you mean", _strings(text, path), re.IGNORECASE)
     ]
     alike = [path for path, text in code.texts.items() if re.search(r"\bget_close_matches\(|SequenceMatcher\(", text)]
-    return f"{len(wording)} (search for names alike: {len(alike)})"
+    return f"{len(wording)} (that search for similar names: {len(alike)})"
 
 
 def variables_named_for_speech(code: Checkout) -> int:
-    """Functions, variables and parameters with the name ``told`` or ``said``."""
+    """The number of functions, variables and parameters named ``told`` or ``said``."""
     return sum(
         _name(node) in {"told", "said", "_told", "_said"} for tree in code.trees.values() for node in ast.walk(tree)
     )
 
 
 def stiff_sentences(code: Checkout) -> int:
-    """Strings and docstrings with an unnatural phrase that the pattern finds. It does not find all of them."""
+    """The number of strings and docstrings with an unnatural phrase that the pattern finds.
+
+    It does not find all of them.
+    """
     return sum(
         bool(_STIFF.search(node.value))
         for tree in code.trees.values()
@@ -151,7 +155,7 @@ def stiff_sentences(code: Checkout) -> int:
 
 
 def flags_in_the_runner(code: Checkout) -> str:
-    """Boolean attributes of the runner's classes, and the number of their assignments."""
+    """The number of Boolean attributes of the runner's classes, and of assignments to them."""
     tree = code.trees[Path("bluesky_qs/manager/execution/runner.py")]
     assigned: dict[str, list[ast.expr | None]] = {}
     for node in ast.walk(tree):
@@ -170,12 +174,12 @@ def flags_in_the_runner(code: Checkout) -> str:
 
 
 def unit_coverage_of_the_manager(code: Checkout) -> str:
-    """Lines of ``bluesky_qs/manager`` that run in the one process of the unit tests."""
+    """The percentage of lines in ``bluesky_qs/manager`` that run in the single process of the unit tests."""
     python = code.root / ".venv" / "bin" / "python"
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "coverage"
         options = ["--data-file", data, "--source", "bluesky_qs.manager", "-m", "pytest", "-q", "tests/unit"]
-        # The exit code is that of the tests; a test that fails has run lines too.
+        # The exit code is not checked, because a test that fails has run lines too.
         subprocess.run([python, "-m", "coverage", "run", *options], cwd=code.root, check=False, stdout=sys.stderr)
         report = Path(folder) / "report.json"
         subprocess.run(
@@ -195,7 +199,7 @@ COUNTS: tuple[tuple[str, Count, str], ...] = (
     ("import circles", import_circles, "0"),
     ("files that write “did you mean”", places_of_did_you_mean, "1"),
     ("names told, said", variables_named_for_speech, "0"),
-    ("strings with a stiff turn", stiff_sentences, "0"),
+    ("strings with a stiff phrase", stiff_sentences, "0"),
     ("flags of manager/execution/runner.py", flags_in_the_runner, "one value"),
 )
 
@@ -234,7 +238,7 @@ def _strings(text: str, path: Path) -> str:
 
 
 def _circles(graph: dict[str, set[str]]) -> Iterator[set[str]]:
-    """Return the sets of modules in which each module can be reached from each other one."""
+    """Return the sets of modules in which each module can be reached from every other module."""
     reached = {module: _reached(module, graph) for module in graph}
     seen: set[str] = set()
     for module in graph:

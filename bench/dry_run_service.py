@@ -1,6 +1,6 @@
-"""Measurements of dry runs in a service: a queue beside a running plan, the plan beside dry runs, and 1000 of them.
+"""Measure dry runs in a service: a queue beside a running plan, the plan beside dry runs, and 1000 dry runs.
 
-Run ``python bench/dry_run_service.py [--blocks N] [--seconds S] [--times N]``. It starts a service of its own.
+Run ``python bench/dry_run_service.py [--blocks N] [--seconds S] [--times N]``. It starts its own service.
 """
 
 import argparse
@@ -55,18 +55,18 @@ def service(folder):
 
 
 def worker_of(process):
-    """The worker: the child that has children of its own."""
+    """The worker, which is the child that has children of its own."""
     return next(each for each in psutil.Process(process.pid).children() if each.children())
 
 
 def processor_time(worker):
-    """Processor seconds of the worker's children, which make the dry runs."""
+    """Processor seconds of the worker's children, which carry out the dry runs."""
     times = [each.cpu_times() for each in worker.children()]
     return sum(each.user + each.system + each.children_user + each.children_system for each in times)
 
 
 def bare_drain():
-    """Processor seconds for the messages of the queue's plans alone."""
+    """Processor seconds for consuming the messages of the queue's plans, without a walk."""
     sim = hw()
     begin = time.process_time()
     for _ in range(SCANS):
@@ -95,7 +95,7 @@ def queue_beside_a_plan(client, worker):
 
 
 def plan_beside_dry_runs(client, blocks, seconds):
-    """Points per second and gaps between points of the running plan, without and with dry runs all the time."""
+    """Points per second of the running plan, and gaps between its points, without dry runs and with continuous ones."""
     rates, gaps = {False: [], True: []}, {False: [], True: []}
     for block in range(2 * blocks):
         busy = bool(block % 2)
@@ -129,20 +129,20 @@ def plan_beside_dry_runs(client, blocks, seconds):
 
 
 def dry_runs_until(client, stop):
-    """Dry runs one after the other."""
+    """Request dry runs, one after the other."""
     while not stop.is_set():
         client.item_dry_run(SCAN)
 
 
 def state(worker):
-    """Descriptors, threads and children of the worker, and the memory of it and its children in MB."""
+    """The worker's descriptors, threads and children, and the memory of the worker and its children in MB."""
     shadows = worker.children(recursive=True)
     memory = sum(each.memory_full_info().uss for each in [worker, *shadows]) / 1e6
     return worker.num_fds(), worker.num_threads(), len(shadows), memory
 
 
 def many(client, worker, times):
-    """The worker before and after many dry runs."""
+    """Compare the worker's state before and after many dry runs."""
     for _ in range(50):
         client.item_dry_run(SHORT)
     before = state(worker)

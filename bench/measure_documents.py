@@ -1,4 +1,4 @@
-"""Measurements of plans whose documents are kept in a file, in turns with plans whose documents are not."""
+"""Measure plans whose documents are kept in a file, in turns with plans whose documents are not kept."""
 
 import statistics
 import subprocess

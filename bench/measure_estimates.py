@@ -8,7 +8,7 @@ import time
 from harness import USER, group
 from service import run_queue
 
-#: Rounds of all kinds of plans before the measurement, in it, and repeated with the same parameters.
+#: Rounds of all kinds of plans: before the measurement, during it, and repeated with the same parameters.
 _LEARNED, _MEASURED, _REPEATED = 2, 20, 3
 _LONG_QUEUE = 50
 _SEED = 15
@@ -52,7 +52,7 @@ class _Measured:
 
     @property
     def error(self):
-        """The relative error; an unknown time counts as 100 % off."""
+        """The relative error; an unknown time counts as an error of 100 %."""
         return 1.0 if self.seconds is None else abs(self.seconds / self.took - 1)
 
     @property
@@ -78,7 +78,7 @@ def _estimates(service, before):
 
 
 def _run(service, items):
-    """Run these plans as one queue; return the estimated and the measured times, and the queue's estimate."""
+    """Run these plans as one queue; return the estimated times, the measured times, and the queue's estimate."""
     names, before = list(items), service.c.status()["estimates_uid"]
     uids = [
         each["item_uid"]
@@ -134,7 +134,7 @@ def _has_estimates(service):
 
 
 def _repeated(service, items):
-    """The same queue several times: all but its first plan start at the same positions again."""
+    """Run the same queue several times. All plans except the first start at the same positions again."""
     return [each for n in range(_REPEATED) for each in _run(service, items)[0][1:] if n]
 
 

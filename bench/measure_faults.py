@@ -1,4 +1,4 @@
-"""Measurements of what happens when processes are killed and when storage fails."""
+"""Measure the effects of killed processes and failing storage."""
 
 import contextlib
 import itertools
@@ -25,7 +25,7 @@ def queue_uids(c):
 def g_kill_manager(b, im, rep):
     with b.service(im, "bench") as s:
         s.open_env()
-        s.tree()  # notes the processes, so that kill_all finds them
+        s.tree()  # records the processes, so that kill_all finds them
         s.c.ok("queue_item_add_batch", batch(200, "p_null"))
         uids = queue_uids(s.c)
         p = s.listener()
@@ -75,7 +75,7 @@ def worker_of(s, before):
 
 
 def notice_of_loss(b, im, s, tag):
-    """Measure the time until the service reports that its worker is gone, and the speed of its answers then."""
+    """Measure the time until the service reports that its worker is gone, and the speed of its replies after that."""
     try:
         took = s.c.wait(
             lambda x: not x["worker_environment_exists"] or x["worker_environment_state"] in ("closed", "failed"),
@@ -140,7 +140,7 @@ def g_kill_worker(b, im, rep):
 
 @contextlib.contextmanager
 def load(port, send, threads=1):
-    """Let threads send requests, one after the other, until the body of the statement kills the service."""
+    """Let threads send requests, one after the other, until the body of the ``with`` statement kills the service."""
     stop = threading.Event()
 
     def work():
@@ -209,7 +209,7 @@ def g_kill_service(b, im, rep):
         lost += len(acked - set(have))
         dup += (len(have) - len(set(have))) + (len(nums) - len(set(nums)))
         extra += len(set(have) - acked)
-        moved_lost += len(set(have) - set(killed_while_moving(s)))  # a move changes no number of items
+        moved_lost += len(set(have) - set(killed_while_moving(s)))  # a move does not change the number of items
     b.rec(im, "recover.killed_acked_adds", acked_n, "items")
     b.rec(im, "recover.killed_lost_acked", lost, "items")
     b.rec(im, "recover.killed_duplicated", dup, "items")
@@ -220,7 +220,7 @@ def g_kill_service(b, im, rep):
 @group("kill_running", 2)
 def g_kill_running(b, im, rep):
     """Kill everything while short plans run. Every item must still be in the queue or in the history."""
-    n, lost, dup, st = 1200, 0, 0, {}  # long enough for a service that runs 1 000 plans/s
+    n, lost, dup, st = 1200, 0, 0, {}  # long enough for a service that runs 1000 plans/s
     for _trial in range(2):
         s = b.service(im, "bench")
         s.start()
@@ -284,7 +284,7 @@ def g_kill_top(b, im, rep):
 
 @group("destroy_printing", 1)
 def g_destroy_printing(b, im, rep):
-    """Destroy the environment, or kill a worker that prints: check whether the info stream survives."""
+    """Destroy the environment, or kill a worker that is printing; check whether the info stream survives."""
     trials, dead = (2 if b.o.quick else 6), 0
     s = b.service(im, "bench")
     s.start()
@@ -346,7 +346,7 @@ def store_restarts(b, im, own, s):
         r = str(s.c.call("queue_item_add", {"item": plan(i=0), **USER}, timeout=5.0))
     except Timeout as ex:
         r = str(ex)
-    b.note(im, "redis_faults", f"queue_item_add with the store away: {r[:160]}")
+    b.note(im, "redis_faults", f"queue_item_add with the store unreachable: {r[:160]}")
     own.start()
     t = now()
     while now() - t < 30 and not can_add(s.c):
@@ -375,7 +375,7 @@ def store_absent_at_the_start(b, im, own):
     b.note(
         im,
         "redis_faults",
-        f"store away at the start: exit code {rc}, answers {up}, answers after the store is back {recovered}",
+        f"store unreachable at the start: exit code {rc}, answers {up}, answers after the store is back {recovered}",
     )
     b.rec(im, "recover.store_absent_at_start_hangs", int(rc is None and not recovered), "1=hangs for ever")
     s.kill_all()
@@ -383,7 +383,7 @@ def store_absent_at_the_start(b, im, own):
 
 @group("redis_faults", 1)
 def g_redis_faults(b, im, rep):
-    """Measure what happens to the service and to acknowledged items when the store fails in several ways."""
+    """Measure the effects on the service and on acknowledged items when the store fails in several ways."""
     if not im.redis or b.o.redis != "auto":
         return
     own = Redis("auto", tempfile.mkdtemp(dir=b.work))

@@ -14,7 +14,7 @@ WORDS = [f"w{number:x}" for number in range(5000)]
 
 
 def item(i, rnd):
-    """A plan with metadata, as a beamline has them: 500 bytes."""
+    """A plan with typical beamline metadata: 500 bytes."""
     return json.dumps({
         "item_type": "plan", "name": rnd.choice(["count", "scan", "grid_scan", "rel_scan"]),
         "args": [["det1", "det2"], "motor", round(rnd.uniform(-5, 5), 3), round(rnd.uniform(-5, 5), 3), i % 100],
@@ -27,7 +27,7 @@ def item(i, rnd):
 
 
 def seed(b, im, s, n):
-    """Put items into the store of a service that does not run; False if its store is unknown here."""
+    """Put items into the store of a stopped service; return False if this script does not know the kind of store."""
     rnd = random.Random(1)
     if im.redis:
         for start in range(0, n, 10_000):
@@ -45,7 +45,7 @@ def seed(b, im, s, n):
 
 
 def asked(s, count, method, params):
-    """Return the milliseconds of some requests; ``params`` returns the parameters of each one."""
+    """Return the milliseconds for some requests; ``params`` returns the parameters for each one."""
     return [timed(s.c, method, params(k))[0] for k in range(count)]
 
 

@@ -11,9 +11,9 @@ from page_browser import opened_page
 from service import add, batch, plan, run_queue
 
 ITEMS, CHUNK = 10_000, 1000
-#: Numbers of events after which the heap is compared.
+#: The numbers of events after which the heap is compared.
 EARLY, LATE, LATE_QUICK = 3_000, 144_000, 20_000
-#: Seconds after which the page has no timer left that waits for changes to end.
+#: Seconds after which no timer of the page is still waiting for changes to end.
 _SETTLED = 10
 _WHEEL = {"pixels": 12_000, "speed": 3000}  # about a new row in each frame
 _LEAVES = 200
@@ -22,7 +22,7 @@ _USERS = 4
 
 @contextlib.contextmanager
 def working_service(b, im):
-    """A service with an open environment and a history, as somebody finds it who opens the page."""
+    """A service with an open environment and a history, as users find it when they open the page."""
     with DoorService(b, im, "bench") as s:
         s.open_env()
         s.c.ok("queue_item_add_batch", batch(20, "p_null") | {"items": [plan("p_null")] * 20})
@@ -32,7 +32,7 @@ def working_service(b, im):
 
 @group("page", 5)
 def g_page(b, im, rep):
-    """Load the page into a new browser, with a queue as beamlines have it."""
+    """Load the page into a new browser, with a typical beamline queue."""
     with working_service(b, im) as s, opened_page(s) as page:
         s.c.ok("queue_item_add_batch", batch(50))
         painted, shown = page.load()
@@ -62,7 +62,7 @@ def g_scroll(b, im, rep):
 
 @group("heap", 5)
 def g_heap(b, im, rep):
-    """Compare the heap of a page that stays open."""
+    """Compare the heap of a page that stays open over time."""
     late = LATE_QUICK if b.o.quick else LATE
     with working_service(b, im) as s, opened_page(s) as page, Shift(s) as shift:
         s.c.ok("queue_item_add_batch", batch(1))
@@ -86,9 +86,9 @@ def g_heap(b, im, rep):
 
 
 class Shift:
-    """Several users, who add, change, move and remove plans, and run them. Each round makes about 1000 events.
+    """Several users who add, change, move, remove and run plans. Each round makes about 1000 events.
 
-    Half of the events are of plans that run. Some plans measure something; the others are as short as possible.
+    Half of the events come from running plans. Some plans measure something; the others are as short as possible.
     """
 
     _ADDED, _CHANGED, _MOVED, _REMOVED, _MEASURING = 220, 100, 100, 20, 4

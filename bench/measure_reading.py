@@ -1,4 +1,4 @@
-"""Measurements of plans beside a client that watches devices (`device_read`), in turns with plans alone."""
+"""Measure plans while a client watches devices (`device_read`), in turns with plans alone."""
 
 import contextlib
 import statistics
@@ -10,7 +10,7 @@ from service import plan, run_queue
 
 
 class Watcher(threading.Thread):
-    """Reads everything that moves once a second, as ``%qs where --watch`` does."""
+    """Reads all movable devices once a second, as ``%qs where --watch`` does."""
 
     def __init__(self, port):
         super().__init__()
@@ -69,7 +69,7 @@ def between_plans(s, n):
 
 
 def point_rate(s, points):
-    """Points per second of a plan, by the times in its result."""
+    """A plan's points per second, from the times in its result."""
     count = plan("count", args=[["det"]], kwargs={"num": points})
     s.c.ok("queue_item_add", {"item": count, **USER})
     run_queue(s.c, 240)

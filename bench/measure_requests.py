@@ -1,4 +1,4 @@
-"""Measurements of the start, of requests and of the queue."""
+"""Measure the start, requests and the queue."""
 
 import contextlib
 import json
@@ -80,7 +80,7 @@ def g_status(b, im, rep):
         b.rec(im, "status.rate_1_client", throughput(s.port, 1, 2), "1/s")
         b.rec(im, "status.rate_8_clients", throughput(s.port, 8, 2), "1/s")
         s.open_env()
-        # ---- a plan that prints without a pause; a SUB client drains the console as monitors do
+        # ---- a plan that prints without pausing; a SUB client drains the console as monitors do
         sub = CTX.socket(zmq.SUB)
         sub.connect(f"tcp://127.0.0.1:{s.iport}")
         sub.subscribe(b"")
@@ -117,7 +117,7 @@ def g_status(b, im, rep):
             th = threading.Thread(target=lambda: box.append(c2.raw(payload, 240)), daemon=True)
             th.start()
             cl, v, p = Client(s.port), [], enc("status")
-            while th.is_alive():  # the service may be silent for the whole load: long time-out
+            while th.is_alive():  # the service may be silent during the whole load, hence the long timeout
                 t = now()
                 cl.raw(p, 240)
                 v.append((now() - t) * 1e3)
@@ -131,7 +131,7 @@ def g_status(b, im, rep):
 
 # --------------------------------------------------------------------------- 3, 4 queue
 def add_together(port, clients, total):
-    """Return the added items per second of this number of clients. Each of them waits for its answers."""
+    """Return how many items per second this number of clients can add. Each client waits for its replies."""
     request = json.dumps({"method": "queue_item_add", "params": {"item": plan(i=0), **USER}}).encode()
     context, poller, left, done = zmq.Context(), zmq.Poller(), total, 0
     sockets = [context.socket(zmq.REQ) for _ in range(clients)]

@@ -1,4 +1,4 @@
-"""Measurements of the environment, plans, tasks, pauses, history, console and command line."""
+"""Measure the environment, plans, tasks, pauses, the history, the console and the command line."""
 
 import itertools
 import json
@@ -66,7 +66,7 @@ def g_env(b, im, rep):
 # --------------------------------------------------------------------------- 6 plans
 @group("bare", 3)
 def g_bare(b, im, rep):
-    """The physical limit: the same plans in a RunEngine of a bare process."""
+    """The physical limit: the same plans in a RunEngine in a bare process."""
     f = os.path.join(b.work, "bare.py")
     open(f, "w").write(BARE)
     src = os.path.join(b.dirs["bench"], "00_startup.py")
@@ -125,7 +125,7 @@ def plan_overhead(b, im, s, tag, name, n, item=None):
 
 @group("plans", 3)
 def g_plans(b, im, rep):
-    n = 20 if b.o.quick else (200 if rep == 0 else 40)  # 200 once, 40 for the repeats
+    n = 20 if b.o.quick else (200 if rep == 0 else 40)  # 200 the first time, 40 for the repeats
     with b.service(im, "bench") as s:
         s.open_env()
         plan_overhead(b, im, s, "nothing", "p_nothing", n // 2)
@@ -256,7 +256,7 @@ def g_history(b, im, rep):
     s = b.service(im, "bench")
     seeded = False
     if im.redis and not b.o.no_seed:
-        try:  # the layout of the reference service: a redis list PREFIX_plan_history of JSON items
+        try:  # the layout of the reference service: a Redis list PREFIX_plan_history of JSON items
             b.redis.rpush(s.prefix + "_plan_history", [json.dumps(history_item(i)) for i in range(n)])
             seeded = True
         except (OSError, RuntimeError) as ex:  # no Redis there, or one that refuses
@@ -300,7 +300,7 @@ def g_console(b, im, rep):
     n = 10_000 if b.o.quick else 100_000
     with b.service(im, "bench") as s:
         s.open_env()
-        sub = subscribe(s.iport)  # default high-water mark, as the real clients have it
+        sub = subscribe(s.iport)  # default high-water mark, as in real clients
         f = {"item": {"item_type": "function", "name": "f_print", "args": [n]}, **USER}
         t0 = now()
         uid = s.c.ok("function_execute", f)["task_uid"]

@@ -1,4 +1,4 @@
-"""A Chromium with the page of a service: when something is shown, the work of the main thread, the heap."""
+"""A Chromium with a service's page: the times when content is shown, the work of the main thread, and the heap."""
 
 import bisect
 import collections
@@ -11,7 +11,7 @@ from harness import Timeout
 from playwright.sync_api import sync_playwright
 
 _SCREEN = {"width": 1280, "height": 900}
-#: Chromium records these events, from which the work of the main thread is added up. Recording more would take time.
+#: Chromium records these events. The work of the main thread is the sum of their times. Recording more would take time.
 _TRACED = ["-*", "disabled-by-default-devtools.timeline", "disabled-by-default-devtools.timeline.frame"]
 # Runs before the scripts of the page. `shown` becomes the time at which a frame with the state, the queue and the last
 # plans has been drawn, in milliseconds since the navigation.
@@ -27,8 +27,8 @@ window.shown = new Promise((resolve, reject) => {
     observer.observe(document, { childList: true, subtree: true, characterData: true });
 });
 """
-# Notes the number of the last event that has reached the page, and how often events were missing. `reached(number, ms)`
-# waits for an event: asking again and again would leave compiled code in the heap.
+# Records the number of the last event that has reached the page, and how often events were missing. `reached(number,
+# ms)` waits for an event, because polling would leave compiled code in the heap.
 _EVENTS = """
 {
     let last = 0;
@@ -67,7 +67,7 @@ def chromium():
 
 @contextlib.contextmanager
 def opened_page(s):
-    """A new browser with an empty cache, which has not loaded the page of the service yet."""
+    """A new browser with an empty cache, which has not yet loaded the service's page."""
     for name in [each for each in os.environ if each.lower().endswith("_proxy")]:
         del os.environ[name]  # Chromium would ask a proxy for addresses of this computer
     with sync_playwright() as playwright:
@@ -79,7 +79,7 @@ def opened_page(s):
 
 
 class OpenPage:
-    """One page, and what it costs."""
+    """One page, and measurements of its cost."""
 
     def __init__(self, browser, page, link):
         self.browser, self.page, self.link = browser, page, link
@@ -90,7 +90,8 @@ class OpenPage:
         page.add_init_script(_EVENTS)
 
     def load(self):
-        """Load it; return the milliseconds until anything was drawn, and until the state, queue and history were."""
+        """Load the page; return the milliseconds until anything was drawn, and until the state, the queue and the
+        history were."""
         self.page.goto(self.link)
         shown = self.page.evaluate("window.shown")
         return self.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"), shown
@@ -110,7 +111,7 @@ class OpenPage:
         return self._traced(lambda: self._cdp.send("Input.synthesizeScrollGesture", gesture))
 
     def leafed(self, frames):
-        """Scroll by a whole page of rows in each frame, as somebody does who drags the scroll bar; see `scrolled`."""
+        """Scroll by a whole page of rows in each frame, as users do when they drag the scroll bar; see `scrolled`."""
         leaf = """frames => new Promise((resolve) => {
             const box = document.querySelector("[role=listbox][aria-label=Queue]");
             const step = () => {
@@ -123,7 +124,7 @@ class OpenPage:
         return self._traced(lambda: self.page.evaluate(leaf, frames))
 
     def await_event(self, number, timeout=120):
-        """Wait until the page has got all events up to this one."""
+        """Wait until the page has received all events up to this one."""
         if gaps := self.page.evaluate("([number, ms]) => window.reached(number, ms)", [number, timeout * 1000]):
             raise RuntimeError(f"events did not reach the page ({gaps} gaps)")
 
@@ -163,9 +164,9 @@ def code_size(snapshot):
 
 
 def frame_work(events):
-    """The milliseconds of work of the main thread for each frame of a trace: by the wall clock, and of the processor.
+    """The milliseconds that the main thread works for each frame of a trace: wall-clock time and processor time.
 
-    A frame ends with the task that draws it; the work since the frame before it belongs to it.
+    A frame ends with the task that draws it. The work since the previous frame counts toward it.
     """
     frames = collections.defaultdict(list)
     for event in events:

@@ -3,9 +3,9 @@
     page_perf.py --bin DIR [--bin2 DIR2] [--args="..."] [--args2="..."] [--only NAME,NAME] [--out report.json]
                  [--repeats N] [--quick]
 
-DIR holds the console scripts of an installation whose page is built (`make web`). Each group starts services of its
-own, as for http_perf.py, and opens their page in a new browser: `chromium` on PATH, or the one in QS_CHROMIUM.
-Without a browser, nothing is measured. The last column of the table has the limits.
+DIR holds the console scripts of an installation whose page is built (`make web`). Each group starts its own services,
+as in http_perf.py, and opens their page in a new browser: `chromium` on PATH, or the one in QS_CHROMIUM. Without a
+browser, nothing is measured. The last column of the table has the limits.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""Measure a queue server service from outside, or two in turns.
+"""Measure a queue server from outside, or two of them in turns.
 
     perf.py --bin DIR [--bin2 DIR2] [--args="..."] [--args2="..."] [--embedded A|B|AB]
             [--only NAME,NAME] [--skip NAME,NAME] [--out report.json] [--repeats N] [--quick]
@@ -9,9 +9,9 @@ Write --args=... with the equals sign: the value starts with dashes.
 DIR holds the console scripts of one implementation (start-re-manager, qserver, qserver-list-plans-devices, python).
 Nothing else of the implementation is used: the service is driven over its 0MQ sockets.
 
-Every service gets ports, a Redis prefix, a HOME and a session of its own, so that it can be killed as a whole.
-With two services every repeat of a group runs A then B. A Redis server is started unless --redis says otherwise. Only
-processes started here are ever signaled.
+Every service gets its own ports, Redis prefix, HOME and session, so that it can be killed as a whole. With two
+services, every repeat of a group measures A, then B. A Redis server is started unless --redis says otherwise. Only
+processes that were started here receive signals.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def options():
         "--embedded", default="", help="A, B or AB: these get no redis options and use their built-in store"
     )
     ap.add_argument("--no-seed", action="store_true", help="never seed the history through redis")
-    ap.add_argument("--history", type=int, default=50_000, help="items of the group long_history")
+    ap.add_argument("--history", type=int, default=50_000, help="number of items in the group long_history")
     ap.add_argument("--tmp", default=tempfile.gettempdir())
     ap.add_argument("--keep", action="store_true", help="keep the work directory (service logs)")
     o = ap.parse_args()
@@ -110,7 +110,7 @@ def measure(o, impls, names, limits=None):
                         for s in b.live[live0:]:
                             s.kill_all()
             times[n] = round(now() - t, 1)
-    finally:  # also after Ctrl-C or SIGTERM: what was measured is reported
+    finally:  # even after Ctrl-C or SIGTERM, everything measured so far is reported
         b.cleanup()
         report(b, impls, times, base, now() - t_all, o.out, limits)
     return 1 if b.errors else 0

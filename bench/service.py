@@ -1,4 +1,4 @@
-"""One measured service: how it is started, driven, observed and killed."""
+"""One measured service, with methods to start, drive, observe and kill it."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from timed_devices import TIMED_DIR
 class Impl:
     def __init__(self, label, bindir, args, redis=True):
         self.label, self.bin, self.args = label, os.path.abspath(bindir), shlex.split(args or "")
-        self.redis = redis  # False: the service uses whatever store it has built in
+        self.redis = redis  # False: the service uses its built-in store
 
     def exe(self, name):
         return os.path.join(self.bin, name)
@@ -145,7 +145,7 @@ class Service:
         return [p for p in self.procs.values() if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
     def listener(self):
-        """The process that answers requests: holder of the listening control socket."""
+        """The process that answers requests, which holds the listening control socket."""
         for p in self.tree():
             get = getattr(p, "net_connections", None) or p.connections
             with contextlib.suppress(psutil.Error):
@@ -226,7 +226,7 @@ class Service:
             return
         self.tree()
         if self.proc.poll() is None:
-            with contextlib.suppress(Timeout, subprocess.TimeoutExpired):  # then it is killed
+            with contextlib.suppress(Timeout, subprocess.TimeoutExpired):  # the service is then killed below
                 self.c.call("manager_stop", {"option": "safe_off"}, timeout=2.0)
                 self.proc.wait(8)
         self.kill_all()

@@ -1,9 +1,10 @@
-"""Measure how well the service reports the reason why a plan waits, and the cost of the reports.
+"""Measure how well the service reports the reasons why a plan waits, and the cost of the reports.
 
     waiting.py [--bin DIR] [--rounds N] [--args="..."]
 
-Right reasons: a plan waits in each way in turn and writes down when; the published status is compared with that.
-Cost: rate of points and gap between plans, in turns with a worker that watches nothing (PASSIVE in its startup code).
+Right reasons: a plan waits in each way in turn and writes down the times, which are compared with the published status.
+Cost: the point rate and the gap between plans, in turns with a worker that watches nothing (PASSIVE in its startup
+code).
 """
 
 import argparse
@@ -20,7 +21,7 @@ from harness import CTX, now, spin
 from service import Bench, Impl, add, plan, run_queue
 from startup_code import PERMS
 
-#: Seconds after which a reason must be right, and after which user code must be reported.
+#: Seconds after which a reason must be right, and seconds after which user code must be reported.
 RIGHT, CODE = 0.3, 2.0
 POINTS, PLANS = 1500, 60
 KINDS = {
@@ -215,7 +216,7 @@ def share(seen, kind, begin, end):
 
 # ---------------------------------------------------------------------------------------------------------- cost
 def cost(bench, impl, rounds):
-    """Rate of points and gap between plans, with and without watching, in turns."""
+    """Measure the point rate and the gap between plans, with and without watching, in turns."""
     rates, gaps = {"active": [], "passive": []}, {"active": [], "passive": []}
     for _ in range(rounds):
         for which in ("active", "passive"):
