@@ -90,7 +90,7 @@ SECTIONS: dict[str, tuple[Form, ...]] = {
             FinishedItem("item_uid", "ID"),
             LineOptions(),
             limit=100_000,
-            summary="Show what a plan or task printed; --level: only logging records of this level or higher",
+            summary="Show what a plan or task printed; --level: records of DEBUG, INFO, WARNING, … or higher",
         ),
         CallForm(),
     ),

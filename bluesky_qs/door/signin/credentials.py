@@ -93,7 +93,7 @@ def _check_origin(connection: HTTPConnection) -> None:
     sent = connection.headers.get("x-csrf") or connection.query_params.get("csrf")
     if not token or not sent:
         raise CSRFRefused(
-            f"The header X-CSRF (or the query parameter csrf) must have the value of the cookie {CSRF_COOKIE}"
+            f"The header X-CSRF (or the query parameter csrf) must have the same value as the cookie {CSRF_COOKIE}"
         )
     if not hmac.compare_digest(token.encode(), sent.encode()):
         raise CSRFRefused(f"The header X-CSRF differs from the cookie {CSRF_COOKIE}")

@@ -37,7 +37,7 @@ def database_path(uri: str | None) -> Path:
     Raises
     ------
     ConfigError
-        The URI is of another kind. The message does not repeat it, because it may have a password.
+        The URI is of another kind. The message does not contain the URI, because there may be a password in it.
     """
     if uri is None:
         return default_database_path()
@@ -50,7 +50,7 @@ def database_path(uri: str | None) -> Path:
 class SignInDatabase:
     """The sign-in database, used by a separate thread.
 
-    Its methods raise `SignInDatabaseError` when the file cannot be used.
+    Its methods raise `SignInDatabaseError` if the file cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -116,11 +116,11 @@ class SignInDatabase:
         return await self._run(self._rows.principal, uuid)
 
     async def details(self, uuid: str) -> PrincipalDetails | None:
-        """Return a user with their keys and sessions."""
+        """Return a user with all keys and sessions."""
         return await self._run(self._rows.details, uuid)
 
     async def all_details(self) -> list[PrincipalDetails]:
-        """Return all users with their keys and sessions."""
+        """Return all users with all their keys and sessions."""
         return await self._run(self._rows.all_details)
 
     async def session(self, uuid: str) -> SessionRecord | None:
@@ -148,7 +148,7 @@ class SignInDatabase:
         return await self._run(self._rows.key_named, first_eight)
 
     async def keys_used(self, times: dict[str, float]) -> None:
-        """Record when keys were last used, by their names."""
+        """Record when keys were last used, by key name."""
         await self._run(self._rows.keys_used, times)
 
     async def revoke_key(self, first_eight: str) -> bool:
@@ -156,11 +156,11 @@ class SignInDatabase:
         return await self._run(self._rows.revoke_key, first_eight)
 
     async def add_authorization(self, state: str, pending: PendingAuthorization, *, expires: float) -> None:
-        """Record that a browser was sent to the identity provider."""
+        """Record that a browser has been sent to the identity provider."""
         await self._run(self._rows.add_authorization, state, pending, expires=expires)
 
     async def take_authorization(self, state: str, *, now: float) -> PendingAuthorization | None:
-        """Return the record of a browser and delete it, because it is valid only once."""
+        """Return the record of a browser and delete the record, because it is valid only once."""
         return await self._run(self._rows.take_authorization, state, now=now)
 
     async def add_device(self, device: bytes, user_code: str, provider: str, *, expires: float) -> None:
