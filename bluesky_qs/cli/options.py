@@ -10,7 +10,7 @@ HELP = """\
   -a, --zmq-control-addr ADDRESS    address of the service, default
                                     tcp://localhost:60615
                                     (or QSERVER_ZMQ_CONTROL_ADDRESS)
-      --zmq-info-addr ADDRESS       info (publish) socket of the service, default
+      --zmq-info-addr ADDRESS       its info (publish) socket, default
                                     tcp://localhost:60625
                                     (or QSERVER_ZMQ_INFO_ADDRESS)
       --zmq-encoding json|msgpack   encoding of the service, default json

@@ -268,9 +268,7 @@ class _Reader:
         return self.text[start:end]
 
     def _place(self, line: int, column: int) -> int:
-        """Convert a position from ast to an offset in ``text``: ast counts bytes, and also our parenthesis in the first
-        line.
-        """
+        """Convert a position from ast to an offset in ``text``: ast counts bytes, and our added parenthesis."""
         in_bytes = column - (line == 1)
         if line > len(self.lines):
             return self.start

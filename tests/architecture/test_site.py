@@ -67,7 +67,7 @@ def test_a_state_diagram_shows_every_state_and_every_event(number, transitions):
 
 
 def test_what_is_not_a_state_diagram_is_not_drawn():
-    with pytest.raises(ValueError, match="only a stateDiagram-v2 can be drawn"):
+    with pytest.raises(ValueError, match="only stateDiagram-v2 can be drawn"):
         state_diagrams.svg("sequenceDiagram\n  A->>B: hello")
     with pytest.raises(ValueError, match="'  note right of idle' is not a transition"):
         state_diagrams.svg("stateDiagram-v2\n  [*] --> idle\n  note right of idle")

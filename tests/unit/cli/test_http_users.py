@@ -78,7 +78,7 @@ def test_a_user_is_added_changed_listed_and_removed(run, file):
         (("user", "passwd", "bob"), "long enough\n", "There is no user 'bob'"),
         (("user", "remove", "bob"), "", "There is no user 'bob'"),
         (("user", "add", "ada"), "long enough\n", "User 'ada' already exists"),
-        (("user", "add", "bob"), "short\n", "needs 8 characters"),
+        (("user", "add", "bob"), "short\n", "needs at least 8 characters"),
         (("user", "add", "a:b"), "long enough\n", "cannot be a user name"),
         (("key", "new", "--expires", "1d"), "", "Give the owner of the key"),
         (("key", "new", "--user", "eve", "--expires", "1d"), "", "There is no user 'eve'"),

@@ -102,7 +102,7 @@ def test_an_answer_of_another_server_has_the_exit_code_for_no_answer(capsys, cle
     ("options", "sentence"),
     [
         (["--http", "http://x", "-a", "tcp://y:1"], "not both"),
-        (["--http", "http://x", "--user-group", "g"], "leave --user-group out"),
+        (["--http", "http://x", "--user-group", "g"], "leave out --user-group"),
         (["--ca-file", "f"], "need --http URL"),
         (["--api-key-file", "f"], "need --http URL"),
     ],

@@ -301,7 +301,7 @@ def test_cells_far_away_cost_nothing():
         (b'plan\n"count\n', "a.csv", "a.csv, line 2: unexpected end of data"),
         (b"plan\ncount\n", "a.xlsx", "a.xlsx is not an XLSX file: File is not a zip file"),
         (bytes(20_000_001), "a.csv", "a.csv is larger than 20 MB"),
-        (b"", "a.csv", "the first row must have the headings"),
+        (b"", "a.csv", "the first row must contain the headings"),
     ],
 )
 def test_what_is_no_spreadsheet_is_refused_with_the_reason(data, name, message):
