@@ -6,7 +6,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "doctor": ("doctor", "Say what is wrong and what to do about it"),
     "backup": ("backup FILE", "Write the queue and the history to FILE"),
-    "restore": ("restore FILE", "Replace the queue and the history with FILE"),
+    "restore": ("restore FILE", "Replace the queue and history with FILE"),
 }
 
 

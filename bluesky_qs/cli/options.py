@@ -21,8 +21,8 @@ HELP = """\
                                     QSERVER_HTTP_SERVER_API_KEY, or
                                     QSERVER_HTTP_SERVER_API_KEYFILE, or the key
                                     that '%qs connect' keeps)
-      --ca-file FILE                certificates to trust instead of those of the
-                                    system
+      --ca-file FILE                certificates to trust instead of those of
+                                    the system
   -k, --lock-key KEY                key to use while the manager is locked
       --user NAME                   your name (or QSERVER_USER); over HTTP, the
                                     user whose kept key is used
