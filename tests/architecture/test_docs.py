@@ -52,7 +52,7 @@ def test_commands_exist_with_their_options(path):
         elif words[0] == "qserver":
             assert understood(words[1:]), line
         else:
-            assert words[0] in commands._COMMANDS or words[0] == "sed", line
+            assert words[0] in commands._COMMANDS or words[0] in ("sed", "mkdir", "mv"), line
 
 
 @page
