@@ -49,7 +49,7 @@ def signed_in(client: REManagerAPI, wish: Wish) -> list[str]:
         wish = _with_kept_key(client, wish)
     if not (wish.anew or wish.provider) and _is_accepted(client, wish.user):
         is_anonymous = client.auth_method is AuthorizationMethods.NONE
-        return ["Not signed in, so you can only read the status. %qs connect --sign-in signs in."] * is_anonymous
+        return ["Not signed in, so you can only read the status. To sign in: %qs connect --sign-in"] * is_anonymous
     chosen = _chosen(client, wish)
     if chosen is None:
         return _with_typed_key(client)

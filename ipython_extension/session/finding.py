@@ -76,7 +76,7 @@ def counted_back(line: Line, token: LineWord, newest: Sequence[Item], back: int)
     """The item at place ``back`` from the end of the history: 1 is the newest item, the last one in ``newest``."""
     if back <= len(newest):
         return newest[-back]
-    ran = f"Only {plural(len(newest), 'plan')} {'is' if len(newest) == 1 else 'are'} in the history"
+    ran = f"The history has only {plural(len(newest), 'plan')}"
     raise line.fault(ran if newest else "The history is empty: no plan has run yet", token.start, len(token.text))
 
 

@@ -112,7 +112,7 @@ def _of_a_change(line: str, error: QSError, session: Session) -> str:
         return line
     if isinstance(error, ItemChanged):
         now = plan_text(error.response["item"], session.at_hand())
-        return f"Not changed: somebody has changed this plan. It is {now} now. Enter the line again to edit it."
+        return f"Not changed: somebody else has changed this plan. It is now {now}. Enter the line again to edit it."
     if error.request["method"] == "queue_undo":
         line = _BY_EVENT.sub("", line.replace("Failed to undo", "Not undone"))
         return _UID.sub(lambda found: _plan_named(found[1], session), line)
@@ -143,7 +143,7 @@ def _of_a_lock(text: str, locked: re.Match[str]) -> str:
     since = moment(time.mktime(time.strptime(locked["time"], "%m/%d/%Y %H:%M:%S")))
     parts = [part for part in ("Environment", "Queue") if re.search(rf"{part} is locked: +True", text)]
     locked_parts = " and ".join(f"the {part.lower()}" for part in parts) or "the service"
-    verb = "are" if len(parts) > 1 else "is"
+    verb = "have been" if len(parts) > 1 else "has been"
     note = _NOTE.search(text)
     why = f": {' '.join(note[1].split())}" if note else ""
     user = shown_user(locked["user"])

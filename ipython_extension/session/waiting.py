@@ -122,7 +122,7 @@ class ProgressWait:
             self.put(f"The service has not answered for {length_of_time(silence)}: it was stopped, or is restarting.")
         elif self._is_silent and silence < _SILENCE:
             self._is_silent = False
-            self.put("The service answers again.")
+            self.put("The service is answering again.")
 
     def _take_document(self, message: Mapping[str, Any], requested: bool) -> None:
         assert self._live is not None

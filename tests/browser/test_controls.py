@@ -269,7 +269,7 @@ def test_the_reason_why_the_environment_did_not_open_and_nothing_to_press_for_an
         more(page)
     expect(button(pages["bob"], "Open")).to_have_count(0)
     expect(state(pages["bob"])).to_contain_text(
-        "Your sign-in (role observer) may watch, but not change anything. If you need this, ask the server's"
+        "Your sign-in (role observer) lets you watch, but not change anything. If you need this, ask the server's"
     )
     button(pages["ada"], "Open").click()
     for page in pages.values():

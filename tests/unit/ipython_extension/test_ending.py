@@ -268,7 +268,7 @@ def test_a_service_that_answers_again_is_reported_too(qs, running, printed, at_l
     qs("wait")
     assert [text for text in printed if "service" in text] == [
         "The service has not answered for 3.5 s: it was stopped, or is restarting.",
-        "The service answers again.",
+        "The service is answering again.",
     ]
 
 

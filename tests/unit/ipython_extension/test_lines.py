@@ -205,7 +205,7 @@ def test_a_lock_is_shown_with_user_and_reason(shell, qs_manager, capsys):
     qs_manager.do("lock", lock_key="k", environment=True, queue=True, user="bob", note="beamtime 42")
     shell.run_cell("%qs clear")
     shown = capsys.readouterr().out
-    assert shown.startswith("Refused: The environment and the queue are locked by bob since ")
+    assert shown.startswith("Refused: The environment and the queue have been locked by bob since ")
     assert shown.endswith(': beamtime 42. Ask bob to unlock. If you have the key: RM.lock_key = "…"\n')
     assert "True" not in shown
 

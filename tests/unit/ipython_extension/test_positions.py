@@ -133,7 +133,7 @@ def test_the_history_holds_and_numbers_the_rows_that_it_shows(qs):
     assert qs("item 1")["item_uid"] == "old-1"
     assert qs("item -1")["item_uid"] == "old-2"
     assert "no item 0: it has 1, 2" in refused(qs, "item 0")
-    assert "Only 3 plans are in the history" in refused(qs, "redo -4")
+    assert "The history has only 3 plans" in refused(qs, "redo -4")
 
 
 def test_the_history_may_be_empty(qs):

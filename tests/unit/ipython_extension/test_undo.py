@@ -233,7 +233,8 @@ def test_an_edit_that_somebody_has_overtaken_is_refused_with_the_plan_as_it_is_n
     with pytest.raises(QSError) as refused:
         qs("edit 1 num=9")
     assert displayed(refused.value) == (
-        "Not changed: somebody has changed this plan. It is count([det1], num=8) now. Enter the line again to edit it."
+        "Not changed: somebody else has changed this plan. It is now count([det1], num=8). "
+        "Enter the line again to edit it."
     )
     del four.answers["queue_get"]
     qs("edit 1 num=9")

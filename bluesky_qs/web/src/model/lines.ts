@@ -4,7 +4,7 @@
 const LONGEST = 10_000;
 
 export interface ConsoleLine {
-  /** Its number, which increases from line to line. */
+  /** The line's number, which increases from line to line. */
   id: number;
   text: string;
 }

@@ -169,7 +169,7 @@ export class QueueEdit {
     const me = this.around.source.person.value.user;
     const others = items.filter((item) => item.user !== me).length;
     const whose = others > 0 && others < items.length ? `, ${others} of them from other people` : "";
-    const text = `This removes ${all(items.length)} from the queue${whose}. You can undo it for an hour.`;
+    const text = `This removes ${all(items.length)} from the queue${whose}. You can undo this for an hour.`;
     const isSure = await this.around.dialogs.confirm({ title: "Clear the queue?", text, action: "Clear" });
     if (isSure && (await this.run("queue_clear", {}, "Not cleared"))) this.announcement.value = "Cleared the queue";
   }

@@ -28,7 +28,7 @@ test("whoever may not see the queue reads why, and nothing is asked of the servi
   const newSource = vi.fn();
   render(<App signIn={new SignIn("http://door/api")} newSource={newSource} />, root);
   const sentence =
-    "Your sign-in (role admin) may not see the queue, because it lacks read:monitor and read:queue. " +
+    "Your sign-in (role admin) does not let you see the queue, because it lacks read:monitor and read:queue. " +
     "Ask the server's administrator for a role that may see it, such as observer.";
   await vi.waitFor(() => expect(root.querySelector("main")?.textContent).toBe(sentence));
   expect(newSource).not.toHaveBeenCalled();

@@ -39,7 +39,7 @@ export function ConflictPanel({ composer, conflict }: { composer: Composer; conf
         </button>
         {!theirs && (
           <button type="button" onClick={() => composer.cancel()}>
-            Forget mine
+            Discard mine
           </button>
         )}
       </div>

@@ -159,7 +159,7 @@ function NoCells({ text, kind }: { text: string; kind: preact.ComponentChildren 
   );
 }
 
-/** A checkmark for watching a device with the mouse or a finger. With the keyboard, use the tree's key for this. */
+/** A star for watching a device with the mouse or a finger. With the keyboard, a key of the tree does the same. */
 function WatchMark({ line }: { line: Line }) {
   const { tree } = useModel();
   if (!tree.canBeRead(line.name)) return <span class="watch" />;

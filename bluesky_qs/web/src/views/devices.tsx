@@ -23,7 +23,7 @@ export function DevicesView() {
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["↑ ↓ Home End Page Up, Page Down", "choose a device"],
-  ["→ ←", "show or hide its parts, go to its first part or back"],
+  ["→ ←", "show or hide its parts; go to its first part or its parent"],
   ["Space", "watch it, or stop watching it"],
   ["Enter", "read it again"],
 ];

@@ -54,11 +54,11 @@ test("what the sign-in may not do is absent, with the reason", () => {
   const may = (scope: string) => scope === "write:plan:control";
   expect(labels(RUNNING, {}, may)).toEqual(["Pause", "(Pause now)", "(Finish)", "Abort…", "(Halt…)"]);
   expect(absence({ roles: ["observer"], scopes: new Set() })).toBe(
-    "Your sign-in (role observer) may watch, but not change anything. If you need this, ask the server's administrator.",
+    "Your sign-in (role observer) lets you watch, but not change anything. If you need this, ask the server's administrator.",
   );
   const all = ["write:plan:control", "write:queue:control", "write:queue:edit", "write:execute"];
   expect(absence({ roles: [], scopes: new Set(all) })).toContain(
-    "Your sign-in may not open or close the environment or lock the service.",
+    "Your sign-in does not let you open or close the environment or lock the service.",
   );
   expect(absence({ roles: [], scopes: new Set([...all, "write:lock", "write:manager:control"]) })).toBe("");
 });

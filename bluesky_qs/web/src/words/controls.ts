@@ -210,7 +210,7 @@ export function absence({ roles, scopes }: { roles: readonly string[]; scopes: R
   if (missing.length === 0) return "";
   const who = `Your sign-in${roles.length > 0 ? ` (role ${roles.join(", ")})` : ""}`;
   const advice = "If you need this, ask the server's administrator.";
-  if (missing.length === AREAS.length) return `${who} may watch, but not change anything. ${advice}`;
+  if (missing.length === AREAS.length) return `${who} lets you watch, but not change anything. ${advice}`;
   const last = missing.pop() ?? "";
-  return `${who} may not ${missing.length > 0 ? `${missing.join(", ")} or ` : ""}${last}. ${advice}`;
+  return `${who} does not let you ${missing.length > 0 ? `${missing.join(", ")} or ` : ""}${last}. ${advice}`;
 }

@@ -9,5 +9,5 @@ export function refusal({ roles, scopes }: { roles: string[]; scopes: string[] }
   if (missing.length === 0) return "";
   const who = roles.length > 0 ? `Your sign-in (role ${roles.join(", ")})` : "Your sign-in";
   const advice = "Ask the server's administrator for a role that may see it, such as observer.";
-  return `${who} may not see the queue, because it lacks ${missing.join(" and ")}. ${advice}`;
+  return `${who} does not let you see the queue, because it lacks ${missing.join(" and ")}. ${advice}`;
 }
