@@ -66,7 +66,7 @@ class DryRunEstimate(TypedDict):
 
 
 class DryRunReport(TypedDict):
-    """The report of a dry run of a plan.
+    """The report of a plan's dry run.
 
     ``ok`` is false if the real run would fail, and null if that is not known: ``complete`` is false, with the
     ``reason``, or ``blocked`` is not empty. ``exact`` is false if the plan depends on something that a dry run cannot

@@ -356,7 +356,7 @@ class Hidden:
 
 
 def shown(name: str, value: Any) -> str:
-    """The value of a parameter for a message: shortened, or hidden if it is a secret.
+    """A parameter's value as shown in a message: shortened, or hidden if it is a secret.
 
     >>> shown("lock_key", ["my key"]), shown("lock_key", ""), shown("pos", "top")
     ('***', "''", "'top'")
@@ -365,7 +365,7 @@ def shown(name: str, value: Any) -> str:
 
 
 def outline(value: Any) -> str:
-    """Describe a value of a wrong form without its content, which may be a secret in the wrong place.
+    """Describe a value of the wrong type without its content, because a secret may be in the wrong place.
 
     >>> outline(["unlock", "my key"]), outline({"unlock": "my key"}), outline(None)
     ('a list', "an object with the keys 'unlock'", 'null')

@@ -39,7 +39,7 @@ def devices_allowed(user_group: UserGroup = "") -> DevicesAllowed:
 def functions_allowed(user_group: UserGroup = "") -> FunctionsAllowed:
     """Functions that the group may call: their signatures and the first lines of their docstrings, by name.
 
-    The functions are those of the last environment that was opened. Plans, and names that begin with an underscore, are
+    The functions come from the environment that was opened last. Plans, and names that begin with an underscore, are
     left out.
     """
     raise NotImplementedError

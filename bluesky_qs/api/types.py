@@ -371,7 +371,7 @@ class Documents(Reply):
 
 
 class Events(Reply):
-    """``last`` is the number of the latest event, ``first`` that of the oldest one that is kept."""
+    """``last`` is the number of the latest event, and ``first`` is the number of the oldest kept event."""
 
     events: list[AnyEvent]
     last: int

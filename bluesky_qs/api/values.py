@@ -56,7 +56,7 @@ class Result(TypedDict):
     """How an item ended. Times are in seconds since 1970.
 
     ``msg`` has at most 10 kB and ``traceback`` 100 kB; longer text is cut in the middle. Control characters in them are
-    written as escapes. ``return_value`` is the return value of the plan, or null if it did not complete. If JSON does
+    written as escapes. ``return_value`` is the plan's return value, or null if the plan did not complete. If JSON does
     not support the value, it is kept as text and ``return_value_is_text`` is true. Results of earlier versions have
     neither key. ``ended_by`` is the user who stopped, aborted or halted the plan, if the client named one.
     ``time_paused`` is the number of seconds that the plan was paused, and ``time_suspended`` the number that suspenders

@@ -15,7 +15,7 @@ from bluesky_qs.client.failures import RequestTimeoutError
 from bluesky_qs.client.sync import REManagerAPI
 from bluesky_qs.errors import QSError
 
-#: Starts a front end with its arguments and a client of the service.
+#: Starts a front end, with the front end's arguments and a client of the service.
 Start = Callable[[list[str], REManagerAPI], None]
 
 _FAILED = 5

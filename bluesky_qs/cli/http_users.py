@@ -160,7 +160,7 @@ def _has_no_role(options: Any, file: "UsersFile") -> bool:
 
 
 def _keys_of(options: Any) -> int:
-    """Return the number of valid keys of a user."""
+    """Return the number of a user's valid keys."""
     from bluesky_qs.door.signin.file_providers import file_provider_name  # noqa: PLC0415 - help needs none of it
 
     settings = _settings(options)
@@ -177,7 +177,7 @@ def _keys_of(options: Any) -> int:
 
 
 def _end(options: Any, end: Callable[["SignInDatabase", str], Awaitable[None]]) -> bool:
-    """End sessions or keys of a user in the sign-in database. Return whether the configuration names a database."""
+    """End a user's sessions or keys in the sign-in database. Return whether the configuration names a database."""
     from bluesky_qs.door.signin.file_providers import file_provider_name  # noqa: PLC0415 - help needs none of it
 
     settings = _settings(options)
@@ -318,7 +318,7 @@ def _revoke_options(parser: Parser) -> None:
 _ACTIONS: dict[str, dict[str, _Action]] = {
     "user": {
         "add": _Action("Add a user.", _add_user, takes_user=True, options=_user_options),
-        "passwd": _Action("Change the password of a user.", _set_password, takes_user=True, options=_file_option),
+        "passwd": _Action("Change a user's password.", _set_password, takes_user=True, options=_file_option),
         "remove": _Action("Remove a user.", _remove_user, takes_user=True, options=_file_option),
         "list": _Action("List the users.", _list_users, options=_file_option),
     },

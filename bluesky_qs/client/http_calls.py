@@ -39,7 +39,7 @@ class HTTPCall(NamedTuple):
     takes
         The additional seconds that the service may take for this request.
     signed_with
-        The header ``Authorization``, in place of the client's own; empty to send none.
+        The ``Authorization`` header to send instead of the client's own; empty to send none.
     refreshes
         Whether an expired session is refreshed and the request repeated.
     request

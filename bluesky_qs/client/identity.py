@@ -14,7 +14,7 @@ from bluesky_qs.errors import UnknownUserGroup
 _GROUPS = ("admin", "primary")
 #: The user of an HTTP server with one shared key, and the role of that key.
 SHARED_USER, SHARED_ROLE = "UNAUTHENTICATED_SINGLE_USER", "unauthenticated_single_user"
-#: Maximum length of a client's name with a shared key.
+#: Maximum length of the name of a client that uses a shared key.
 _LONGEST_NAME = 64
 
 

@@ -150,8 +150,8 @@ class SigningIn(ABC):
     ) -> Any:
         """Create an API key that expires after ``expires_in`` seconds; the key is in ``secret``.
 
-        The default ``scopes`` are those of the sign-in. With ``principal_uid``, an administrator creates a key for
-        another user.
+        By default, the key has the ``scopes`` of the sign-in. With ``principal_uid``, an administrator creates a key
+        for another user.
         """
         if not isinstance(expires_in, int):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may pass anything
             raise BadParams(f"expires_in must be a whole number of seconds, not {expires_in!r}")

@@ -52,7 +52,7 @@ class Waiting(AsyncSource):
         timeout: float | None = TIMEOUT,
         monitor: WaitMonitor | None = None,
     ) -> None:
-        """Wait until the manager is idle or a plan is paused. Parameters and errors are those of `wait_for_idle`."""
+        """Wait until the manager is idle or a plan is paused. For parameters and errors, see `wait_for_idle`."""
         await _wait(self, fulfilled(idle_or_paused), "the manager to be idle or paused", timeout, monitor)
 
     async def wait_for_idle_or_running(
@@ -61,7 +61,7 @@ class Waiting(AsyncSource):
         timeout: float | None = TIMEOUT,
         monitor: WaitMonitor | None = None,
     ) -> None:
-        """Wait until the manager is idle or running the queue. Parameters and errors are those of `wait_for_idle`."""
+        """Wait until the manager is idle or running the queue. For parameters and errors, see `wait_for_idle`."""
         await _wait(self, fulfilled(idle_or_running), "the manager to be idle or running", timeout, monitor)
 
     async def wait_for_condition(
@@ -71,7 +71,7 @@ class Waiting(AsyncSource):
         timeout: float | None = TIMEOUT,
         monitor: WaitMonitor | None = None,
     ) -> None:
-        """Wait until ``condition(status)`` is true. Parameters and errors are those of `wait_for_idle`."""
+        """Wait until ``condition(status)`` is true. For parameters and errors, see `wait_for_idle`."""
         await _wait(self, fulfilled(condition), "the condition", timeout, monitor)
 
     async def wait_for_completed_task(
@@ -85,7 +85,7 @@ class Waiting(AsyncSource):
         """Wait until a task, or one of several, is completed; return the status of the completed tasks, by uid.
 
         Results expire after a while. An expired task is ``not_found``; it counts as completed unless
-        ``treat_not_found_as_completed`` is false. Other parameters and errors are those of `wait_for_idle`.
+        ``treat_not_found_as_completed`` is false. For the other parameters and errors, see `wait_for_idle`.
         """
         uids = task_uid_list(task_uid)
         check = task_ended(uids, expired=treat_not_found_as_completed)
@@ -101,7 +101,7 @@ class Waiting(AsyncSource):
         """Wait until an item has run or has been removed from the queue; return its ``status`` from `item_status`.
 
         ``state`` is ``completed``, ``failed``, ``stopped``, ``aborted``, ``halted``, ``unknown`` or ``removed``.
-        An item that has run has a ``result``. Other parameters and errors are those of `wait_for_idle`.
+        An item that has run has a ``result``. For the other parameters and errors, see `wait_for_idle`.
 
         Raises
         ------

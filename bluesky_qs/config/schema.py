@@ -207,7 +207,7 @@ class Operation(msgspec.Struct, frozen=True):
     """Operation of the service and its output."""
 
     print_console_output: Annotated[
-        bool, Setting("Print the console output of the manager and the worker here.", ("--console-output",))
+        bool, Setting("Print the console output of the manager and worker in this terminal.", ("--console-output",))
     ] = True
     console_logging_level: Annotated[LogLevel, Setting("Logging level (also --verbose, --quiet, --silent).")] = "NORMAL"
     update_existing_plans_and_devices: Annotated[

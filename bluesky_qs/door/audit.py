@@ -53,7 +53,7 @@ _decoder = msgspec.json.Decoder(Outcome)
 
 
 def audit(call: Call, user: str, action: str, *, result: str, items: list[str] | None = None) -> None:
-    """Write the line. ``user`` is the user in items; ``action`` is a method, or an action of the door itself."""
+    """Write the line. ``user`` is the user name in items; ``action`` is a method or one of the door's own actions."""
     if not logger.isEnabledFor(logging.INFO):
         return
     items = items or []

@@ -1,4 +1,4 @@
-"""``python -m bluesky_qs.door.check``: checks the options of a door before its service starts.
+"""``python -m bluesky_qs.door.check``: checks a door's options before its service starts.
 
 The options come as JSON from standard input, and the `Checked` options go to standard output. This is a separate
 process, because the supervisor should not load the door's packages.

@@ -1,4 +1,4 @@
-"""The log of the door and of uvicorn, in the service's format and without secrets."""
+"""Logging for the door and for uvicorn, in the service's format and without secrets."""
 
 import logging
 import re

@@ -33,7 +33,7 @@ class Metrics:
         door.observers.append(self._answered)
 
     def follow(self, service: Service) -> None:
-        """Count the events of a service. Its feed is open."""
+        """Count a service's events. The service's feed must already be open."""
         service.feed.events.listeners.append(lambda text: self._plans.heard(service.name, text))
 
     def text(self) -> bytes:

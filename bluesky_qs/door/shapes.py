@@ -27,7 +27,7 @@ class Presence(TypedDict):
 
 
 class PlanFault(TypedDict):
-    """An error in the text of a plan, with its place: ``column`` counts from 0."""
+    """An error in the text of a plan, with its place; columns are counted from 0."""
 
     msg: str
     column: int
@@ -35,14 +35,14 @@ class PlanFault(TypedDict):
 
 
 class Place(TypedDict):
-    """A place in the text of a plan: ``column`` counts from 0."""
+    """A place in the text of a plan; columns are counted from 0."""
 
     column: int
     length: int
 
 
 class PlacedName(TypedDict):
-    """A name without quotes in the text of a plan, with its place."""
+    """An unquoted name in the text of a plan, with its place."""
 
     name: str
     column: int

@@ -107,13 +107,16 @@ def _read(data: bytes, name: str) -> ReadSheet:
 
 
 def _preview(data: bytes, name: str) -> tuple[bytes, SheetPreview]:
-    """A preview in two parts, because JSON can hold all numbers in items, and MessagePack cannot."""
+    """The items of a preview as JSON, and the rest.
+
+    JSON can hold all numbers that items may contain; MessagePack cannot.
+    """
     found = read_preview(data, name)
     plans = [plan._replace(item={}) for plan in found.plans]
     return json_text([plan.item for plan in found.plans]), found._replace(plans=plans)
 
 
-#: What the process writes; text is the reason why the file cannot be read.
+#: Decode the output of the process. If it is text, it is the reason why the file cannot be read.
 _SHEET: msgspec.msgpack.Decoder[ReadSheet | str] = msgspec.msgpack.Decoder(ReadSheet | str)
 _PARTS: msgspec.msgpack.Decoder[tuple[bytes, SheetPreview] | str] = msgspec.msgpack.Decoder(
     tuple[bytes, SheetPreview] | str

@@ -16,7 +16,7 @@ _LIMITS = ("min", "max", "step")
 
 
 def plan(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Name, description and parameters of a plan, each parameter with a plain type and its choices."""
+    """A plan's name, description and parameters. Each parameter has a plain type and its choices."""
     short: dict[str, Any] = {"name": description["name"]}
     if "description" in description:
         short["description"] = description["description"]

@@ -178,7 +178,7 @@ class Measurement:
 
 
 def exit_status(last: steps.End | steps.Fail | steps.Return) -> ExitStatus:
-    """The end of a plan whose script ends with this step."""
+    """The exit status of a plan whose script ends with this step."""
     match last:
         case steps.End(status):
             return status

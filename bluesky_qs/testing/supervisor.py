@@ -158,7 +158,7 @@ class RealProcesses:
 
 
 class InProcessSupervisor:
-    """The other end of the manager's link to the supervisor.
+    """The supervisor's end of the link between the manager and the supervisor.
 
     Attributes
     ----------

@@ -108,7 +108,7 @@ def users_file_of(entries: Iterable[Mapping[str, Any]]) -> UsersFile:
 
 
 def file_provider_name(entries: Iterable[Mapping[str, Any]]) -> str | None:
-    """Return the name of the provider with a users file; None without one, or with several."""
+    """Return the name of the provider with a users file; None if there is none, or if there are several."""
     names = [str(entry.get("provider")) for entry in entries if kind_of(entry.get("authenticator")) == "file"]
     return names[0] if len(names) == 1 else None
 

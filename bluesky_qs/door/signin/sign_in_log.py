@@ -56,7 +56,7 @@ def no_scope(scope: str) -> str:
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """The address of the client; empty if it is not known, as on a Unix socket."""
+    """The client's address; empty if it is unknown, as on a Unix socket."""
     return connection.client.host if connection.client else ""
 
 

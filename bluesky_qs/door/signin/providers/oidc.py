@@ -31,7 +31,7 @@ _LEEWAY = 60
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Errors that verification raises after the provider has changed its keys.
 _CHANGED_KEYS = (BadSignatureError, InvalidKeyIdError, MissingKeyError)
-_ASK = "Ask the person who runs this server; its log says more."
+_ASK = "Ask the person who runs this server; the details are in its log."
 
 
 def oidc_provider(name: str, args: Mapping[str, Any]) -> "OIDCProvider":

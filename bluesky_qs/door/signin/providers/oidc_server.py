@@ -231,7 +231,7 @@ class OIDCServer:
         raise ProviderUnavailable(f"The identity provider cannot be reached now. Try again later. {_ASK}") from None
 
 
-_ASK = "If that does not help, ask the person who runs this server; its log says more."
+_ASK = "If that does not help, ask the person who runs this server; the details are in its log."
 
 
 def _place(address: httpx.URL) -> str:

@@ -117,5 +117,5 @@ def _groups(account: pwd.struct_passwd) -> frozenset[str]:
         try:
             names.add(grp.getgrgid(gid).gr_name)
         except KeyError:
-            logger.debug("The group %d of the user %s has no name", gid, account.pw_name)
+            logger.debug("Group %d of user %s has no name", gid, account.pw_name)
     return frozenset(names)
