@@ -150,4 +150,4 @@ access: {rules: [{user: ada, roles: expert}]}
 def test_a_service_beyond_this_computer_without_a_sign_in_does_not_start(new_service):
     service = new_service("--http", "*:0")
     assert service.spawn().wait(PATIENCE) == 78
-    assert "Error: With *:0 other computers can reach the HTTP door" in service.output()
+    assert "Error: With *:0, other computers can reach the HTTP door" in service.output()
