@@ -15,11 +15,13 @@ def make_folder(path: Path) -> None:
     ------
     OSError
     """
-    if path.is_dir():
-        return
-    if path.parent != path:
+    try:
+        path.mkdir(mode=_FOLDER, exist_ok=True)
+    except FileNotFoundError:  # the folder above it is missing
+        if path.parent == path:
+            raise
         make_folder(path.parent)
-    path.mkdir(mode=_FOLDER, exist_ok=True)
+        path.mkdir(mode=_FOLDER, exist_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

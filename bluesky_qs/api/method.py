@@ -265,9 +265,7 @@ class Method(Generic[P, R]):
         value: object = params[name]
         messages = self._messages.get(name)
         if messages and messages.wrong:
-            if name in SECRETS and value:
-                value = Hidden()
-            return messages.wrong.format(value=value, type=type(value))
+            return messages.wrong.format(value=_Shown(name, value), type=type(value))
         explained = reason.partition(" - at ")[0]
         place = f" (at {path})" if path != name else ""
         return f"Parameter '{name}' of '{self.name}' has an unsupported value {shown(name, value)}: {explained}{place}"
@@ -348,13 +346,6 @@ def shortened(value: Any, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 4 :]} ({len(text)} characters)"
 
 
-class Hidden:
-    """Stands for a secret in a message."""
-
-    def __repr__(self) -> str:
-        return "***"
-
-
 def shown(name: str, value: Any) -> str:
     """A parameter's value as shown in a message: shortened, or hidden if it is a secret.
 
@@ -362,6 +353,16 @@ def shown(name: str, value: Any) -> str:
     ('***', "''", "'top'")
     """
     return "***" if name in SECRETS and value else shortened(value)
+
+
+class _Shown:
+    """A value for a format string, with the text of `shown`."""
+
+    def __init__(self, name: str, value: Any) -> None:
+        self._text = shown(name, value)
+
+    def __repr__(self) -> str:
+        return self._text
 
 
 def outline(value: Any) -> str:

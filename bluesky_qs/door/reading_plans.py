@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from bluesky_qs.api.limits import LONGEST_PLAN
 from bluesky_qs.api.method import METHODS
 from bluesky_qs.door.methods import MethodHandler
 from bluesky_qs.door.own_params import params
@@ -29,7 +30,7 @@ def routes() -> list[Route]:
 
 
 class _Typed(msgspec.Struct, forbid_unknown_fields=True):
-    text: str
+    text: Annotated[str, msgspec.Meta(max_length=LONGEST_PLAN)]
     paths: list[list[Annotated[int, msgspec.Meta(ge=0)] | str]] = []
 
 

@@ -19,7 +19,7 @@ from bluesky_qs.manager.other_queue import mention_other_queue
 from bluesky_qs.private import close_socket
 from bluesky_qs.store.base import Store
 from bluesky_qs.store.choice import chosen_store
-from bluesky_qs.wire.control import server_socket
+from bluesky_qs.wire.control import LARGEST_MESSAGE, server_socket
 
 
 async def _nothing() -> None:
@@ -91,6 +91,7 @@ def outside_of_service(directory: RuntimeDir, settings: Settings) -> Outside:
             network.zmq_control_addr,
             private_key=network.zmq_private_key,
             setting="--zmq-control-addr",
+            maxmsgsize=LARGEST_MESSAGE,
         )
         if settings.http.addr or settings.http.metrics:
             socket.bind(directory.control)

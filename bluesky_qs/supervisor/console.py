@@ -22,7 +22,7 @@ from bluesky_qs.supervisor.record import Batcher, Record
 from bluesky_qs.supervisor.terminal import TerminalWriter
 from bluesky_qs.wire import info
 from bluesky_qs.wire.codec import Encoding
-from bluesky_qs.wire.control import server_socket
+from bluesky_qs.wire.control import LARGEST_SUBSCRIPTION, server_socket
 from bluesky_qs.wire.info import ConsoleMessage
 
 #: Messages kept for a slow subscriber before it loses some. The longest has 128 KiB, so 128 MiB at most.
@@ -99,7 +99,14 @@ class Console:
         ConfigError
             The address of the info socket is in use or cannot be bound.
         """
-        self._pub = server_socket(context, info_address, kind=zmq.PUB, setting="--zmq-info-addr", sndhwm=SEND_LIMIT)
+        self._pub = server_socket(
+            context,
+            info_address,
+            kind=zmq.PUB,
+            setting="--zmq-info-addr",
+            sndhwm=SEND_LIMIT,
+            maxmsgsize=LARGEST_SUBSCRIPTION,
+        )
         self._pull = server_socket(context, publications, kind=zmq.PULL, rcvhwm=0)
         close_socket(publications)
         if feed is not None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from bluesky_qs.api.limits import check_limits, check_size
 from bluesky_qs.api.method import METHODS, Lock, Method, expanded_signature, outline, shown
 from bluesky_qs.error_text import LONGEST_MESSAGE, cut
 from bluesky_qs.errors import BadParams, Locked, QSError, RequestError, StoreError
@@ -121,6 +122,7 @@ class Dispatcher:
             params = _as_params(sent)
             method.check_names(params)
             _check_text(params)
+            check_limits(params)
             await self.ready.wait()
             if (request_id := checked_id(params)) is not None:
                 return await self._answer_once(request_id, method, params)
@@ -177,6 +179,7 @@ class Dispatcher:
 
     def _parse(self, frame: bytes) -> tuple[Method[..., Any], Any]:
         """The method and its parameters, which may still be of any type."""
+        check_size(frame)
         try:
             request = decode(frame, self._encoding)
         except DecodeError as error:
