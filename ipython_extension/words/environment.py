@@ -58,7 +58,7 @@ def open_environment(session: Session, line: Line) -> ReplyView:
 
 @word("close")
 def close_environment(session: Session, line: Line) -> ReplyView:
-    """Close the environment. Nothing may be running."""
+    """Close the environment. This works only while nothing is running."""
     line.nothing_more()
     return _gone(session, session.rm.environment_close, "closed")
 

@@ -109,7 +109,7 @@ def queue(session: Session, line: Line) -> QueueView:
     "[KEY=VALUE…] [--search WORDS] [--plan NAME] [--user USER] [--since TIME] [--until TIME] [--failed] [-n N] [--md]",
 )
 def history(session: Session, line: Line) -> HistoryView:
-    """Show the plans that ran, newest at the bottom: the newest ones, or those that match all conditions.
+    """Show the newest plans that ran, or those that match all conditions, with the newest at the bottom.
 
     KEY=VALUE selects plans by their metadata, scan_id=N by their scan id, and --plan by name; * and ? stand for any
     characters, and case is ignored in metadata. --since and --until select plans by the time when they started:

@@ -56,10 +56,10 @@ class QSMagics(Magics):
     """
 
     control_addr = Unicode(help="Address of the service; empty: QSERVER_ZMQ_CONTROL_ADDRESS.").tag(config=True)
-    info_addr = Unicode(help="Address of its info (publish) socket; empty: QSERVER_ZMQ_INFO_ADDRESS.").tag(config=True)
-    encoding = Enum(("", "json", "msgpack"), "", help="Encoding of messages; empty: QSERVER_ZMQ_ENCODING.").tag(
+    info_addr = Unicode(help="Address of the service's info (publish) socket; empty: QSERVER_ZMQ_INFO_ADDRESS.").tag(
         config=True
     )
+    encoding = Enum(("", "json", "msgpack"), "", help="Message encoding; empty: QSERVER_ZMQ_ENCODING.").tag(config=True)
     public_key = Unicode(help="CURVE public key of the service; empty: QSERVER_ZMQ_PUBLIC_KEY.").tag(config=True)
     http_server_uri = Unicode(help="Address of an HTTP server to use instead of 0MQ; empty: 0MQ.").tag(config=True)
     http_ca_file = Unicode(help="File with the certificates to trust; empty: the system's.").tag(config=True)

@@ -60,7 +60,7 @@ def add(session: Session, line: Line) -> Changed:
         %qs add count([det1, det2], num=10, delay=1)
         %qs add scan([det1], motor, $start, $stop, num={n * 2}) --front --md sample="Si 111"
 
-    --dry-run also shows what the plans would do when the queue reaches them; they are queued anyway.
+    --dry-run also shows what the plans would do when the queue reaches them; they are queued either way.
 
     --for takes a table: a list of dictionaries or a DataFrame from this session, or a .csv or .xlsx file. In the plans,
     $name stands for a column, and the plans are queued once for each row. --file queues the lines of a text file, such
@@ -436,7 +436,7 @@ def mode(session: Session, line: Line) -> View:
 
 @word("autostart", "[on|off]")
 def autostart(session: Session, line: Line) -> View:
-    """Show or switch autostart: the queue starts by itself when it has items and the environment is open."""
+    """Show autostart or switch it on or off: the queue starts by itself if it has items and the environment is open."""
     status = session.status()
     if not line.more():
         if status["queue_autostart_enabled"]:

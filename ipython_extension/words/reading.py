@@ -30,7 +30,7 @@ Readings = Mapping[str, Any]
 
 @word("read", "DEVICE… [--watch]")
 def read(session: Session, line: Line) -> ReadingsView | None:
-    """Read devices now: value, units, limits, and whether they are moving. Names of subdevices have dots.
+    """Read devices now: value, units, limits, and whether they are moving. Names of subdevices contain dots.
 
     This works at any time, even while a plan is running or paused. It does not trigger or move anything, so a detector
     shows its last value. With --watch, the table is updated every second until you press Ctrl-C.

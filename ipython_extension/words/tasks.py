@@ -48,7 +48,7 @@ def func(session: Session, line: Line) -> Any:
 
 @cell("script", "[--background] [--update-re] [--keep-lists]")
 def script(session: Session, line: Line) -> View:
-    """Run the cell in the worker's namespace, where plans and devices are.
+    """Run the cell in the worker's namespace, which contains the plans and devices.
 
     Its output is shown. If it fails, the error has the worker's traceback. Plans and devices that it defines can be
     used afterwards. --background runs it alongside plans, --update-re lets it replace RE, and --keep-lists leaves the
