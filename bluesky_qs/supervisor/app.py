@@ -433,7 +433,7 @@ class Supervisor:
     def _end_manager(self, *, traceback: bool) -> None:
         manager, self._manager = self._manager, None
         if manager is not None:
-            if traceback and manager.poll() is None:
+            if traceback and manager.poll() is None and not manager.is_stopped:
                 manager.send_signal(signal.SIGUSR1)  # it prints its traceback, or dies
                 manager.wait(_TRACEBACK_TIME)
             manager.kill()

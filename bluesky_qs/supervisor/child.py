@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from bluesky_qs.supervisor.policy import Exit
 
@@ -81,6 +82,13 @@ class Child:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal has stopped it, so that it handles no others. Known on Linux only."""
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
+        return False
 
     def poll(self) -> Exit | None:
         """How the process ended; None while it is running."""

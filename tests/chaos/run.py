@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.chaos.clients import WHO, Adder, Caller, Client, DryRunner, EventReader, Keeper, Reader, Remover
-from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.faults import FAULTS, MANAGER, Fault
 from tests.chaos.record import Record
 from tests.chaos.world import KEY, World, new_world
 
@@ -32,14 +32,17 @@ def run(
         events = EventReader(f"{world.http}/api", KEY, record, done)
         for thread in (keeper, events, *writers):
             thread.start()
-        prober = Prober(world)
+        prober, expected = Prober(world), world.process(MANAGER).pid
         end = time.monotonic() + seconds
         for number, fault in enumerate(_sequence(world, rng, kinds=KILLS if kills else kinds)):
             if number == kills if kills else time.monotonic() >= end:
                 break
             world.pause(rng.uniform(0.0, 1.0))
+            if (manager := world.process(MANAGER).pid) != expected:
+                record.violation(f"manager {expected} was replaced by {manager} without a reason")
             fault.cause(world, rng)
             took = prober.next_change(fault.kind)
+            expected = world.process(MANAGER).pid
             record.faults[fault.kind].append(took)
             if aloud:
                 print(f"{number + 1} {fault.kind}: {took:.1f} s, {len(record.violations)} violations", flush=True)

@@ -1,5 +1,6 @@
 """A child process of the supervisor."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from bluesky_qs.supervisor.child import Child, Lifeline
+from bluesky_qs.supervisor.policy import Exit
 
 _PROGRAM = """
 import signal, sys
@@ -22,6 +24,16 @@ def lifeline():
     lifeline = Lifeline()
     yield lifeline
     lifeline.close()
+
+
+def test_a_child_that_a_signal_has_stopped_is_known(lifeline):
+    command = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"]
+    child = Child(command, output=subprocess.DEVNULL, lifeline=lifeline)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
+    assert child.is_stopped
+    child.send_signal(signal.SIGCONT)
+    assert child.wait(60) == Exit(0, "exit code 0")
+    assert not child.is_stopped
 
 
 def test_a_hangup_before_the_first_line_of_the_door_does_not_end_it(lifeline):
