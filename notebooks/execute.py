@@ -1,8 +1,8 @@
 """Runs the tutorials, each against its own service, and stores their outputs: ``make notebooks [ARGS=05-pausing]``.
 
-Outputs are stored without the paths and addresses of this computer. If only times and uids have changed, the stored
-output stays; so does that of a cell that is different at each run, unless ``--fresh`` is among the arguments. The tests
-run the notebooks with the same functions.
+Stored outputs do not contain this computer's paths and addresses. An output is kept if only times and uids have
+changed. The output of a cell that is tagged as different in each run is kept too, unless ``--fresh`` is among the
+arguments. The tests run the notebooks with the same functions.
 """
 
 import copy
@@ -27,14 +27,14 @@ from bluesky_qs import REManagerAPI
 HERE = Path(__file__).parent
 #: Tag of a cell that must raise an error; nbclient continues after it.
 RAISES = "raises-exception"
-#: Tag of a cell whose output is different at each run.
+#: Tag of a cell whose output is different in each run.
 VARIES = "varies"
 
 _PATIENCE = 120
 _TERMINAL = {"COLUMNS": "80", "TERM": "xterm", "QSERVER_USER": "ada", "no_proxy": "127.0.0.1"}
-#: Address of the HTTP door in the texts of the notebooks; when they are run, it has a free port.
+#: Address of the HTTP door in the notebooks' texts. When the notebooks run, the door uses a free port.
 _DOOR = "http://localhost:60610"
-#: Variable with the address of the door, if there is one.
+#: Environment variable with the door's address, if there is a door.
 _DOOR_VARIABLE = "QSERVER_HTTP_SERVER_URI"
 
 
@@ -44,12 +44,12 @@ def tutorials() -> list[Path]:
 
 
 def service_options(notebook: nbformat.NotebookNode) -> list[str]:
-    """Options of ``start-re-manager`` that the notebook's text mentions."""
+    """The ``start-re-manager`` options that the notebook's text mentions."""
     return list(notebook.metadata.get("bluesky_qs", {}).get("service", ()))
 
 
 def door_at_free_port(options: list[str]) -> tuple[list[str], dict[str, str]]:
-    """The options, with a free port for ``--http``; and the environment variable with the address of the door."""
+    """The options, with a free port for ``--http``; and the environment variable with the door's address."""
     if "--http" not in options:
         return options, {}
     (port,) = _free_ports(1)
@@ -63,7 +63,7 @@ def furnish(folder: Path) -> None:
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> nbformat.NotebookNode:
-    """The notebook after a run in ``folder``; ``environment`` has the addresses of the service.
+    """Run the notebook in ``folder`` and return it; ``environment`` has the service's addresses.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[
 
 
 def as_read(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[str, str]) -> None:
-    """Clean a notebook that ran: replace paths and addresses of this computer."""
+    """Clean a notebook after a run: replace this computer's paths and addresses."""
     machine = {
         environment.get(_DOOR_VARIABLE, _DOOR): _DOOR,
         environment["QSERVER_ZMQ_CONTROL_ADDRESS"]: "tcp://localhost:60615",
@@ -107,12 +107,12 @@ def as_read(notebook: nbformat.NotebookNode, folder: Path, environment: Mapping[
 
 
 def shows(cell: nbformat.NotebookNode) -> list[str]:
-    """The outputs of a cell, without the parts that differ from run to run: uids, times, durations."""
+    """A cell's outputs, without the parts that differ from run to run: uids, times, durations."""
     texts = []
     for output in cell.get("outputs", ()):
         data = output.get("data", {})
         text = output.get("text") or data.get("text/plain") or f"{output.get('ename')}: {output.get('evalue')}"
-        # A reply is shown in the place of its progress, unless it came too soon for a progress bar.
+        # A reply replaces its progress display, unless it came too soon for a progress bar.
         kind = "data" if data else output.output_type
         texts.append(f"{kind}: {_masked(text).strip()}")
     return [text for text in texts if not text.endswith(_HAS_RUN)]
@@ -129,9 +129,9 @@ def is_tagged(cell: nbformat.NotebookNode, tag: str) -> bool:
     return tag in cell.metadata.get("tags", ())
 
 
-#: The end of a progress that is shown only if a function takes some time.
+#: The end of a progress line that is shown only if a function takes some time.
 _HAS_RUN = " took DURATION."
-#: Parts that differ from run to run, and their replacements. Blanks too, because the values set the width of tables.
+#: Parts that differ from run to run, and their replacements. Spaces are included, because values set table widths.
 _VARYING = [
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UID"),
     (re.compile(r"'[0-9a-f]{8}'"), "UID"),
@@ -139,12 +139,12 @@ _VARYING = [
     (re.compile(r"\b\d\d/\d\d/\d{4} |\b\d{4}-\d\d-\d\d "), ""),
     (re.compile(r"\b\d\d:\d\d(:\d\d([.,]\d+)?)?\b"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "DURATION"),
-    # Estimates follow an addition, so a table that is shown immediately may have them or not.
+    # Estimates are made shortly after an item is added, so a table that is shown immediately may lack them.
     (re.compile(r" \((est\.|estimated:) DURATION\)"), ""),
     (re.compile(r"[;,] (the queue is |queue )?done at (about )?TIME( or later)?"), ""),
     (re.compile(r"; (one round: )?(about|at least) [^;\n]+ if started now"), ""),
     (re.compile(r"\b(about|at least) (DURATION|\d+ min)(, at TIME( or later)?)?"), "queued"),
-    (re.compile(r"\b\d+ plans? and \d+ devices?"), "NAMES"),  # releases of ophyd add some
+    (re.compile(r"\b\d+ plans? and \d+ devices?"), "NAMES"),  # new ophyd releases may add some
     (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),
     (re.compile(r"[ \-─]{2,}"), "  "),
 ]
@@ -181,7 +181,7 @@ def _keep_what_has_not_changed(old: nbformat.NotebookNode, new: nbformat.Noteboo
 
 
 def _markup(cell: nbformat.NotebookNode) -> list[str]:
-    """What a browser shows of the outputs of a cell, HTML and tracebacks, without the parts that differ."""
+    """The parts of a cell's outputs that a browser shows, HTML and tracebacks, without what differs from run to run."""
     return [_masked(str(output.get("data", {}).get("text/html") or output.get("traceback"))) for output in cell.outputs]
 
 

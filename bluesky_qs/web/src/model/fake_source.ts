@@ -1,4 +1,4 @@
-/** A service for tests of the model. The test sets its answers, and sends what it publishes. */
+/** A service for tests of the model. The test sets the answers and publishes the messages. */
 
 import { signal } from "@preact/signals";
 import { SCOPES } from "../source/scopes";

@@ -68,7 +68,7 @@ const STATES: Record<Permission, string> = {
   blocked:
     "This browser blocks notifications from this page. To allow them, change the browser's settings for this page.",
   impossible:
-    "This browser shows notifications only from pages with https. Ask the server's administrator to enable TLS.",
+    "This browser shows notifications only from HTTPS pages. Ask the server's administrator to enable TLS.",
 };
 
 function BrowserNotices() {

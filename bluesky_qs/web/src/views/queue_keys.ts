@@ -41,7 +41,7 @@ export const KEYS: [string, string][] = [
   ["Ctrl ↑ ↓, Space", "go to another row, select it too"],
   ["Ctrl A, Esc", "select all, select none"],
   ["Alt ↑ ↓", "move the selected items"],
-  ["Alt Home, Alt End", "move them to the front, to the back"],
+  ["Alt Home, Alt End", "move them to the front or the back"],
   ["F2", "edit"],
   ["Ctrl D", "duplicate"],
   ["Del", "remove"],
