@@ -1,5 +1,6 @@
 """Learns how long actions and plans take, from the plans that end."""
 
+import asyncio
 import json
 import logging
 from collections import OrderedDict
@@ -25,6 +26,8 @@ _GAP, _LONGEST_GAP = 0.02, 1.0
 _MOST_FOR_WALKS = 2_000_000
 #: Maximum number of ended plans to remember until their times arrive.
 _MOST_ENDED = 20
+#: Seconds between two writes of what was learned, because plans may follow each other quickly.
+_KEEP = 0.25
 
 
 class _Ended(NamedTuple):
@@ -39,17 +42,14 @@ class _Ended(NamedTuple):
 class Times:
     """The learned times of this service.
 
-    Attributes
-    ----------
-    learned
-        The learned data.
-    version
-        Increases when something was learned.
+    It learns from a plan when somebody needs the times, or shortly after the next plan has started.
     """
 
     def __init__(self, queue: PlanQueue, kept: LearnedTimes | StoredTimes, changed: Changes) -> None:
-        self.learned = Learned()
-        self.version = 0
+        self._learned = Learned()
+        self._version = 0
+        self._arrived: list[tuple[PlanTimes, _Ended | None]] = []
+        self._news = asyncio.Event()
         #: The version of the learned data, and its times of actions for walks.
         self._for_walks: tuple[int, bytes] = -1, b""
         self._gaps = Sample()
@@ -58,6 +58,18 @@ class Times:
         self._kept = kept
         self._changed = changed
         self._ended: OrderedDict[str, _Ended] = OrderedDict()
+
+    @property
+    def learned(self) -> Learned:
+        """The learned data."""
+        self._catch_up()
+        return self._learned
+
+    @property
+    def version(self) -> int:
+        """A number that increases when something was learned."""
+        self._catch_up()
+        return self._version
 
     @property
     def gap(self) -> float:
@@ -74,11 +86,22 @@ class Times:
 
     async def recall(self) -> None:
         """Load the times that earlier managers have learned."""
-        self.learned.load(await self._kept.load())
+        self._learned.load(await self._kept.load())
 
     async def live(self) -> None:
-        """Write learned times, until canceled."""
-        await self._kept.live()
+        """Learn and write learned times, until canceled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._kept.live())
+            try:
+                while True:
+                    await self._news.wait()
+                    self._news.clear()
+                    self._catch_up()
+                    self._changed()
+                    await asyncio.sleep(_KEEP)
+                    self._keep()
+            finally:
+                self._keep()
 
     def plan_ended(self, report: PlanEnded) -> None:
         """Record the end of a plan. Its times follow in another report."""
@@ -96,20 +119,27 @@ class Times:
             self._ended.popitem(last=False)
 
     def arrived(self, report: PlanTimes) -> None:
-        """Learn from the times of a plan that has ended."""
-        ended = self._ended.pop(report.item_uid, None)
-        try:
-            self._learn(json.loads(report.times), ended)
-        except (KeyError, TypeError, ValueError):  # names of devices come from user code, and may be anything
-            logger.exception("The times of the plan %s cannot be used", report.item_uid)
-        self._kept.keep(self.learned.take_changes())
-        self.version += 1
-        self._changed()
+        """Take the times of a plan that has ended."""
+        self._arrived.append((report, self._ended.pop(report.item_uid, None)))
+        self._news.set()
+
+    def _catch_up(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        for report, ended in arrived:
+            try:
+                self._learn(json.loads(report.times), ended)
+            except (KeyError, TypeError, ValueError):  # names of devices come from user code, and may be anything
+                logger.exception("The times of the plan %s cannot be used", report.item_uid)
+            self._version += 1
+
+    def _keep(self) -> None:
+        self._catch_up()
+        self._kept.keep(self._learned.take_changes())
 
     def _learn(self, times: dict[str, Any], ended: _Ended | None) -> None:
-        before = sum_of(self.learned, Work.from_json(times["work"]))
-        work = self.learned.observe(times)
+        before = sum_of(self._learned, Work.from_json(times["work"]))
+        work = self._learned.observe(times)
         if ended is None or not ended.is_complete:
             return
         run = PlanRun(ended.parameters, work.starts, work.settings_used, times["events"], ended.seconds)
-        self.learned.completed(ended.plan, run, None if before.unknown else before.seconds)
+        self._learned.completed(ended.plan, run, None if before.unknown else before.seconds)

@@ -40,6 +40,8 @@ _PATIENCE, _RETRY = 1.5, 60.0
 _PATIENCE_AT_FIRST = 30.0
 #: The index is built again if it has more removed items than this, and more removed items than current ones.
 _MOST_GONE = 10_000
+#: Seconds in which items that end are added to the index together, unless a search waits for them.
+_TOGETHER = 0.25
 #: The number of the oldest item in a new index, because row numbers of SQLite begin with 1.
 _OLDEST = 1
 
@@ -78,6 +80,8 @@ class HistorySearch:
         self._reading = own_thread("history-search")
         self.complete = asyncio.Event()
         self._wanted, self._news, self._fresh = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        #: Set while a search waits for the items that have just ended.
+        self._is_waited_for = asyncio.Event()
         if folder is not None:
             self._wanted.set()
 
@@ -145,6 +149,8 @@ class HistorySearch:
                 self.complete.set()
                 self._fresh.set()
                 await self._news.wait()
+                with contextlib.suppress(TimeoutError):  # plans that follow each other quickly are added together
+                    await asyncio.wait_for(self._is_waited_for.wait(), _TOGETHER)
                 self._news.clear()
         except (sqlite3.Error, OSError, StoreError) as error:
             self._index = None
@@ -276,12 +282,15 @@ class HistorySearch:
 
     async def _news_are_in(self) -> None:
         """Wait a short time until the index has the items that have just ended."""
+        self._is_waited_for.set()
         try:
             async with asyncio.timeout(_PATIENCE if self._folder else _PATIENCE_AT_FIRST):
                 await self._fresh.wait()
             self._is_late = False
         except TimeoutError:
             self._is_late = True
+        finally:
+            self._is_waited_for.clear()
 
     async def _run(self, thread: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
