@@ -22,6 +22,7 @@ _TITLES = {
     "network": "Sockets and Redis",
     "startup": "Startup code",
     "operation": "Operation",
+    "log": "Log",
     "worker": "Worker",
     "http": "HTTP door",
 }
@@ -63,7 +64,7 @@ def _start(values: dict[str, Any]) -> int:
 
         from bluesky_qs.supervisor import app  # noqa: PLC0415 - help and bad options need no sockets
 
-        return app.run(settings, notes=loaded.described(), door_key=key)
+        return app.run(settings, notes=loaded.described(), config=loaded.config, door_key=key)
 
 
 def _with_door(settings: Settings) -> tuple[Settings, str | None]:

@@ -49,10 +49,11 @@ class Origin(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Settings, and the source of each value that is not a default, by key."""
+    """Settings, the source of each value that is not a default, by key, and the path of the configuration file."""
 
     settings: Settings
     origins: Mapping[str, Origin]
+    config: str | None = None
 
     def described(self) -> list[str]:
         """Return a log line for each setting that is not a default, without secrets."""
@@ -128,7 +129,7 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], config: str | N
     _choose_startup_code(values)
     _choose_store(values)
     _part_sockets(values)
-    return Loaded(_settings(values.values), values.origins)
+    return Loaded(_settings(values.values), values.origins, path or None)
 
 
 def load_http(options: Mapping[str, Any], environ: Mapping[str, str]) -> Http:

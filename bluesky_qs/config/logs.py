@@ -1,6 +1,7 @@
 """The format of our log lines: ``[I 2022-02-17 16:59:59,198 bluesky_qs.worker.engine] Pausing Run Engine ...``."""
 
 import logging
+from collections.abc import Iterable
 
 from bluesky_qs.config.schema import LogLevel
 
@@ -16,10 +17,13 @@ LEVELS: dict[LogLevel, int] = {
 }
 
 
-def configure_logging(level: int | str = logging.INFO, handler: logging.Handler | None = None) -> None:
+def configure_logging(
+    level: int | str = logging.INFO, handler: logging.Handler | None = None, *, parts: Iterable[str] = ()
+) -> None:
     """Let our loggers write in the service's format: to ``handler`` or to standard error. May be called again.
 
-    The root logger is not changed, because user code may configure it.
+    The root logger is not changed, because user code may configure it. ``parts`` are levels of parts of the service,
+    such as ``manager=DEBUG``.
     """
     ours = logging.getLogger(OURS)
     if not ours.handlers:
@@ -27,6 +31,9 @@ def configure_logging(level: int | str = logging.INFO, handler: logging.Handler 
         handler.setFormatter(logging.Formatter(FORMAT))
         ours.addHandler(handler)
     ours.setLevel(level)
+    for part in parts:
+        name, _, part_level = part.partition("=")
+        logging.getLogger(f"{OURS}.{name}").setLevel(part_level)
     ours.propagate = False
     enable_logging()
 

@@ -18,6 +18,7 @@ from bluesky_qs.addresses import (
     socket_fault,
 )
 from bluesky_qs.config.http_settings import Http
+from bluesky_qs.config.log_settings import Log
 from bluesky_qs.config.setting import Setting
 from bluesky_qs.nearest import did_you_mean
 
@@ -407,6 +408,7 @@ class Settings(msgspec.Struct, frozen=True):
     network: Network = Network()
     startup: Startup = Startup()
     operation: Operation = Operation()
+    log: Log = Log()
     worker: Worker = Worker()
     http: Http = Http()
 
@@ -430,6 +432,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "network": Network,
     "startup": Startup,
     "operation": Operation,
+    "log": Log,
     "worker": Worker,
     "http": Http,
 }

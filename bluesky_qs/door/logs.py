@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bluesky_qs.config.logs import FORMAT, OURS, configure_logging, omit_origins
 
@@ -32,9 +32,9 @@ _TELLING = (
 _HEADER = re.compile(r"(?i)\b(authorization|cookie|set-cookie|x-csrf)([\"']?\s*[:=]\s*).*")
 
 
-def configure_door_logging(level: int) -> None:
+def configure_door_logging(level: int, parts: Iterable[str] = ()) -> None:
     """Let the door and uvicorn log to standard error. Requests are logged at the level DEBUG."""
-    configure_logging(level)
+    configure_logging(level, parts=parts)
     omit_origins()
     for handler in logging.getLogger(OURS).handlers:
         handler.addFilter(without_secrets)

@@ -28,7 +28,7 @@ def run_child(rundir: RuntimeDir, listening: socket.socket, beat: int) -> int:
     The supervisor passes the listening socket and the file descriptor for signs of life.
     """
     settings = rundir.load_settings()
-    configure_door_logging(LEVELS[settings.operation.console_logging_level])
+    configure_door_logging(LEVELS[settings.operation.console_logging_level], settings.log.levels)
     private_key = settings.network.zmq_private_key
     service = ServiceSettings(
         control_addr=rundir.control,

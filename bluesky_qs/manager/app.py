@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from bluesky_qs.config.logs import LEVELS, configure_logging, omit_origins
@@ -40,7 +41,8 @@ class _Stopped(Exception):
 def run(directory: RuntimeDir) -> int:
     """Run the manager of the service with this runtime directory; return the exit code."""
     settings = directory.load_settings()
-    configure_logging(LEVELS[settings.operation.console_logging_level], TurnHandler(sys.stderr, Marks.of_process()))
+    handler = TurnHandler(sys.stderr, Marks.of_process())
+    configure_logging(LEVELS[settings.operation.console_logging_level], handler, parts=settings.log.levels)
     omit_origins()
     try:
         asyncio.run(_run(directory, settings))
@@ -147,7 +149,7 @@ class RunningManager:
         dispatcher = Dispatcher(ctx, lambda: board.json, encoding)
         server = self._server = ControlServer(self._outside.control_socket(), dispatcher, tasks.create_task)
         try:
-            _announce(ctx, location)
+            _announce(ctx, location, folder)
             board.watch(publisher.status)
             tasks.create_task(_tick(lambda: publisher.status(board.json)))
             tasks.create_task(self._handle_reports(ctx, inbox))
@@ -221,11 +223,14 @@ def _stored_permissions(ctx: Context, snapshot: Snapshot, *, restarted: bool) ->
     return snapshot.facts.get("user_group_permissions")
 
 
-def _announce(ctx: Context, location: StartupLocation) -> None:
+def _announce(ctx: Context, location: StartupLocation, folder: Path | None) -> None:
     for note in location.notes:
         logger.warning("%s", note)
     logger.info("%s", summary(ctx.queue, ctx.lock))
     logger.info("Startup code: %s", location)
+    logger.info("Permissions: %s", location.permissions_path)
+    if folder is not None:
+        logger.info("Index, documents and logs of plans: %s", folder)
     logger.info("ZeroMQ server is waiting on %s", ctx.settings.network.zmq_control_addr)
 
 

@@ -22,7 +22,7 @@ import zmq
 from bluesky_qs.addresses import reaches_beyond
 from bluesky_qs.config.load import unknown_variables
 from bluesky_qs.config.logs import FORMAT, LEVELS, OURS, configure_logging
-from bluesky_qs.config.schema import LogLevel, Settings
+from bluesky_qs.config.schema import Settings
 from bluesky_qs.ipc import listening, open_files, supervision
 from bluesky_qs.ipc.hangup import ControllingTerminal
 from bluesky_qs.ipc.item_marks import VARIABLE
@@ -40,10 +40,14 @@ from bluesky_qs.supervisor.commands import (
 from bluesky_qs.supervisor.console import Console
 from bluesky_qs.supervisor.door import DoorCommand, Doorkeeper
 from bluesky_qs.supervisor.item_logs import ItemLogs
+from bluesky_qs.supervisor.log_file import LogFile
+from bluesky_qs.supervisor.log_start import places
+from bluesky_qs.supervisor.output_lines import as_it_is, as_json, for_journal, is_journal
 from bluesky_qs.supervisor.policy import FROZEN_AFTER, Exit, GiveUp, Keep, Life, Restart, decide
 from bluesky_qs.supervisor.rundir import OwnedDir
 from bluesky_qs.supervisor.signals import STOPS, Signals
 from bluesky_qs.supervisor.systemd import Systemd
+from bluesky_qs.supervisor.terminal import FileWriter
 from bluesky_qs.supervisor.workers import SPARE_DELAY, Workers
 
 _log = logging.getLogger(__name__)
@@ -65,6 +69,7 @@ def run(
     settings: Settings,
     *,
     notes: Sequence[str] = (),
+    config: str | None = None,
     door_key: str | None = None,
     manager: Command = manager_command,
     worker: Command | None = None,
@@ -78,6 +83,8 @@ def run(
         Settings from `config.load`.
     notes
         Lines for a verbose log: where the settings come from.
+    config
+        Path of the configuration file, for the log.
     door_key
         Key of the HTTP door for a link in the terminal. It appears neither in the log nor in the console.
     manager, worker, door
@@ -103,10 +110,12 @@ def run(
         stack.callback(context.term)
         console = _console(settings, terminal)
         stack.callback(console.stop)
-        stack.callback(_log_into(console.output, settings.operation.console_logging_level))
+        stack.callback(_log_into(console.output, settings))
         rundir.save_settings(settings)
         for note in notes:
             _log.debug("%s", note)
+        for place in places(settings, config, rundir):
+            _log.info("%s", place)
         for sentence in unknown_variables(os.environ):
             _log.warning("%s", sentence)
         console.start(
@@ -134,7 +143,16 @@ def run(
 
 
 def _console(settings: Settings, terminal: int | None) -> Console:
+    log, form = settings.log, None
+    if log.format == "json":
+        form = as_json
+    elif terminal is not None and is_journal(terminal, os.environ.get("JOURNAL_STREAM")):
+        form = for_journal
+    file = None if log.file is None else LogFile(Path(log.file), log.file_size * 1_000_000, log.file_count)
     return Console(
+        form=form,
+        file=None if file is None else FileWriter(file),
+        file_form=as_json if log.format == "json" else as_it_is,
         publish=settings.network.zmq_publish_console,
         encoding=settings.network.zmq_encoding,
         terminal=terminal,
@@ -450,13 +468,13 @@ class Supervisor:
         self._lifeline.close()
 
 
-def _log_into(fd: int, level: LogLevel) -> Callable[[], None]:
+def _log_into(fd: int, settings: Settings) -> Callable[[], None]:
     """Send our log to the console, in order with the output of the children. Return a function that undoes this."""
     stream = os.fdopen(fd, "w", encoding="utf-8", closefd=False)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter(FORMAT))
     logging.getLogger(OURS).handlers[:] = [handler]
-    configure_logging(LEVELS[level])
+    configure_logging(LEVELS[settings.operation.console_logging_level], parts=settings.log.levels)
 
     def undo() -> None:
         logging.getLogger(OURS).removeHandler(handler)

@@ -16,10 +16,11 @@ import zmq
 
 from bluesky_qs.private import close_socket
 from bluesky_qs.supervisor.item_logs import ItemLogs
+from bluesky_qs.supervisor.output_lines import Form, WholeLines, as_it_is
 from bluesky_qs.supervisor.pace import Pace
 from bluesky_qs.supervisor.pipes import ManagerPipe, Pipe, WorkerOutput
 from bluesky_qs.supervisor.record import Batcher, Record
-from bluesky_qs.supervisor.terminal import TerminalWriter
+from bluesky_qs.supervisor.terminal import FileWriter, TerminalWriter
 from bluesky_qs.wire import info
 from bluesky_qs.wire.codec import Encoding
 from bluesky_qs.wire.control import LARGEST_SUBSCRIPTION, server_socket
@@ -57,7 +58,15 @@ class Console:
     """
 
     def __init__(
-        self, *, publish: bool, encoding: Encoding, terminal: int | None, logs: ItemLogs | None = None
+        self,
+        *,
+        publish: bool,
+        encoding: Encoding,
+        terminal: int | None,
+        logs: ItemLogs | None = None,
+        form: Form | None = None,
+        file: FileWriter | None = None,
+        file_form: Form = as_it_is,
     ) -> None:
         reader, self.output = os.pipe()
         self.logs = ItemLogs(0) if logs is None else logs
@@ -73,6 +82,14 @@ class Console:
         self._publish = publish
         self._encoding: Encoding = encoding
         self._terminal = None if terminal is None else TerminalWriter(terminal)
+        self._file = file
+        #: A terminal without a form gets the output unchanged and at once, for progress bars.
+        self._as_it_is = self._terminal if form is None else None
+        self._lines: list[WholeLines] = []
+        if self._terminal is not None and form is not None:
+            self._lines.append(WholeLines(form, self._terminal.write))
+        if file is not None:
+            self._lines.append(WholeLines(file_form, file.write))
         self.record = Record()
         self._batcher = Batcher()
         self._waiting: list[ConsoleMessage] = []
@@ -158,8 +175,9 @@ class Console:
         for socket in (self._pub, self._feed, self._pull):
             if socket is not None:
                 socket.close(linger=int(1000 * LINGER))
-        if self._terminal is not None:
-            self._terminal.close(timeout=1.0)
+        for writer in (self._terminal, self._file):
+            if writer is not None:
+                writer.close(timeout=1.0)
         for pipe in self._pipes:
             pipe.close()
         for fd in (self.output, self._stop_reader, self._wake_reader, self._wake_writer):
@@ -227,7 +245,7 @@ class Console:
         while self._read() and time.monotonic() < until:
             self._emit(time.monotonic())
         for pipe in self._pipes:
-            self._show(*pipe.end())
+            self._show_end(pipe)
         self._emit(time.monotonic(), everything=True)
         if self._pull is not None:
             while self._pull.poll(_LAST_PUSH_MS):
@@ -241,7 +259,7 @@ class Console:
                 self._understand(pipe, data)
                 longest = max(longest, len(data))
             elif not pipe.is_open:
-                self._show(*pipe.end())
+                self._show_end(pipe)
                 self._pipes.remove(pipe)
                 pipe.close()
         return longest
@@ -253,11 +271,18 @@ class Console:
 
     def _understand(self, pipe: Pipe, data: bytes) -> None:
         for shown, text in pipe.understood(data, time.time()):
-            self._show(shown, text)
+            self._show(pipe, shown, text)
 
-    def _show(self, data: bytes, text: str) -> None:
-        if self._terminal is not None and data:
-            self._terminal.write(data)
+    def _show_end(self, pipe: Pipe) -> None:
+        self._show(pipe, *pipe.end())
+        for lines in self._lines:
+            lines.end(pipe)
+
+    def _show(self, pipe: Pipe, data: bytes, text: str) -> None:
+        if self._as_it_is is not None and data:
+            self._as_it_is.write(data)
+        for lines in self._lines:
+            lines.add(pipe, data)
         if text:
             self._batcher.add(text, time.monotonic())
 

@@ -1,22 +1,25 @@
-"""Output to the terminal, without waiting for the terminal."""
+"""Output to the terminal and to the log file, without waiting for them."""
 
 import contextlib
 import os
 import select
 import threading
 from collections import deque
+from collections.abc import Callable
+
+from bluesky_qs.supervisor.log_file import LogFile
 
 #: Bytes kept for a terminal that does not accept output; further output is omitted.
 LIMIT = 4 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
-class TerminalWriter:
-    """A thread that writes to a file descriptor as fast as the terminal accepts output."""
+class OutputWriter:
+    """A thread that writes as fast as it can. ``send`` writes some bytes and returns how many."""
 
-    def __init__(self, fd: int, limit: int = LIMIT) -> None:
-        self._fd = fd
-        self.is_terminal = os.isatty(fd)
+    def __init__(self, send: Callable[[memoryview], int], name: str, limit: int = LIMIT) -> None:
+        self._send = send
+        self._name = name
         self._limit = limit
         self._changed = threading.Condition()
         self._waiting: deque[bytes] = deque()
@@ -24,7 +27,7 @@ class TerminalWriter:
         self._left_out = 0
         self._broken = False
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def write(self, data: bytes) -> None:
@@ -52,9 +55,8 @@ class TerminalWriter:
 
     def _note_gap(self) -> None:
         if self._left_out:
-            text = (
-                f"\n[{self._left_out} bytes of console output were omitted here, because the terminal was too slow]\n"
-            )
+            reason = f"because the {self._name} was too slow"
+            text = f"\n[{self._left_out} bytes of console output were omitted here, {reason}]\n"
             self._append(text.encode())
             self._left_out = 0
 
@@ -79,13 +81,38 @@ class TerminalWriter:
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            try:
-                written = os.write(self._fd, view[:_CHUNK])
-            except BlockingIOError:  # another process made the terminal non-blocking
-                select.select([], [self._fd], [])
-                continue
+            written = self._send(view[:_CHUNK])
             view = view[written:]
             with self._changed:
                 self._size -= written
                 if self._size <= self._limit // 2:
                     self._note_gap()
+
+
+class TerminalWriter(OutputWriter):
+    """Writes to a terminal, or to what stands in its place."""
+
+    def __init__(self, fd: int, limit: int = LIMIT) -> None:
+        self._fd = fd
+        self.is_terminal = os.isatty(fd)
+        super().__init__(self._send_to_terminal, "terminal", limit)
+
+    def _send_to_terminal(self, data: memoryview) -> int:
+        while True:
+            try:
+                return os.write(self._fd, data)
+            except BlockingIOError:  # another process made the terminal non-blocking
+                select.select([], [self._fd], [])
+
+
+class FileWriter(OutputWriter):
+    """Writes to the log file."""
+
+    def __init__(self, file: LogFile, limit: int = LIMIT) -> None:
+        self._file = file
+        super().__init__(file.write, "log file", limit)
+
+    def close(self, timeout: float) -> None:
+        super().close(timeout)
+        if not self._thread.is_alive():
+            self._file.close()

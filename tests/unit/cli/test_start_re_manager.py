@@ -18,7 +18,7 @@ def run(monkeypatch, tmp_path):
     """Run the command with a service that only notes its settings."""
     started, keys = [], []
 
-    def service(settings, *, notes, door_key=None):
+    def service(settings, *, notes, config=None, door_key=None):
         started.append(settings)
         keys.append(door_key)
         return 0

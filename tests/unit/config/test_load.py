@@ -1,10 +1,13 @@
 """Settings from the command line, configuration files and the environment."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from bluesky_qs.config.load import load, unknown_variables
+from bluesky_qs.config.log_settings import PARTS
 from bluesky_qs.config.schema import Settings, fields
-from bluesky_qs.errors import ConfigError
+from bluesky_qs.errors import ConfigError, WrongOption
 
 KEY = "0123456789" * 4
 
@@ -398,3 +401,21 @@ def test_all_metadata_may_be_shown_unless_the_keys_are_limited(config):
     for nothing in ("[]", "''", "['']"):
         path = config(f"worker: {{permitted_re_metadata_keys: {nothing}}}")
         assert load({}, {}, path).settings.worker.permitted_re_metadata_keys == ()
+
+
+@pytest.mark.parametrize(
+    ("level", "fault"),
+    [
+        ("manager", "is not like manager=DEBUG"),
+        ("manger=DEBUG", "did you mean 'manager'"),
+        ("manager=LOUD", "has none of the levels DEBUG, INFO, WARNING, ERROR"),
+    ],
+)
+def test_levels_of_parts_are_checked(level, fault):
+    with pytest.raises(WrongOption, match=fault):
+        load({"log.levels": (level,)}, {})
+
+
+def test_levels_of_parts_are_those_of_packages():
+    for part in PARTS:
+        assert find_spec(f"bluesky_qs.{part}") is not None

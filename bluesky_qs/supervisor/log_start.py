@@ -1,0 +1,16 @@
+"""The first lines of the log: where the files and the sockets of the service are."""
+
+from collections.abc import Iterator
+
+from bluesky_qs.config.schema import Settings
+from bluesky_qs.ipc.runtime import RuntimeDir
+
+
+def places(settings: Settings, config: str | None, rundir: RuntimeDir) -> Iterator[str]:
+    """A line for each place. The manager adds those of its own files when it has found them."""
+    yield f"Configuration: {config or 'no file; options, environment variables and defaults'}"
+    log = settings.log
+    if log.file is not None:
+        yield f"Log: {log.file} (up to {log.file_size} MB, and {log.file_count} full files)"
+    yield f"Sockets between the processes: {rundir.path}"
+    yield f"Status, events, console and documents: {settings.network.zmq_info_addr}"

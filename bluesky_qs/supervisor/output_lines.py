@@ -1,0 +1,85 @@
+"""Whole lines of the service's output, in the forms that the journal, a log file and programs expect."""
+
+import os
+import re
+from collections.abc import Callable, Hashable
+from datetime import UTC, datetime
+
+import msgspec
+
+#: A line of our log; see `config.logs`.
+_LOGGED = re.compile(rb"\[([DIWEC]) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) ([\w.]+)\] (.*)", re.DOTALL)
+_LEVELS = {b"D": "DEBUG", b"I": "INFO", b"W": "WARNING", b"E": "ERROR", b"C": "CRITICAL"}
+#: Priorities of the journal, as in syslog.
+_PRIORITIES = {b"D": b"<7>", b"I": b"<6>", b"W": b"<4>", b"E": b"<3>", b"C": b"<2>"}
+_PRINTED = b"<6>"
+#: The name of the logger in a JSON line that user code, a library or a traceback has printed.
+PRINTED = "output"
+#: A longer line is cut, in bytes.
+LONGEST = 64 * 1024
+
+#: Returns a line in another form; neither has the newline.
+Form = Callable[[bytes], bytes]
+
+
+def as_it_is(line: bytes) -> bytes:
+    """The line unchanged."""
+    return line
+
+
+def for_journal(line: bytes) -> bytes:
+    """The line with its priority, which systemd takes off again: errors are red, and ``journalctl -p`` finds them."""
+    match = _LOGGED.match(line)
+    return (_PRIORITIES[match[1]] if match else _PRINTED) + line
+
+
+def as_json(line: bytes) -> bytes:
+    """The line as a JSON object: ``time``, ``level``, ``logger`` and ``message``."""
+    match = _LOGGED.fullmatch(line)
+    if match is None:
+        when, level, logger, message = datetime.now(UTC).astimezone(), "INFO", PRINTED, line
+    else:
+        when = datetime.strptime(match[2].decode(), "%Y-%m-%d %H:%M:%S,%f").astimezone()
+        level, logger, message = _LEVELS[match[1]], match[3].decode(), match[4]
+    entry = {"time": when.isoformat(timespec="milliseconds"), "level": level, "logger": logger}
+    return msgspec.json.encode({**entry, "message": message.decode(errors="replace")})
+
+
+def is_journal(fd: int, stream: str | None) -> bool:
+    """Whether the file descriptor writes to the journal. ``stream`` is the variable ``JOURNAL_STREAM``."""
+    if not stream:
+        return False
+    status = os.fstat(fd)
+    return stream == f"{status.st_dev}:{status.st_ino}"
+
+
+class WholeLines:
+    """Collects the output of several sources, and passes it on by line.
+
+    Of a line that was written over (a progress bar), the last state is passed on.
+    """
+
+    def __init__(self, form: Form, write: Callable[[bytes], object]) -> None:
+        self._form = form
+        self._write = write
+        self._rests: dict[Hashable, bytes] = {}
+
+    def add(self, source: Hashable, data: bytes) -> None:
+        """Add output of a source."""
+        *lines, rest = (self._rests.pop(source, b"") + data).split(b"\n")
+        while len(rest) > LONGEST:
+            lines.append(rest[:LONGEST])
+            rest = rest[LONGEST:]
+        if rest:
+            self._rests[source] = rest
+        if lines:
+            self._write(b"".join(self._form(_last_state(line)) + b"\n" for line in lines))
+
+    def end(self, source: Hashable) -> None:
+        """Pass on the unfinished line of a source that has ended."""
+        if rest := self._rests.pop(source, b""):
+            self._write(self._form(_last_state(rest)) + b"\n")
+
+
+def _last_state(line: bytes) -> bytes:
+    return line.rstrip(b"\r").rpartition(b"\r")[2]
