@@ -58,6 +58,9 @@ def _start(values: dict[str, Any]) -> int:
     if loaded.settings.worker.use_ipython_kernel and find_spec("ipykernel") is None:
         raise StartupError("IPython kernel mode needs the package ipykernel: pip install 'bluesky-qs[kernel]'")
 
+    if loaded.settings.operation.otel and not _can_trace():
+        raise StartupError("Traces need more packages: pip install 'bluesky-qs[otel]'")
+
     # With a door, SIGHUP means that files must be read again. They are read when the service has started.
     with nullcontext() if loaded.settings.http.addr is None else early_hangup_handled():
         settings, key = _with_door(loaded.settings)
@@ -65,6 +68,13 @@ def _start(values: dict[str, Any]) -> int:
         from bluesky_qs.supervisor import app  # noqa: PLC0415 - help and bad options need no sockets
 
         return app.run(settings, notes=loaded.described(), config=loaded.config, door_key=key)
+
+
+def _can_trace() -> bool:
+    try:
+        return all(find_spec(f"opentelemetry.{name}") for name in ("sdk", "exporter.otlp.proto.http"))
+    except ModuleNotFoundError:
+        return False
 
 
 def _with_door(settings: Settings) -> tuple[Settings, str | None]:

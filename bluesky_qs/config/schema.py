@@ -288,6 +288,15 @@ class Operation(msgspec.Struct, frozen=True):
             minimum=0,
         ),
     ] = 200
+    otel: Annotated[
+        bool,
+        Setting(
+            "Send traces of requests to an OpenTelemetry collector. The variables OTEL_… say where it is.",
+            ("--otel",),
+            ("QSERVER_OTEL",),
+            bare="ON",
+        ),
+    ] = False
     documents_size: Annotated[
         int,
         Setting(

@@ -11,12 +11,16 @@ class Command(msgspec.Struct, Generic[R], frozen=True, tag=True):
     """A request of the manager; ``R`` is the type of its reply."""
 
 
-class CommandFrame(msgspec.Struct, frozen=True):
-    """A command with its number; ``ack`` acknowledges all reports up to that sequence number."""
+class CommandFrame(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A command with its number; ``ack`` acknowledges all reports up to that sequence number.
+
+    ``trace`` is the context of the request that it belongs to, if that is traced (`ipc.tracing`).
+    """
 
     id: int
     ack: int
     command: Any
+    trace: str | None = None
 
 
 class ReplyFrame(msgspec.Struct, frozen=True, tag=True):

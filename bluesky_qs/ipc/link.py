@@ -19,6 +19,7 @@ import zmq.asyncio
 from zmq.utils.monitor import recv_monitor_message
 
 from bluesky_qs.errors import QSError, WorkerError, by_code
+from bluesky_qs.ipc import tracing
 from bluesky_qs.ipc.encoding import encode
 from bluesky_qs.ipc.frames import Command, CommandFrame, FromServer, Refusal, ReplyFrame, Report
 from bluesky_qs.ipc.server import ServerEnd
@@ -84,7 +85,7 @@ class Link(ABC):
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting[number] = (future, answer_type(type(command)))
         try:
-            await self._send(encode(CommandFrame(number, self._ack, command)))
+            await self._send(encode(CommandFrame(number, self._ack, command, tracing.context())))
             return await future
         finally:
             self._waiting.pop(number, None)

@@ -10,6 +10,7 @@ import msgspec
 import zmq
 
 from bluesky_qs.errors import QSError
+from bluesky_qs.ipc import tracing
 from bluesky_qs.ipc.encoding import encode
 from bluesky_qs.ipc.frames import Refusal, ReplyFrame, Report
 from bluesky_qs.private import close_socket
@@ -34,7 +35,7 @@ class AnsweringEnd(ABC):
     ) -> None:
         self._handle = handle
         self._push_waiting = push_waiting
-        fields = [("id", int), ("ack", int), ("command", commands | None)]
+        fields: list[Any] = [("id", int), ("ack", int), ("command", commands | None), ("trace", str | None, None)]
         self._decoder = msgspec.msgpack.Decoder(msgspec.defstruct("Incoming", fields))
         self._peer: bytes | None = None
         self._sender: bytes = b""
@@ -77,7 +78,9 @@ class AnsweringEnd(ABC):
         if request.id == 0:  # a bare acknowledgement
             return
         try:
-            reply: Any = ReplyFrame(request.id, msgspec.Raw(encode(self._handle(request.command))))
+            with tracing.continued(type(request.command).__name__, request.trace):
+                value = self._handle(request.command)
+            reply: Any = ReplyFrame(request.id, msgspec.Raw(encode(value)))
         except QSError as error:
             reply = Refusal(request.id, error.code, error.message)
         if not self._resend:  # a new peer gets the kept reports first, after the reply

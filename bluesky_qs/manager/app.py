@@ -44,6 +44,10 @@ def run(directory: RuntimeDir) -> int:
     handler = TurnHandler(sys.stderr, Marks.of_process())
     configure_logging(LEVELS[settings.operation.console_logging_level], handler, parts=settings.log.levels)
     omit_origins()
+    if settings.operation.otel:
+        from bluesky_qs.ipc import otel  # noqa: PLC0415 - only with traces
+
+        otel.start("manager")
     try:
         asyncio.run(_run(directory, settings))
     except QSError as error:

@@ -29,8 +29,9 @@ def worker_command(settings: Settings, address: str, *, open_files: int | None =
     kernel = ["bluesky_qs.worker.kernel"] if settings.worker.use_ipython_kernel else []
     preload = [f"--preload={module}" for module in (*kernel, *settings.worker.preload)]
     files = [] if open_files is None else [f"--open-files={open_files}"]
+    traces = ["--otel"] if settings.operation.otel else []
     levels = [f"--log-level={level}", *(f"--log-part={part}" for part in settings.log.levels)]
-    return [sys.executable, "-P", "-m", "bluesky_qs.worker", address, *levels, *files, *preload]
+    return [sys.executable, "-P", "-m", "bluesky_qs.worker", address, *levels, *traces, *files, *preload]
 
 
 def door_command(rundir: str, listen: int, beat: int) -> Sequence[str]:

@@ -20,6 +20,10 @@ def main() -> None:
         set_limit(options.open_files)
     output = ItemOutput.of_process()
     configure_logging(options.log_level, TaskAwareHandler(output), parts=options.log_part)
+    if options.otel:
+        from bluesky_qs.ipc import otel  # noqa: PLC0415 - only with traces
+
+        otel.start("worker")
     os.environ.setdefault("MPLBACKEND", "Agg")  # there is no screen, and a window would block the main thread
     os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"  # read by `is_re_worker_active`, ours and that of the other package
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # Jupyter's debugger prints a warning at each import
@@ -37,6 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("address", help="0MQ address to bind")
     parser.add_argument("--parent-pipe", type=int, metavar="FD", help="end this process when this pipe closes")
     parser.add_argument("--preload", action="append", default=[], metavar="MODULE", help="import it while waiting")
+    parser.add_argument("--otel", action="store_true", help="send traces")
     parser.add_argument("--log-level", default="INFO")
     parser.add_argument("--log-part", action="append", default=[], metavar="PART=LEVEL", help="level of one part")
     parser.add_argument("--open-files", type=int, metavar="N", help="soft limit of open files for user code")

@@ -15,6 +15,7 @@ import zmq
 
 from bluesky_qs.config.logs import enable_logging
 from bluesky_qs.errors import NoRunEngine, QSError, StartupError, WorkerError, WrongState
+from bluesky_qs.ipc import tracing
 from bluesky_qs.ipc.commands import (
     Attach,
     CloseEnvironment,
@@ -214,11 +215,13 @@ class WorkerProcess:
             # Not refused, because the queue would stop whenever somebody looks at a value between two plans.
             log.info("The plan will start when the code in the IPython console has ended")
         self._engine.begin(item["item_uid"])
-        self._jobs.put(
-            lambda: self._user_code(
-                lambda: self._engine.run(item["item_uid"], lambda: self._environment.plan(item)),
-            )
-        )
+        trace = tracing.context()
+
+        def run() -> None:
+            with tracing.continued(f"plan {item['name']}", trace):
+                self._engine.run(item["item_uid"], lambda: self._environment.plan(item))
+
+        self._jobs.put(lambda: self._user_code(run))
 
     @COMMANDS.handles(PausePlan)
     def _pause(self, command: PausePlan) -> None:

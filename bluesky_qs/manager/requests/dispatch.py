@@ -9,12 +9,16 @@ from bluesky_qs.api.limits import check_limits, check_size
 from bluesky_qs.api.method import METHODS, Lock, Method, expanded_signature, outline, shown
 from bluesky_qs.error_text import LONGEST_MESSAGE, cut
 from bluesky_qs.errors import BadParams, Locked, QSError, RequestError, StoreError
+from bluesky_qs.ipc import tracing
 from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.edits.answers import OpenRequest, checked_id, digest_of, is_about_its_id, open_request
 from bluesky_qs.manager.requests.console_lines import log_change
 from bluesky_qs.wire.codec import DecodeError, Encoded, Encoding, decode, encode
 
 logger = logging.getLogger(__name__)
+
+#: The optional key of a request with the context of a trace, beside ``method`` and ``params``.
+TRACE_KEY = "traceparent"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -116,7 +120,7 @@ class Dispatcher:
         method: Method[..., Any] | None = None
         params: dict[str, Any] = {}
         try:
-            method, sent = self._parse(frame)
+            method, sent, trace = self._parse(frame)
             if method.lenient:
                 return encode(self._status(), self._encoding)
             params = _as_params(sent)
@@ -124,9 +128,10 @@ class Dispatcher:
             _check_text(params)
             check_limits(params)
             await self.ready.wait()
-            if (request_id := checked_id(params)) is not None:
-                return await self._answer_once(request_id, method, params)
-            reply = await self._run(method, params)
+            with tracing.span(method.name, trace):
+                if (request_id := checked_id(params)) is not None:
+                    return await self._answer_once(request_id, method, params)
+                reply = await self._run(method, params)
             return encode({"success": True, "msg": "", **reply}, self._encoding)
         except QSError as error:
             return encode(self._refusal(method, params, error), self._encoding)
@@ -177,8 +182,8 @@ class Dispatcher:
     def _frame(self, text: bytes) -> bytes:
         return text if self._encoding == "json" else encode(Encoded(text), self._encoding)
 
-    def _parse(self, frame: bytes) -> tuple[Method[..., Any], Any]:
-        """The method and its parameters, which may still be of any type."""
+    def _parse(self, frame: bytes) -> tuple[Method[..., Any], Any, str | None]:
+        """The method, its parameters, which may still be of any type, and the context of a trace (`ipc.tracing`)."""
         check_size(frame)
         try:
             request = decode(frame, self._encoding)
@@ -188,14 +193,19 @@ class Dispatcher:
             raise RequestError(f"Invalid request format: the request is not an object: {outline(request)}")
         if "method" not in request:
             raise RequestError(f"Invalid request format: method is not specified: {outline(request)}")
-        if unknown := [key for key in request if key not in ("method", "params")]:
+        if unknown := [key for key in request if key not in ("method", "params", TRACE_KEY)]:
             listed = ", ".join(repr(key) for key in unknown)
-            msg = f"Invalid request format: unsupported keys: {listed}. Supported keys: 'method', 'params'"
+            msg = (
+                f"Invalid request format: unsupported keys: {listed}. Supported keys: 'method', 'params', '{TRACE_KEY}'"
+            )
             raise RequestError(msg)
         name = request["method"]
         if not isinstance(name, str):
             raise RequestError(f"Invalid request format: method is not a string: {outline(name)}")
-        return METHODS.find(name), request.get("params")
+        trace = request.get(TRACE_KEY)
+        if not isinstance(trace, str | None) or len(trace or "") > _LONGEST_TRACE:
+            raise RequestError(f"Invalid request format: {TRACE_KEY} is not a short string: {outline(trace)}")
+        return METHODS.find(name), request.get("params"), trace
 
     async def _run(self, method: Method[..., Any], params: dict[str, Any]) -> Any:
         key = params.get("lock_key")
@@ -249,3 +259,4 @@ def _check_text(params: dict[str, Any]) -> None:
 
 
 _LONGEST_STATUS_REQUEST = 4096
+_LONGEST_TRACE = 256

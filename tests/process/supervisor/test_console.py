@@ -135,7 +135,7 @@ def test_a_subscriber_that_was_there_before_the_service_misses_nothing(start, fr
         subscriber.connect(free_address)
         service = start(info=free_address)
         messages = texts(subscriber, "Starting RE Manager process")
-        assert "Starting ZMQ server at" in messages[0]["msg"]
+        assert "Configuration: no file" in messages[0]["msg"]
         assert messages[0]["seq"] == 1
         service.stop()
 
