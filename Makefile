@@ -22,12 +22,13 @@ LAB := $(PAGE)/labextension
 LAB_LINK := .venv/share/jupyter/labextensions/bluesky-qs
 NPM = .ci/npm
 
-.PHONY: help setup demo web pictures test clients chaos stress check format reference notebooks docs coverage bench bench-http bench-page clean
+.PHONY: help setup demo web pictures test matrix clients chaos stress check format reference notebooks docs coverage bench bench-http bench-page clean
 
 help:
 	@echo "make demo        run two scans through a demo queue, with live tables; WEB=1 shows it in a browser"
 	@echo "make web         build the page that the HTTP door serves, and the extension of JupyterLab"
 	@echo "make test        run all the tests; ARGS=... runs some of them"
+	@echo "make matrix      run tests with every Python from 3.11 to 3.14, and with the oldest allowed dependencies"
 	@echo "make clients     run other people's clients against our service; CLIENTS=... runs some of them"
 	@echo "make chaos       cause faults in a service under load, and write a report; MINUTES=60 STORE=sqlite|redis, or KILLS=500"
 	@echo "make stress      run two tests of kernel mode N times on a busy machine (N=200)"
@@ -78,6 +79,9 @@ pictures: $(INSTALLED) web
 test: $(INSTALLED) web
 	$(NPM) run --silent test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+matrix:
+	$(PYTHON) .ci/matrix.py $(ARGS)
 
 clients: $(INSTALLED) $(CLIENTS_INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/clients $(ARGS)
