@@ -71,6 +71,7 @@ class World:
         self.clock = Clock(folder)
         env = {"QSERVER_HTTP_SERVER_SINGLE_USER_API_KEY": KEY, **self.clock.variables}
         args = ["--startup-dir", str(startup), "--http", self.http.removeprefix("http://"), "--console-output", "OFF"]
+        args += ["--documents-size", "50", "--item-logs-size", "20"]  # the disk is small
         if redis is not None:
             args += ["--redis-addr", redis.address]
         self.service = Service(folder, *args, env=env, store=redis is None)
