@@ -325,8 +325,8 @@ def item_dry_run(
     """Run a plan without hardware and report what it would do. Nothing is queued.
 
     The environment must be open; a plan may be running. If the plan has errors, the request still succeeds, and
-    ``report`` lists them. The dry run stops after ``timeout`` seconds, and ``complete`` is false. The reply may take
-    2 s longer than that.
+    ``report`` lists them. The dry run stops after ``timeout`` seconds; ``complete`` is then false. The reply may take 2
+    s longer than that.
     """
     raise NotImplementedError
 

@@ -285,7 +285,7 @@ class ItemsAndSize(Reply):
 
 
 class Undone(Reply):
-    """``change`` is the kind of the change that was undone. ``items`` are the affected items, as they are now.
+    """``change`` is the kind of change that was undone. ``items`` are the affected items, as they are now.
 
     If the undo of a removal was undone, they are the items that were removed again.
     """

@@ -28,7 +28,7 @@ from bluesky_qs.store.disk import space_of
 from bluesky_qs.store.place import default_store_path
 from bluesky_qs.wire.control import public_key
 
-#: Seconds to wait for the service, and by how much a time may be ahead of the clock.
+#: Seconds to wait for the service, and seconds by which a time may be ahead of the clock.
 _PATIENCE, _AHEAD = 3.0, 60.0
 #: The fraction of the open-file limit that may be in use.
 _MOST_FILES = 0.8

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-#: Their names, how they are written, and what they do.
+#: The usage and the description of each command, by name.
 COMMANDS = {
     "doctor": ("doctor", "Say what is wrong and what to do about it"),
     "backup": ("backup FILE", "Write the queue and the history to FILE"),

@@ -183,7 +183,9 @@ def _seconds(name: str, value: str) -> float:
 
 
 def _is_option(argument: str) -> bool:
-    """Whether it is an option of ``qserver``. A negative position is not, nor is text with spaces, such as a NOTE."""
+    """Whether an argument is an option of ``qserver``, and not a negative position or text with spaces, such as a
+    NOTE.
+    """
     name = argument.partition("=")[0]
     if name in _OF_COMMANDS:
         return False

@@ -26,7 +26,7 @@ _LONGEST = 300
 
 
 class Answer(Protocol):
-    """The parts of a response that errors need."""
+    """The parts of a response that the errors use."""
 
     @property
     def status_code(self) -> int: ...

@@ -88,7 +88,7 @@ class Identity:
 
     @property
     def shares_key(self) -> bool:
-        """Whether the sign-in is a shared key."""
+        """Whether the sign-in uses a shared key."""
         return bool(self._shared_user)
 
     @property

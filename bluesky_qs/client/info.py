@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Source(Asks, Protocol):
-    """The part of a blocking client that waits need."""
+    """The part of a blocking client that the wait methods need."""
 
     def subscribe(self, *topics: bytes) -> Feed:
         """Subscribe to topics of the info channel."""

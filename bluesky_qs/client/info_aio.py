@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class AsyncSource(Asks, Protocol):
-    """The part of an asyncio client that waits need."""
+    """The part of an asyncio client that the wait methods need."""
 
     def subscribe(self, *topics: bytes) -> AsyncFeed:
         """Subscribe to topics of the info channel, in the running loop."""

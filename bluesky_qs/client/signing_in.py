@@ -65,7 +65,7 @@ class DeviceCode(NamedTuple):
 class SigningIn(ABC):
     """A client's sign-in methods over HTTP. In an asyncio client, they return awaitables.
 
-    Over 0MQ there is no sign-in, and they raise an error.
+    Over 0MQ there is no sign-in, and these methods raise an error.
     """
 
     identity: Identity

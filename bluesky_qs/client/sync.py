@@ -29,8 +29,8 @@ class REManagerAPI(Methods, Client, Waiting, Closing):
     """The Queue Server, with one method per 0MQ method. Each method returns the service's reply as a dictionary.
 
     Addresses, encoding and key that are not given come from ``QSERVER_ZMQ_CONTROL_ADDRESS``,
-    ``QSERVER_ZMQ_INFO_ADDRESS``, ``QSERVER_ZMQ_ENCODING`` and ``QSERVER_ZMQ_PUBLIC_KEY``; user and group come from
-    ``QSERVER_USER`` and ``QSERVER_USER_GROUP``. The first call opens the connection. Threads may share a client.
+    ``QSERVER_ZMQ_INFO_ADDRESS``, ``QSERVER_ZMQ_ENCODING`` and ``QSERVER_ZMQ_PUBLIC_KEY``; the user and the group come
+    from ``QSERVER_USER`` and ``QSERVER_USER_GROUP``. The first call opens the connection. Threads may share a client.
 
     With ``http_server_uri`` the client uses HTTP. The user and the group then come from the sign-in; see `login` and
     `set_authorization_key`.

@@ -1,4 +1,4 @@
-"""The waits of the asyncio client. `wait` makes the decisions; this module sends requests and listens."""
+"""The wait methods of the asyncio client. `wait` makes the decisions; this module sends requests and listens."""
 
 # ruff: noqa: ASYNC109 - a wait takes the same parameters as its blocking counterpart
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Waiting(AsyncSource):
-    """The waits of an asyncio client."""
+    """The wait methods of an asyncio client."""
 
     async def wait_for_idle(
         self,

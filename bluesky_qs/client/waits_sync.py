@@ -1,4 +1,4 @@
-"""The waits of the blocking client. `wait` makes the decisions; this module sends requests and listens."""
+"""The wait methods of the blocking client. `wait` makes the decisions; this module sends requests and listens."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Waiting(Source):
-    """The waits of a blocking client."""
+    """The wait methods of a blocking client."""
 
     def wait_for_idle(
         self,

@@ -278,7 +278,7 @@ def _switch(raw: Any) -> bool:
 
 def _number(raw: Any, setting: Setting) -> int:
     try:
-        number = int(str(raw))  # through text, because neither True nor 1.5 means 1
+        number = int(str(raw))  # converted to text first, because True and 1.5 must not become 1
     except ValueError:
         raise ValueError(f"{raw!r} is not an integer") from None
     if setting.minimum is not None and number < setting.minimum:

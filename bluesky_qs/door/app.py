@@ -190,7 +190,7 @@ class _App:
 
     def _find(self, scope: Any) -> tuple[Route, Service, dict[str, str]] | None:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > self._head_limit:
-            raise TooLarge(f"The head of the request is larger than {self._head_limit} bytes")
+            raise TooLarge(f"The request head is larger than {self._head_limit} bytes")
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         service = self._door.default
         # The server itself leaves out the body of the response to HEAD.

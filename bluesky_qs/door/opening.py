@@ -22,10 +22,9 @@ _NO_TLS = (
     "Use --ssl-certfile and --ssl-keyfile, or --behind-proxy if a proxy handles TLS"
 )
 _AROUND = (
-    "Roles do not protect the service from users who can reach the control socket {control}: it asks nobody to "
-    "sign in and is not "
-    "encrypted. Start the service with --zmq-control-addr {control_here} --zmq-info-addr {info_here}, or encrypt the "
-    "control socket (see qserver-zmq-keys)"
+    "Roles do not protect the service from users who can reach the control socket {control}: it requires no sign-in "
+    "and is not encrypted. Start the service with --zmq-control-addr {control_here} --zmq-info-addr {info_here}, or "
+    "encrypt the control socket (see qserver-zmq-keys)"
 )
 
 

@@ -19,7 +19,7 @@ _MEANINGS = {
     403: "A cookie without its token, X-CSRF.",
     404: "The path does not exist, or it names something that does not exist.",
     408: "The manager did not answer in time. It may still carry out the request.",
-    413: "The head or the body of the request is too large.",
+    413: "The request head or body is too large.",
     422: "Required parameters are missing, or the Idempotency-Key belongs to another request.",
     429: "Too many failed sign-ins. Try again after Retry-After seconds.",
     503: "The manager, or the sign-in, is down. Try again after Retry-After seconds.",

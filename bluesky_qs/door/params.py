@@ -72,11 +72,11 @@ class Parameters:
         try:
             values = decode(body)
         except DecodeError as error:
-            raise BadRequest(f"The body of the request is not JSON: {error}") from None
+            raise BadRequest(f"The request body is not JSON: {error}") from None
         if values is None:
             return {}
         if not isinstance(values, dict):
-            raise BadRequest(f"The body of the request must be a JSON object, not {outline(values)}")
+            raise BadRequest(f"The request body must be a JSON object, not {outline(values)}")
         self.check(values)
         return {name: json_text(value) for name, value in values.items()}
 

@@ -58,7 +58,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return unanswered
 
     def _refuse(self) -> None:
-        body = b'{"detail":"The head of the request is larger than %d bytes"}' % self.head_limit
+        body = b'{"detail":"The request head is larger than %d bytes"}' % self.head_limit
         self.transport.write(
             b"HTTP/1.1 413 Content Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n"
             b"content-length: %d\r\n\r\n%s" % (len(body), body)

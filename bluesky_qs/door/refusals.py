@@ -63,7 +63,7 @@ class ServiceSlow(HTTPRefusal):
 
 
 class TooLarge(HTTPRefusal):
-    """The head or the body of the request is too large."""
+    """The request head or body is too large."""
 
     status = 413
 

@@ -104,7 +104,7 @@ class Call:
 
 def _too_large(limit: int) -> TooLarge:
     # The rest of the body is not read, so the connection cannot be used again.
-    return TooLarge(f"The body of the request is larger than {limit} bytes", {"Connection": "close"})
+    return TooLarge(f"The request body is larger than {limit} bytes", {"Connection": "close"})
 
 
 Handler = Callable[[Call], Awaitable[Answer]]

@@ -37,9 +37,9 @@ async def json_body(request: Request, kind: type[_T], *, is_required: bool = Tru
         body = await _body(request)
         return msgspec.json.decode(body if body or is_required else b"{}", type=kind)
     except msgspec.ValidationError as error:
-        raise InvalidBody(f"The body of the request: {_without_values(error)}") from None
+        raise InvalidBody(f"The request body is not valid: {_without_values(error)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise InvalidBody("The body of the request must be a JSON object") from None
+        raise InvalidBody("The request body must be a JSON object") from None
 
 
 async def form(request: Request) -> dict[str, str]:
@@ -59,7 +59,7 @@ async def form(request: Request) -> dict[str, str]:
             parsed = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
             fields = {name: values[-1] for name, values in parsed.items()}
     except (ValueError, MultiPartException):
-        raise InvalidBody("The body of the request must be a form") from None
+        raise InvalidBody("The request body must be a form") from None
     if any(len(value) > _LONGEST_FIELD for value in fields.values()):
         raise InvalidBody(f"A field of the form is longer than {_LONGEST_FIELD} characters")
     return fields
@@ -82,9 +82,9 @@ async def _body(request: Request) -> bytes:
             parts.append(part)
             size += len(part)
             if size > _LARGEST:
-                raise TooLarge(f"The body of the request is larger than {_LARGEST} bytes", {"Connection": "close"})
+                raise TooLarge(f"The request body is larger than {_LARGEST} bytes", {"Connection": "close"})
     except ClientDisconnect:
-        raise InvalidBody("The body of the request is not complete") from None
+        raise InvalidBody("The request body is not complete") from None
     return b"".join(parts)
 
 

@@ -313,7 +313,7 @@ class Rows:
             (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if application != sql.APPLICATION and (tables or layout):
                 raise SignInDatabaseError(
-                    f"{self.path} belongs to another program and is not a sign-in database of this one. {_ANOTHER}"
+                    f"{self.path} belongs to another program; it is not a sign-in database. {_ANOTHER}"
                 )
             if layout > sql.LAYOUT:
                 raise SignInDatabaseError(

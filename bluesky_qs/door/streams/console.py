@@ -58,7 +58,7 @@ class Console:
         self.channel = Channel()
         #: Whether the service has published a message. Requests are then not necessary.
         self.is_published = False
-        #: A message is missing; `catch_up` gets it.
+        #: Whether a message is missing; `catch_up` gets it.
         self.is_behind = True
 
     def add(self, message: ConsoleMessage) -> None:
