@@ -1,4 +1,4 @@
-"""Reads the addresses of 0MQ sockets, of the HTTP door and of Redis that users write."""
+"""Reads the addresses that users give for 0MQ sockets, the HTTP door and Redis."""
 
 import re
 from pathlib import Path
@@ -21,14 +21,14 @@ _LAST_PORT = 65535
 
 _PASSWORD = re.compile(r"//[^/]*@")
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
-#: host:port, host:port/db, a URL of a Redis, localhost, and IP addresses.
+#: host:port, host:port/db, a Redis URL, localhost, and IP addresses.
 _REDIS = re.compile(
     r"(?:[\w.-]+|\[[\w:]+\]):\d+(?:/\d*)?|(?:rediss?|unix):.*|localhost(?:/\d+)?|\d+(?:\.\d+){3}(?:/\d+)?"
 )
 
 
 def expanded(text: str, usual_port: int) -> str:
-    """Return the full address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the usual port."""
+    """Return the full address; ``host`` and ``host:port`` are short for ``tcp://host:port``, with the default port."""
     if "://" in text:
         return text
     host, port = _host_and_port(text)
@@ -38,12 +38,12 @@ def expanded(text: str, usual_port: int) -> str:
 def both_addresses(address: str) -> tuple[str, str]:
     """Return the control and info addresses for ``host``, ``host:port`` or ``tcp://host:port``; the ports differ by 10.
 
-    With ``ipc://path``, the info address is the usual one, unless the service sends another.
+    With ``ipc://path``, the info address is the default one, unless the service reports another.
 
     Raises
     ------
     ConfigError
-        The port is not a number, or it is another kind of address.
+        The port is not a number, or the address has another form.
     """
     scheme, _, place = address.rpartition("://")
     if scheme == "ipc" and place:
@@ -85,7 +85,7 @@ def reachable_info_address(listening: object, control: str) -> str | None:
     """Return the address of the info socket for a client that reaches the control socket at ``control``.
 
     ``listening`` is the address on which the service listens, from its reply to clients. The host is taken from the
-    control address, which is known to reach the service. None if only the user knows the address: the service does not
+    control address, which is known to reach the service. None if the user must give the address: the service does not
     report it, the system chose its port, or it is a file on another computer.
     """
     if not isinstance(listening, str):
@@ -122,7 +122,7 @@ def port_fault(address: str) -> str:
 
 
 def host_fault(address: str) -> str:
-    """Return an error if a ``tcp://`` address has no host, as text to append to the address; otherwise ``""``."""
+    """Return the error text to append to a ``tcp://`` address that has no host; ``""`` for all other addresses."""
     return f"has no host: it should be like {CONTROL_ADDRESS}" if address.startswith("tcp://:") else ""
 
 
@@ -166,7 +166,7 @@ def http_fault(address: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this computer reaches a door on this host (from `http_place`)."""
+    """Return whether a door on this host (from `http_place`) can be reached from this computer only."""
     return host == "::1" or host.startswith("127.")
 
 
@@ -177,7 +177,7 @@ def reaches_beyond(address: str) -> bool:
 
 
 def redis_meant(path: str) -> str:
-    """Return the Redis address if it was given instead of a path; ``""`` if it is a path."""
+    """Return the Redis address that was given in place of a file path; ``""`` if ``path`` is a file path."""
     if not _REDIS.fullmatch(path) or Path(path).exists():
         return ""
     scheme, has_scheme, rest = path.partition(":/")
@@ -187,12 +187,12 @@ def redis_meant(path: str) -> str:
 
 
 def redis_url(address: str) -> str:
-    """Return the address of a Redis with its scheme: ``host:port`` is short for ``redis://host:port``."""
+    """Return a Redis address with its scheme: ``host:port`` is short for ``redis://host:port``."""
     return address if "://" in address else f"redis://{address}"
 
 
 def redis_fault(address: str) -> str:
-    """Return why this is not the address of a Redis, as text to append to the address, or ``""``."""
+    """Return why this is not a Redis address, as text to append to the address, or ``""``."""
     scheme, has_scheme, rest = address.partition("://")
     if scheme == "unix":
         return ""

@@ -1,4 +1,4 @@
-"""The client for asyncio: ``from bluesky_qs.aio import REManagerAPI``."""
+"""The asyncio client: ``from bluesky_qs.aio import REManagerAPI``."""
 
 from bluesky_qs.client.aio import REManagerAPI
 from bluesky_qs.client.items import BFunc, BInst, BItem, BPlan

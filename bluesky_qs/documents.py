@@ -21,7 +21,7 @@ class DocumentPlace(NamedTuple):
     run
         Uid of the run.
     stream, descriptor
-        Name of the stream and its descriptor; empty for a document that starts or stops a run.
+        The stream's name and its descriptor; empty for a document that starts or stops a run.
     """
 
     run: str
@@ -84,7 +84,7 @@ class Dimensions:
     def fields(self, descriptor: Doc) -> tuple[list[str], list[str]]:
         """Return the fields of the moved axes, and the fields that the hints of the devices name."""
         keys, objects = mapping(descriptor.get("data_keys")), mapping(descriptor.get("object_keys"))
-        # A dimension names a field or, without hints, a motor; the descriptor has the fields of a motor.
+        # A dimension names a field or, without hints, a motor, whose fields are in the descriptor.
         along = [
             field
             for moved in self._names
@@ -96,7 +96,7 @@ class Dimensions:
 
 
 def with_numbers(message: Mapping[str, Any]) -> dict[str, Any]:
-    """A message whose document has the values that JSON has no numbers for, such as NaN, instead of null."""
+    """Return the message with NaN and other values that JSON cannot represent put back in place of null."""
     document, values = message.get("doc"), mapping(message.get("not_finite"))
     if not values or not isinstance(document, Mapping):
         return dict(message)
@@ -106,7 +106,7 @@ def with_numbers(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def hinted_fields(descriptor: Doc) -> list[str]:
-    """Return the fields of a stream that the hints of its devices name."""
+    """Return the fields of a stream that its devices' hints name."""
     keys = mapping(descriptor.get("data_keys"))
     hinted = [field for name in mapping(descriptor.get("object_keys")) for field in _hinted(descriptor, name)]
     return [field for field in dict.fromkeys(hinted) if field in keys]
@@ -118,17 +118,17 @@ def data_keys(descriptor: Doc) -> dict[str, Doc]:
 
 
 def is_number(key: Any) -> bool:
-    """Whether a field has one number in each event."""
+    """Return whether a field has one number in each event."""
     return mapping(key).get("dtype") in ("number", "integer") and not mapping(key).get("shape")
 
 
 def mapping(value: Any) -> Doc:
-    """The value if it is a mapping, otherwise an empty one."""
+    """Return the value if it is a mapping, otherwise an empty mapping."""
     return cast("Doc", value) if isinstance(value, Mapping) else {}
 
 
 def names(value: Any) -> list[str]:
-    """The texts in a list; a text alone is a list of one."""
+    """Return the strings in a list; a single string counts as a list of one."""
     if isinstance(value, str):
         return [value]
     return (
@@ -137,12 +137,12 @@ def names(value: Any) -> list[str]:
 
 
 def text(value: Any) -> str:
-    """The value if it is a text, otherwise an empty one."""
+    """Return the value if it is a string, otherwise an empty string."""
     return value if isinstance(value, str) else ""
 
 
 def _dimensions(start: Doc) -> list[tuple[list[str], str]]:
-    """The fields and the stream of each dimension; none if one of them has another shape."""
+    """Return the fields and the stream of each dimension; an empty list if any dimension has an unexpected shape."""
     hinted: Any = mapping(start.get("hints")).get("dimensions")
     pairs: list[tuple[list[str], str]] = []
     for each in hinted if isinstance(hinted, list | tuple) else ():
@@ -155,9 +155,9 @@ def _dimensions(start: Doc) -> list[tuple[list[str], str]]:
 
 
 def _hinted(descriptor: Doc, device: str) -> list[str]:
-    """The fields that the hints of a device name, or its own if none of the hinted ones exists.
+    """Return the fields that a device's hints name, or the device's own fields if no hinted field exists.
 
-    In the second case, numbers are preferred to images and the like.
+    In the second case, numeric fields are preferred to others, such as images.
     """
     hinted = names(mapping(mapping(descriptor.get("hints")).get(device)).get("fields"))
     keys = mapping(descriptor.get("data_keys"))

@@ -2,7 +2,7 @@
 
 import re
 
-#: Limits of a message and of a traceback in the result of a plan or a task, in bytes of UTF-8.
+#: Size limits for a message and a traceback in the result of a plan or task, in UTF-8 bytes.
 LONGEST_MESSAGE = 10_000
 LONGEST_TRACEBACK = 100_000
 
@@ -48,6 +48,6 @@ def stored_traceback(text: str) -> str:
 
 
 def _stored(text: str, limit: int) -> str:
-    # The text may have many megabytes, most of which are left out.
+    # The text may be many megabytes long, and most of it is left out.
     ends = text if len(text) <= 2 * limit else text[:limit] + text[-limit:]
     return cut(safe(ends), limit, characters=len(text))

@@ -21,7 +21,7 @@ class QSError(Exception):
 
     @property
     def code(self) -> str:
-        """The class name. Replies contain it, so that a client knows which class to raise."""
+        """The class name. Replies contain it, so that clients know which class to raise."""
         return type(self).__name__
 
 
@@ -130,12 +130,12 @@ def _first_line(cls: type[QSError]) -> str:
 
 
 def by_code(code: str) -> type[QSError]:
-    """The class with this code; `QSError` for a code that this version does not know."""
+    """Return the class with this code; `QSError` for a code that this version does not know."""
     return _CODES.get(code, QSError)
 
 
-# The classes of this module only. The client's errors are QSErrors too, and an error for a refusal has the name of
-# its cause. Neither may replace the cause.
+# Only the classes in this module. The client's errors are QSErrors too, and its errors for refusals share a name with
+# their cause. They must not replace the classes here.
 _CODES: dict[str, type[QSError]] = {
     name: cls for name, cls in globals().items() if isinstance(cls, type) and issubclass(cls, QSError)
 }

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-#: Longer texts are not names, and comparing them would keep the manager busy for minutes.
+#: Longer strings are not names, and comparing them would keep the manager busy for minutes.
 _LONGEST = 200
-#: Number of letters that count as the beginning of a word.
+#: Number of letters needed to match the beginning of a word.
 _BEGINNING = 3
 #: Minimum of difflib's ratio for two names with most parts in common, such as queue_add and queue_item_add.
 _MUCH_ALIKE = 0.75
 
 
 def nearest(name: Any, choices: Iterable[str], count: int = 3) -> list[str]:
-    """The choices that are similar to ``name``, best first; none if nothing is close.
+    """Return the choices that are similar to ``name``, best first; an empty list if nothing is close.
 
     A choice is close if at most one letter in three differs, if it begins with ``name``, or if it has most of its
     parts.
@@ -24,7 +24,7 @@ def nearest(name: Any, choices: Iterable[str], count: int = 3) -> list[str]:
     """
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST:
         return []
-    from difflib import SequenceMatcher  # noqa: PLC0415 - only a mistaken name pays for it
+    from difflib import SequenceMatcher  # noqa: PLC0415 - only needed for a mistyped name
 
     word = name.casefold()
     matcher = SequenceMatcher(b=word)
@@ -55,7 +55,7 @@ def _close(word: str, choice: str, ratio: float) -> bool:
 
 
 def _steps(one: str, other: str) -> int:
-    """The number of letters to add, remove, replace or swap with the next one."""
+    """Return the number of single-letter edits: letters added, removed, replaced, or swapped with the next one."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, a in enumerate(one, 1):

@@ -1,4 +1,4 @@
-"""Makes folders, files and sockets that only their user can use, whatever the umask permits."""
+"""Makes folders, files and sockets that only their owner can use, regardless of the umask."""
 
 import os
 from pathlib import Path
@@ -7,9 +7,10 @@ _FOLDER, _FILE = 0o700, 0o600
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder, and each missing folder above it, unless it exists.
+    """Create a folder and all missing folders above it, unless the folder exists.
 
-    `Path.mkdir` gives the folders above it the permissions of the umask, so others could replace the folder.
+    `Path.mkdir` creates the folders above with the permissions that the umask allows, so that others could replace the
+    folder.
 
     Raises
     ------
@@ -25,7 +26,7 @@ def make_folder(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file, and close it to others if it exists.
+    """Write a file. If it exists, remove other users' access to it.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def close_socket(address: str) -> None:
-    """Close a bound socket to others, if its address is ``ipc://PATH``. Its folder must be private already."""
+    """Remove other users' access to a bound ``ipc://PATH`` socket. Its folder must already be private."""
     scheme, _, path = address.partition("://")
     if scheme == "ipc":
         Path(path).chmod(_FILE)

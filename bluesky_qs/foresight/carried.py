@@ -18,7 +18,7 @@ class Carried(NamedTuple):
     positions
         Positions of the devices that plans have moved, by name.
     doubtful
-        Names of devices that were moved by a plan whose dry run is not exact.
+        Names of the devices that were moved by a plan whose dry run is not exact.
     is_cut
         Whether an earlier plan was not walked to its end.
     """
@@ -29,7 +29,7 @@ class Carried(NamedTuple):
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Self:
-        """Create the state from the object of `as_json`. An empty object is the state before the first plan."""
+        """Create the state from an object made by `as_json`. An empty object is the state before the first plan."""
         return cls(found.get("positions", {}), frozenset(found.get("doubtful", ())), bool(found.get("is_cut")))
 
     def as_json(self) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class Carried(NamedTuple):
         return {"positions": dict(self.positions), "doubtful": sorted(self.doubtful), "is_cut": self.is_cut}
 
     def after(self, report: Mapping[str, Any], positions: Mapping[str, Any]) -> Self:
-        """Return the state after a plan with this report. ``positions`` are those of the devices at its end."""
+        """Return the state after a plan with this report. ``positions`` are the device positions when it ends."""
         doubtful = self.doubtful if report["exact"] else self.doubtful.union(report["motors"])
         return self._replace(
             positions={**self.positions, **positions},
@@ -47,5 +47,5 @@ class Carried(NamedTuple):
 
 
 def as_plain(value: Any) -> Any:
-    """The value as a number, text or truth value for JSON; None for anything else."""
+    """Return the value as a number, string or boolean for JSON; None for anything else."""
     return value if isinstance(value, bool | str | int) else finite(value)

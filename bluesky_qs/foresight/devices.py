@@ -16,7 +16,7 @@ class DeviceFacts(NamedTuple):
     Attributes
     ----------
     name
-        Its dotted name in the environment, or its own name if the environment does not contain it.
+        The device's dotted name in the environment, or its own name if the environment does not contain it.
     reading
         Its last reading (``{data key: {"value", "timestamp"}}``); empty if there is none.
     description
@@ -134,7 +134,7 @@ class WalkDevice:
 
 
 class _Unset:
-    """Stands for the position of a device that the plan has not moved."""
+    """Placeholder for the position of a device that the plan has not moved."""
 
 
 UNSET = _Unset()
@@ -148,7 +148,7 @@ class WalkDevices:
     look
         Returns the facts about a device.
     assumed
-        Called with the device, data key and value when the plan uses a value that may differ in a real run.
+        Called with the device, the data key and the value when the plan uses a value that may differ in a real run.
     carried
         Positions of the devices after earlier plans.
     """
@@ -179,12 +179,12 @@ class WalkDevices:
         self.assumed(device, key, value)
 
     def look_again(self, change: Callable[[WalkDevice], DeviceFacts]) -> None:
-        """Replace the facts about all devices, because the next plan is from another user group. Keep the positions."""
+        """Replace the facts about all devices for a plan of another user group. Keep the positions."""
         for known in self._known.values():
             known.facts = change(known)
 
     def walked(self) -> dict[str, Any]:
-        """Return the positions of the devices that plans have moved, by name. Omit those that JSON does not support."""
+        """Return the positions of the devices that plans have moved, by name, if JSON supports them."""
         moved = {known.name: as_plain(known.walked) for known in self._known.values() if known.walked is not UNSET}
         return {name: value for name, value in moved.items() if value is not None}
 

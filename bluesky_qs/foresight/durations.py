@@ -1,4 +1,4 @@
-"""How long one action of one device takes, as a function of its distance and of the settings that have changed."""
+"""How long one action of one device takes, as a function of the distance and of the changed settings."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -10,13 +10,13 @@ from bluesky_qs.foresight.work import Amount, Settings
 
 #: Maximum number of groups to keep for one action. The oldest are dropped.
 MOST_GROUPS = 60
-#: Largest relative error of a line. Beyond it, durations are interpolated between neighboring points.
+#: Largest acceptable relative error of a fitted line. Beyond it, durations are interpolated between neighboring points.
 _CLOSE = 0.05
 #: Relative uncertainty of a duration after one observation, and of an extrapolated duration.
 _ONCE, _BEYOND = 0.05, 0.15
-#: Durations below this number of seconds may vary for any reason.
+#: Differences between durations below this number of seconds need no explanation.
 _SHORT = 0.01
-#: Maximum ratio of a distance to the only known distance.
+#: Maximum ratio between a distance and the only known distance.
 _NEAR = 3.0
 #: An explanation replaces a simpler one only if its error is smaller by this factor.
 _BETTER = 0.7
@@ -49,7 +49,7 @@ Found = Duration | Unknown
 
 
 class Durations:
-    """Durations of one action of one device, in groups. The most recently used group is the last one."""
+    """Durations of one action of one device, in groups. The most recently used group comes last."""
 
     def __init__(self, groups: Iterable[Group] = ()) -> None:
         self._groups = list(groups)
@@ -81,7 +81,7 @@ class Durations:
 
     @classmethod
     def from_json(cls, data: Iterable[Any]) -> "Durations":
-        """Load the list of `to_json`."""
+        """Load a list that `to_json` returned."""
         return cls(Group(amount, settings, Sample(*sample)) for amount, settings, sample in data)
 
     def _expected(self, amount: Amount, settings: Settings) -> Found:
@@ -123,7 +123,7 @@ Scale = Callable[[Amount, Settings], float | None]
 
 
 def _scales(varying: list[str], *, moving: bool) -> list[Scale]:
-    """Return the quantities to which the duration may be proportional, the simplest first."""
+    """Return the quantities to which the duration may be proportional, simplest first."""
     if moving:
         return [lambda amount, _: float(amount or 0.0), *(_per(name) for name in varying)]
     return [_times(name) for name in varying] + [_times(*pair) for pair in combinations(varying[:6], 2)]
@@ -162,7 +162,7 @@ def _varying(groups: list[Group]) -> list[str]:
 
 
 def _new_setting(groups: list[Group], settings: Settings, varying: list[str]) -> str | None:
-    """Return a setting whose value is new although it was the same in all groups, as ``name = value``."""
+    """Return, as ``name = value``, a setting that had one value in all groups and has a new value now."""
     for name, value in settings.items():
         if isinstance(value, str) or name in varying:
             continue
@@ -173,7 +173,7 @@ def _new_setting(groups: list[Group], settings: Settings, varying: list[str]) ->
 
 
 def _same(known: Settings, settings: Settings, varying: list[str]) -> bool:
-    """Whether the varying settings have the same values. Settings that the plan leaves unknown are ignored."""
+    """Return whether the varying settings have the same values. Settings that are unknown in the plan are ignored."""
     return all(known.get(name) == settings[name] for name in varying if name in settings)
 
 
@@ -243,7 +243,7 @@ def _from_one(point: tuple[float, Sample], x: float) -> Found:
 
 
 def _merged(points: list[tuple[float, Sample]]) -> list[tuple[float, Sample]]:
-    """Return the sorted points, with those at the same place merged."""
+    """Return the sorted points, with points at the same place merged."""
     found: dict[float, Sample] = {}
     for at, sample in points:
         found.setdefault(round(at, 12), Sample()).merge(sample)
@@ -251,7 +251,7 @@ def _merged(points: list[tuple[float, Sample]]) -> list[tuple[float, Sample]]:
 
 
 def _line(points: list[tuple[float, Sample]]) -> tuple[float, float]:
-    """Return offset and slope of the line with the smallest relative errors. Neither is negative."""
+    """Return the offset and the slope of the line with the smallest relative errors. Neither is negative."""
     weights = [min(each.number, 10.0) / max(each.mean, _TINY) ** 2 for _, each in points]
     total = sum(weights)
     x_mean = sum(w * x for w, (x, _) in zip(weights, points, strict=True)) / total

@@ -1,4 +1,4 @@
-"""Estimates how long a plan takes: from runs with the same parameters, or from its work and the learned times."""
+"""Estimates how long a plan takes, from runs with the same parameters or from the plan's work and learned times."""
 
 import math
 import statistics
@@ -11,7 +11,7 @@ from bluesky_qs.foresight.work import Member, Settings, Work
 
 #: Fraction of plans that should end within their intervals, and the same in standard deviations.
 _COVERED, _SIGMAS = 0.8, 1.28
-#: Minimum number of earlier errors to compute an interval from them.
+#: Minimum number of earlier errors needed to compute an interval.
 _ENOUGH = 6
 #: Minimum uncertainty of an estimate: relative, and in seconds.
 _LEAST, _LEAST_SECONDS = 0.02, 0.01
@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
     reason
         Why the time is unknown.
     parts
-        Seconds of moves, triggers, sleeps and everything else, if the estimate is their sum.
+        Seconds spent on moves, triggers, sleeps and everything else, if the estimate is their sum.
     """
 
     seconds: float | None
@@ -65,7 +65,7 @@ def unknown(reason: str, at_least: float | None = None) -> Estimate:
 
 
 class WorkTime(NamedTuple):
-    """The time of a plan's work, as a sum of learned times.
+    """The time that a plan's work takes, as a sum of learned times.
 
     ``deviation`` differs from run to run, ``uncertainty`` is the error that all runs share.
     """
@@ -93,7 +93,7 @@ def of_plan(
     plan, parameters
         The plan's name, and the `parameters_key` of its item.
     work
-        The work that the walk has found, which may be incomplete; None if the plan was not walked.
+        The work that the walk found, which may be incomplete; None if the plan was not walked.
     points
         Number of points of the whole plan, if it is known.
     reason
@@ -117,7 +117,7 @@ def of_plan(
 
 
 def sum_of(learned: Learned, work: Work) -> WorkTime:
-    """Sum up the learned times of a plan's work."""
+    """Sum up the learned times for a plan's work."""
     parts = {"move": 0.0, "trigger": 0.0, "sleep": work.slept, "other": 0.0}
     variance = 0.0
     uncertain: dict[tuple[str, str], float] = {}

@@ -1,4 +1,4 @@
-"""The data that the service has learned from plans that ran: times of actions, times of messages, and completed runs.
+"""The data that the service has learned from plans that ran: action times, message times and completed runs.
 
 The amount of data is limited. `bluesky_qs.manager.estimates.learned_times` keeps them in a file.
 """
@@ -15,11 +15,11 @@ from bluesky_qs.foresight.durations import Durations
 from bluesky_qs.foresight.sample import Sample
 from bluesky_qs.foresight.work import Settings, Work, distance
 
-#: Maximum numbers to keep: actions of devices, kinds of messages, plans, and runs of one plan.
+#: Maximum numbers to keep: device actions, kinds of messages, plans, and runs of one plan.
 MOST_ACTIONS, MOST_MESSAGES, MOST_PLANS, MOST_RUNS = 1000, 2000, 500, 20
 #: Maximum number of actions whose times are sent with a walk.
 _MOST_FOR_WALKS = 300
-#: Maximum number of errors of estimates to keep for each plan.
+#: Maximum number of estimate errors to keep for each plan.
 _MOST_ERRORS = 20
 #: Positions with a smaller relative difference count as the same.
 _SAME_POSITION = 1e-3
@@ -33,7 +33,7 @@ class PlanRun(NamedTuple):
     parameters
         A hash of the parameters (`parameters_key`).
     starts, settings
-        Positions and settings of the devices before the plan.
+        Positions and settings of the devices before the plan ran.
     points
         Number of events.
     seconds
@@ -48,7 +48,7 @@ class PlanRun(NamedTuple):
 
 
 class PlanRecord:
-    """The data about one plan: its last runs, and the errors of its estimates (as logarithms of factors)."""
+    """The data about one plan: its last runs and the errors of its estimates (as logarithms of factors)."""
 
     def __init__(self, runs: Iterable[PlanRun] = (), errors: Iterable[float] = ()) -> None:
         self.runs = deque(runs, MOST_RUNS)
@@ -65,7 +65,7 @@ class Learned:
     messages
         Times of messages by command and device.
     plans
-        Runs and errors of estimates, by name of the plan.
+        Runs and estimate errors, by plan name.
     settings
         Settings of each device after the last plan that used it.
     """
@@ -80,7 +80,7 @@ class Learned:
 
     # ------------------------------------------------------------------------------------------------------ learning
     def observe(self, times: Mapping[str, Any]) -> Work:
-        """Learn from the times of a plan, which the worker has measured. Return the plan's work."""
+        """Learn from a plan's times, as measured by the worker. Return the plan's work."""
         work = Work.from_json(times["work"])
         for command, device, amount, version, *sample in times["actions"]:
             settings = work.settings[version]
@@ -118,7 +118,7 @@ class Learned:
 
     # ------------------------------------------------------------------------------------------------------- looking
     def same_runs(self, plan: str, parameters: str, work: Work | None) -> list[PlanRun]:
-        """Return the completed runs with these parameters and, if the work is known, with its starts and settings."""
+        """Return the completed runs with these parameters and (if the work is known) the same starts and settings."""
         record = self.plans.get(plan)
         runs = [run for run in record.runs if run.parameters == parameters] if record else []
         if work is None:
@@ -134,7 +134,7 @@ class Learned:
         return math.exp(statistics.median(errors) * len(errors) / (len(errors) + 1))
 
     def errors(self, plan: str) -> list[float]:
-        """Return the errors of earlier estimates without `bias`: those of this plan, or of all plans if it has few."""
+        """Return the errors of earlier estimates without `bias`, for this plan or, if it has few, for all plans."""
         own = list(self.plans[plan].errors) if plan in self.plans else []
         if len(own) >= _MOST_ERRORS // 4:
             middle = statistics.median(own)
@@ -147,12 +147,12 @@ class Learned:
 
     # -------------------------------------------------------------------------------------------------- for the walk
     def for_walks(self) -> str:
-        """Return the times of the actions that were used last, as JSON text: a part of the text for `of_walk`."""
+        """Return the times of the most recently used actions as JSON text, for use in the text for `of_walk`."""
         return json.dumps([[key, each.to_json()] for key, each in list(self.actions.items())[-_MOST_FOR_WALKS:]])
 
     @classmethod
     def of_walk(cls, text: str | bytes) -> "Learned":
-        """Load JSON text with ``actions``, the text of `for_walks`, and ``settings`` of devices."""
+        """Load JSON text with ``actions`` (the text from `for_walks`) and ``settings`` (of the devices)."""
         data, learned = json.loads(text), cls()
         for key, groups in data.get("actions", ()):
             learned.actions[tuple(key)] = Durations.from_json(groups)
@@ -161,7 +161,7 @@ class Learned:
 
     # --------------------------------------------------------------------------------------------------- for the file
     def take_changes(self) -> list[tuple[str, str, str | None]]:
-        """Return the changes since the last call: kind, key, and the text to keep (None: the part was dropped)."""
+        """Return the changes since the last call: kind, key, and the text to keep (None if the part was dropped)."""
         changed, self._changed = self._changed, {}
         return [(kind, key, self._text(kind, key)) for kind, key in changed]
 
@@ -234,7 +234,7 @@ def _close(one: Any, other: Any) -> bool:
 
 
 def _alike(one: Mapping[str, Settings], other: Mapping[str, Settings]) -> bool:
-    """Whether the settings that occur in both have the same values."""
+    """Return whether the settings that occur in both have the same values."""
     return all(
         one[device].get(name, value) == value
         for device in one.keys() & other.keys()

@@ -1,4 +1,4 @@
-"""Converts values of user code to numbers for JSON."""
+"""Converts values from user code to numbers for JSON."""
 
 import math
 from typing import Any

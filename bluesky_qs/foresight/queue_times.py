@@ -13,14 +13,17 @@ _EARLY = 0.02
 
 
 class Step(NamedTuple):
-    """An item of the queue. ``estimate`` is None for an item that stops the queue."""
+    """An item in the queue. ``estimate`` is None for an item that stops the queue."""
 
     uid: str
     estimate: Estimate | None
 
 
 class Start(NamedTuple):
-    """The start of an item in seconds from now. ``at_least``: the time of an earlier item is unknown."""
+    """The start of an item in seconds from now.
+
+    With ``at_least``, it may be later: an earlier item's time is unknown.
+    """
 
     seconds: float
     at_least: bool
@@ -32,11 +35,11 @@ class Timeline(NamedTuple):
     Attributes
     ----------
     seconds
-        Seconds until the end. If ``at_least`` is true, the time of the known parts. None if nothing is known.
+        Seconds until the end, or the time of the known parts if ``at_least`` is true. None if nothing is known.
     low, high
         The interval in which the queue ends with 80 % probability; ``high`` is None if a part is unknown.
     starts
-        Starts by uid. Items after an instruction that stops the queue have none.
+        Starts by uid. Items after an instruction that stops the queue are missing.
     """
 
     seconds: float | None
@@ -86,7 +89,7 @@ class RunningTotal:
         self.high = [0.0, 0.0]
 
     def add(self, estimate: Estimate, gap: float) -> None:
-        """Add a plan. ``gap``: seconds before the plan."""
+        """Add a plan. ``gap`` is the number of seconds before the plan."""
         self.number += 1
         if estimate.seconds is None:
             self.at_least = True
@@ -101,7 +104,7 @@ class RunningTotal:
             sums[1] += apart**2
 
     def after(self, running: Estimate | None, gap: float) -> "RunningTotal":
-        """Return the sum of a plan and these plans after it. ``gap``: seconds between them."""
+        """Return the sum of a plan and of these plans after it, with ``gap`` seconds between them."""
         total = RunningTotal()
         if running is not None:
             total.add(running, gap if self.number else 0.0)
@@ -114,7 +117,7 @@ class RunningTotal:
         return total
 
     def timeline(self, starts: dict[str, Start]) -> Timeline:
-        """Return the times of the plans, which have these starts."""
+        """Return the times of the plans, whose starts are given."""
         if self.number and not self.known:
             return Timeline(None, None, None, at_least=True, starts=starts)
         low, high = ((plain + math.sqrt(squares)) / 2 for plain, squares in (self.low, self.high))
@@ -161,7 +164,7 @@ def _shifted(estimate: Estimate, seconds: float) -> Estimate:
 
 
 def has_moved(old: float | None, new: float | None) -> bool:
-    """Whether the remaining time has changed enough to matter to clients."""
+    """Return whether the remaining time has changed enough to matter to clients."""
     if old is None or new is None:
         return old is not new
     apart = abs(new - old)

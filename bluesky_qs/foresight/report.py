@@ -13,7 +13,7 @@ _LONGEST = 200
 
 
 class Move:
-    """The moves of one device: where it started, its range, and where it ends."""
+    """The moves of one device: where it starts, its range, and where it ends."""
 
     def __init__(self, device: WalkDevice) -> None:
         self.device = device
@@ -30,7 +30,7 @@ class Move:
 
 
 def asks_for_input(prompt: object) -> str:
-    """Return the reason why a dry run ends at a prompt, whose text may be empty."""
+    """Return the reason why a dry run ends at an ``input()``, whose prompt may be empty."""
     text = str(prompt).strip()
     return f"the plan asks for input{f': {text!r}' if text else ''}"
 
@@ -108,7 +108,7 @@ class Findings:
         self._errors.append({"msg": message, "traceback": trace, "step": self.step})
 
     def report(self, *, slept: float) -> dict[str, Any]:
-        """Return the report without an estimate, and without the keys that the process of the walk adds."""
+        """Return the report without an estimate, and without the keys that the walk's process adds."""
         complete = not self._reason
         ok = None if self.blocked or not complete else not self._errors
         return {
@@ -154,12 +154,12 @@ def _range(move: Move) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """The value as a number; None for anything else."""
+    """Return the value as a number; None for anything else."""
     return None if isinstance(value, bool) else finite(value)
 
 
 def _shown(value: Any) -> Any:
-    """The value in JSON: a number, text or None."""
+    """Return the value as it appears in JSON: a number, a string or None."""
     if value is None or isinstance(value, str | bool):
         return cut(value, _LONGEST) if isinstance(value, str) else value
     if (number := _number(value)) is not None:

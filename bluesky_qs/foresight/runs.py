@@ -5,13 +5,13 @@ from typing import Any, NoReturn
 
 
 class IllegalMessageSequence(Exception):
-    """The plan's messages are in an order that the Run Engine refuses."""
+    """The plan's messages are in an order that the RunEngine refuses."""
 
 
 class _Run:
     def __init__(self, uid: str, announced: int | None) -> None:
         self.uid = uid
-        #: Number of points that the plan has announced, and numbers of points saved so far, by stream.
+        #: Number of points that the plan has announced, and the number of points saved so far in each stream.
         self.announced = announced
         self.saved: dict[str, int] = {}
         self.stream: str | None = None
@@ -36,7 +36,7 @@ class Runs:
 
     @property
     def announced(self) -> int | None:
-        """The number of points when the open runs end; None without an open run, or if one has not announced it."""
+        """The total number of points when the open runs end; None without an open run, or if one announced none."""
         total = sum(self.points.values())
         for run in self._open.values():
             if run.announced is None:
@@ -74,7 +74,7 @@ class Runs:
             return
         if not run.keys.isdisjoint(keys):
             twice = sorted(run.keys.intersection(keys))
-            raise ValueError(f"Two devices of one point have the same data keys: {', '.join(twice)}")
+            raise ValueError(f"Two devices in one point have the same data keys: {', '.join(twice)}")
         run.keys.update(keys)
         run.devices.add(id(obj))
         run.bytes += size
@@ -96,7 +96,7 @@ class Runs:
         self._bundling(key, "drop").stream = None
 
     def declare(self, key: Any, stream: str, objs: Iterable[Any] = ()) -> None:
-        """Declare a stream of these devices, which may stay empty."""
+        """Declare a stream with these devices. The stream may stay empty."""
         run = self._require(key, "Cannot declare a stream without an open run: 'open_run' must come before it")
         self.points.setdefault(stream, 0)
         if devices := {id(obj) for obj in objs}:

@@ -13,7 +13,7 @@ from bluesky_qs.foresight.work import Follower, Member, Settings
 
 #: Number of messages between two checks of the time limit.
 _PER_LOOK = 64
-#: Callbacks that only show documents, so the plan does not depend on them.
+#: Callbacks that only display documents, so plans do not depend on them.
 _ONLY_SHOW = frozenset({"LiveTable", "LivePlot", "LiveGrid", "LiveScatter", "BestEffortCallback"})
 
 Handler = Callable[[Any], Any]
@@ -58,7 +58,7 @@ _DONE = DoneStatus()
 
 
 class Clock:
-    """A clock that is ahead of the real one by the time of the plan's sleeps and waits.
+    """A clock that is ahead of the real one by the total time of the plan's sleeps and waits.
 
     Attributes
     ----------
@@ -93,19 +93,19 @@ class Walk:
     clock
         Advances while the plan sleeps or waits.
     commands
-        Further commands of the RunEngine, whose effect is unknown.
+        Additional RunEngine commands, whose effect is unknown.
     is_late
         Returns whether the time limit is exceeded; None without a limit.
     text_of
-        Returns the message and the traceback of an exception of the plan.
+        Returns the message and the traceback of an exception that the plan raised.
     blocked_by
-        Returns the blocked call if the plan has failed only because of the dry run; otherwise empty text.
+        Returns the blocked call if the plan has failed only because of the dry run; otherwise an empty string.
     carried
         State of the devices after the earlier plans of the queue.
     settings
-        Known settings of devices, by name.
+        Known device settings, by device name.
     takes
-        Returns the seconds of an action with these settings of its device; 0 if they are unknown.
+        Returns how many seconds an action takes with these settings of its device; 0 if unknown.
     """
 
     def __init__(
@@ -148,9 +148,9 @@ class Walk:
         self._flying: set[str] = set()
 
     def next(self, report: Mapping[str, Any] | None = None) -> None:
-        """Prepare for the next plan of the queue, which begins with the devices as the last one has left them.
+        """Prepare for the next plan of the queue, which begins with the devices as the previous plan left them.
 
-        ``report`` is that of the last one, if it was made before.
+        ``report`` is the previous plan's report, if it already exists.
         """
         self.carried = self.carried.after(report or self.report(), self.positions.walked())
         for device, settings in self._follower.work.ends.items():
@@ -159,7 +159,7 @@ class Walk:
 
     def run(self, plan: Any) -> None:
         """Walk the plan to its end, or until it is cut off. Errors of the plan are findings; they are not raised."""
-        # A reference, because garbage collection would start the clean-up of a plan that was cut off.
+        # Keep a reference: garbage collection would start the cleanup of a plan that was cut off.
         self._messages = _messages_of(plan)
         try:
             self._follow(self._messages)
@@ -191,14 +191,14 @@ class Walk:
                 return
             count += 1
             if not count % _PER_LOOK and self._is_late():
-                raise CutOff("the time for the dry run is over")
+                raise CutOff("the time limit of the dry run was reached")
             handler = find(message.command)
             error = None
             if message.command != "set":
                 note(message)
             try:
                 answer = handler(message) if handler else _refuse_command(message)
-            except Exception as raised:  # noqa: BLE001 - as the RunEngine, which passes it to the plan
+            except Exception as raised:  # noqa: BLE001 - like the RunEngine, which passes it to the plan
                 error = raised.with_traceback(None)
 
     def _assume(self, device: WalkDevice, key: str, value: Any) -> None:
@@ -356,7 +356,7 @@ class Walk:
         return True
 
     def _time_of(self, member: Member) -> float:
-        """Return the seconds of an action; 0 if they are unknown."""
+        """Return how many seconds an action takes; 0 if unknown."""
         if member not in self._times:
             before, changed = self._settings.get(member.device, {}), self._follower.work.settings[member.settings]
             self._times[member] = self._takes(member, {**before, **changed})
@@ -391,7 +391,7 @@ class Walk:
 
 
 def _refuse_command(message: Any) -> None:
-    raise InvalidCommand(f"{message.command!r} is not a command of the Run Engine")
+    raise InvalidCommand(f"{message.command!r} is not a RunEngine command")
 
 
 def _nothing(_message: Any) -> None:
@@ -414,7 +414,7 @@ _WITHOUT_EFFECT = (
 
 
 def _messages_of(plan: Any) -> Generator[Any, Any, Any]:
-    """Yield the messages of a generator, a list or any other iterable. Only a generator gets the answers."""
+    """Yield the messages of a generator, a list or any other iterable. Only a generator receives the answers."""
     if hasattr(plan, "send"):
         return (yield from plan)
     for message in plan:  # noqa: UP028 - `yield from` would send the answers

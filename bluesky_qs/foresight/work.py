@@ -1,4 +1,4 @@
-"""The work of a plan: the numbers of its messages, and of its waits by the actions that they wait for.
+"""The work of a plan: counts of its messages, and counts of its waits by the actions that they wait for.
 
 The walk and the worker sum up a plan in the same way, so that times observed in real runs apply to walked plans.
 """
@@ -11,19 +11,19 @@ from bluesky_qs.foresight.plain import finite
 
 #: Commands that start an action. A later ``wait`` waits for its end.
 STARTING = frozenset({"set", "trigger", "kickoff", "complete", "prepare"})
-#: Significant digits of distances as long as a plan has less than this number of different waits.
+#: Significant digits of distances while a plan has fewer than this number of different waits.
 _MOST_WAITS = ((3, 500), (2, 1000), (1, 1500))
-#: With more different waits than this, new ones are counted without distances, texts and settings.
+#: With more different waits than this, new ones are counted without distances, strings and settings.
 _MOST_EXACT = 2500
 #: Maximum number of settings of one device, and of different combinations in one plan.
 _MOST_SETTINGS, _MOST_VERSIONS = 40, 200
 _LONGEST = 60
-#: Maximum number of groups to remember, because a plan does not have to wait for the actions that it starts.
+#: Maximum number of groups to remember, because a plan need not wait for the actions that it starts.
 _MOST_GROUPS = 1000
 #: Number of parents of a device to follow.
 _DEEPEST = 5
 
-#: The distance of a move, or the text to which a device is set; None if it is unknown.
+#: The distance of a move, or the string to which a device is set; None if unknown.
 Amount = float | str | None
 Settings = Mapping[str, float | str]
 
@@ -46,7 +46,7 @@ class Work:
     Attributes
     ----------
     counts
-        Numbers of messages by command and name of the device (empty for messages without a device).
+        Numbers of messages by command and device name (empty for messages without a device).
     waits
         Numbers of waits by the actions that they wait for.
     slept
@@ -56,7 +56,7 @@ class Work:
     settings
         Settings of devices; the first entry is empty.
     ends
-        Settings after the plan of the devices that it has used or changed, by name.
+        Settings, after the plan, of the devices that the plan used or changed, by device name.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Work:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], before: Mapping[str, Settings] | None = None) -> "Work":
-        """Load the object of `to_json`; with ``before``, completed with the settings of devices before the plan."""
+        """Load an object that `to_json` returned. ``before`` adds the device settings from before the plan."""
         work = cls()
         work.counts = {(command, device): number for command, device, number in data["counts"]}
         work.slept, work.starts = data["slept"], dict(data["starts"])
@@ -113,7 +113,7 @@ class Work:
 
 
 class _Placed:
-    """Gives the members of a plan's waits the settings that their devices have in the queue."""
+    """Fills in the settings of each member of a plan's waits: those that its device has at that point in the queue."""
 
     def __init__(self, work: Work, settings: Sequence[Settings], before: Mapping[str, Settings]) -> None:
         self._work = work
@@ -131,7 +131,7 @@ class _Placed:
 
 
 class Begun:
-    """An action that has started and that the plan has not waited for yet."""
+    """An action that has started, and for which the plan has not waited yet."""
 
     __slots__ = ("begin", "command", "device", "passed", "settings", "start", "target")
 
@@ -141,7 +141,7 @@ class Begun:
         self.start = start
         self.target = target
         self.settings = settings
-        #: Number of sleeps and waits of the plan before the action.
+        #: Number of the plan's sleeps and waits before the action.
         self.passed = passed
         #: When the action started, in a real run.
         self.begin: Any = None
@@ -167,7 +167,7 @@ class Follower:
         self._passed = 0
 
     def message(self, message: Any, start: Any = None) -> Begun | None:
-        """Record a message. ``start`` is the device's position before a move; None: the one in `positions`."""
+        """Record a message. ``start`` is the device's position before a move; None means its entry in `positions`."""
         command, obj = message.command, message.obj
         name = "" if obj is None else name_of(obj)
         counts, key = self.work.counts, (command, name)
@@ -238,7 +238,7 @@ class Follower:
         return None if length is None else rounded(length, self.work.digits)
 
     def _note_setting(self, obj: Any, name: str, target: Any) -> None:
-        """Record the new value as a setting of the parent devices, which it may be."""
+        """Record the new value as a setting of the parent devices, because it may be one."""
         parent = getattr(obj, "parent", None)
         for _ in range(_DEEPEST):
             if parent is None:

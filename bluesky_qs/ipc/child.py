@@ -23,7 +23,8 @@ def begin_manager(argv: Sequence[str]) -> RuntimeDir:
     If the supervisor dies, the manager ends immediately and leaves no runtime directory behind.
     """
     rundir = RuntimeDir(argv[1])
-    # Only a process itself can dump its traceback: the supervisor asks a frozen one for it, then kills it.
+    # Only the process itself can dump its traceback: the supervisor requests it from a frozen process, then kills the
+    # process.
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     _begin(argv, orphaned=rundir.remove, death_signal=signal.SIGCONT)
     return rundir
@@ -32,8 +33,8 @@ def begin_manager(argv: Sequence[str]) -> RuntimeDir:
 def begin_door(argv: Sequence[str]) -> RuntimeDir:
     """Prepare the process of the HTTP door; return the runtime directory from its command line.
 
-    If the supervisor dies, the door dies immediately. SIGHUP, at which it reads its files again, does not end it while
-    it starts: the supervisor has blocked it.
+    If the supervisor dies, the door dies immediately. SIGHUP, which makes a running door read its files again, does not
+    end the door while it starts, because the supervisor has blocked the signal.
     """
     handle_early_hangup(outlives_terminal=True)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
@@ -51,7 +52,7 @@ def begin_metrics(argv: Sequence[str]) -> RuntimeDir:
 
 
 def begin_worker(argv: Sequence[str]) -> str:
-    """Prepare a worker's process; return the address from its command line, where it listens to the manager.
+    """Prepare a worker's process; return the address on which it listens for the manager, from its command line.
 
     If the supervisor dies, the worker dies immediately, even if user code is running.
     """
@@ -68,7 +69,7 @@ def _begin(argv: Sequence[str], *, orphaned: Callable[[], None], death_signal: s
     get_at_death_of_parent(death_signal)
     if "--parent-pipe" in argv:
         pipe = int(argv[argv.index("--parent-pipe") + 1])
-        os.set_inheritable(pipe, False)  # not for children of user code
+        os.set_inheritable(pipe, False)  # not inherited by child processes of user code
         threading.Thread(target=_watch, args=(pipe, orphaned), name="parent-watch", daemon=True).start()
 
 
@@ -84,7 +85,8 @@ def _watch(pipe: int, orphaned: Callable[[], None]) -> None:
 def _flush_lines() -> None:
     """Buffer the output of Python and C by line, as on a terminal, to keep it in order.
 
-    Also if ``PYTHONUNBUFFERED`` is set, because other processes write to the same pipe and would split lines.
+    This applies even if ``PYTHONUNBUFFERED`` is set, because other processes write to the same pipe and would split
+    lines.
     """
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
@@ -92,13 +94,13 @@ def _flush_lines() -> None:
             reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=False)
     with contextlib.suppress(
         AttributeError, OSError, ValueError
-    ):  # this C library has no such names; its buffering stays unchanged
+    ):  # this C library lacks these names; its buffering stays unchanged
         libc = ctypes.CDLL(None)
         stdout = ctypes.c_void_p.in_dll(libc, "__stdoutp" if sys.platform == "darwin" else "stdout")
         libc.setvbuf(stdout, None, _IOLBF, 0)
 
 
 def get_at_death_of_parent(death_signal: signal.Signals) -> None:
-    """Let Linux send this process the signal when its parent dies. On other systems, only the pipe is used."""
+    """Make Linux send this signal to the process when its parent dies. Other systems rely on the pipe alone."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, death_signal)

@@ -1,4 +1,4 @@
-"""Commands of the manager to the worker, and their replies.
+"""Commands from the manager to the worker, and their replies.
 
 Values that come from users or user code are sent as JSON text, as in `ipc.reports`.
 """
@@ -27,7 +27,7 @@ class StartupSpec(msgspec.Struct, frozen=True):
     profile_dir
         IPython profile of ``directory``, if there is one.
     module_folder
-        Folder from which uploaded scripts import if ``module`` is set.
+        Folder from which uploaded scripts can import if ``module`` is set.
     """
 
     directory: str | None = None
@@ -70,16 +70,18 @@ class WorkerSnapshot(msgspec.Struct, frozen=True):
     lists
         None until the environment has opened.
     running_tasks
-        Uids of tasks that were accepted and have not ended, with their start (epoch seconds) and whether they run in
-        the background.
+        Uids of tasks that were accepted and have not ended, with their start times (epoch seconds) and whether they run
+        in the background.
     connection
-        Content of Jupyter's connection file (JSON), which clients need to connect to the kernel; empty without one.
+        Content of Jupyter's connection file (JSON), which clients need to connect to the kernel; empty without a
+        kernel.
     report
         As in `EnvironmentOpened`; empty until the environment has opened.
     finished_tasks
         The latest completed tasks, oldest first, acknowledged or not: clients may still ask for their results.
     dry_run_tasks
-        Uids of the latest dry runs that were tasks, with their start. Their reports are lost with their manager.
+        Uids of the latest dry runs that were tasks, with their start times. Their reports are lost when the manager
+    ends.
     """
 
     state: WorkerState
@@ -96,7 +98,7 @@ class Attach(Command[WorkerSnapshot], frozen=True, tag=True):
     """Send reports to this manager from now on. Documents that are not stored, and then reports that have not been
     acknowledged, follow the reply.
 
-    ``item_uid`` and ``number`` are those of the last document that is stored, as in `ForgetDocuments`.
+    ``item_uid`` and ``number`` identify the last stored document, as in `ForgetDocuments`.
     """
 
     item_uid: str = ""
@@ -104,7 +106,7 @@ class Attach(Command[WorkerSnapshot], frozen=True, tag=True):
 
 
 class ForgetDocuments(Command[None], frozen=True, tag=True):
-    """The documents of this item are stored up to this number, and so are those of earlier items.
+    """The documents of this item up to this number are stored, and so are the documents of earlier items.
 
     A manager that replaces this one does not need them.
     """
@@ -119,7 +121,7 @@ class OpenEnvironment(Command[None], frozen=True, tag=True):
     Attributes
     ----------
     permissions
-        User group permissions (JSON). They decide which names become objects in a group's plans.
+        User group permissions (JSON). They determine which names become objects in a group's plans.
     device_max_depth
         Number of described levels of subdevices; 0 for all.
     ignore_invalid_plans
@@ -155,7 +157,7 @@ class RunPlan(Command[None], frozen=True, tag=True):
 
 
 class PausePlan(Command[None], frozen=True, tag=True):
-    """Pause the RunEngine. ``user`` requested it; empty if unknown."""
+    """Pause the RunEngine. ``user`` is the name of the user who requested it; empty if unknown."""
 
     option: Literal["deferred", "immediate"]
     user: str = ""
@@ -178,7 +180,7 @@ class RunScript(Command[None], frozen=True, tag=True):
 
 
 class RunFunction(Command[None], frozen=True, tag=True):
-    """Call a function of the namespace; ``item`` (JSON) has its name and arguments. `TaskEnded` follows."""
+    """Call a function in the namespace; ``item`` (JSON) has its name and arguments. `TaskEnded` follows."""
 
     task_uid: str
     item: bytes
@@ -204,9 +206,9 @@ class ReadDevices(Command[None], frozen=True, tag=True):
     names
         Devices and subdevices in the lists.
     unlisted
-        Names below the lists. ``user_group`` must be permitted to use the devices.
+        Names of subdevices at levels below the lists. ``user_group`` must be permitted to use the devices.
     max_age
-        A reading that is younger than this number of seconds is sent instead of a new one.
+        A reading younger than this number of seconds is sent instead of a new one.
     """
 
     uid: str
@@ -224,15 +226,15 @@ class DryRun(Command[None], frozen=True, tag=True):
     permissions
         As in `OpenEnvironment`.
     timeout, for_each
-        Seconds after which the walks of all plans are cut off, and that of each plan.
+        Seconds after which all walks together, and the walk of one plan, are cut off.
     excluded
         Names or patterns of devices that must not be read.
     carried
-        Where devices are before the first plan (`foresight.carried`, JSON). An empty object: where they are now.
+        Device positions before the first plan (`foresight.carried`, JSON). An empty object means the present positions.
     times
-        How long actions of devices take (`foresight.learned`, JSON), for plans that look at the clock.
+        How long device actions take (`foresight.learned`, JSON), for plans that look at the clock.
     is_task
-        Whether ``uid`` is that of a task.
+        Whether ``uid`` is a task uid.
     """
 
     uid: str
@@ -247,7 +249,7 @@ class DryRun(Command[None], frozen=True, tag=True):
 
 
 class ReplyInput(Command[None], frozen=True, tag=True):
-    """Reply to an ``input()`` of user code. Refused if it is no longer waiting."""
+    """Reply to an ``input()`` of user code. Refused if the prompt is no longer waiting."""
 
     input_uid: str
     text: str

@@ -1,4 +1,4 @@
-"""Encoding of messages between our processes."""
+"""Encodes the messages between the processes of the service."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Frames of every link between processes: commands, replies and reports, with their numbers."""
+"""The frames used on every link between processes: commands, replies and reports, with their numbers."""
 
 from typing import Any, Generic, TypeVar
 
@@ -8,7 +8,7 @@ R = TypeVar("R")
 
 
 class Command(msgspec.Struct, Generic[R], frozen=True, tag=True):
-    """A request of the manager; ``R`` is the type of its reply."""
+    """A request from the manager; ``R`` is the type of its reply."""
 
 
 class CommandFrame(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -20,8 +20,9 @@ class ControllingTerminal:
 
 
 class EarlyHangup:
-    """Handles SIGHUP during the start of a program that later reads its files again at this signal. Otherwise it would
-    end the program.
+    """Handles SIGHUP while a program starts that later reads its files again at this signal.
+
+    Without a handler, the signal would end the program.
 
     Attributes
     ----------
@@ -48,7 +49,7 @@ def handle_early_hangup(*, outlives_terminal: bool) -> None:
 
 @contextlib.contextmanager
 def early_hangup_handled() -> Iterator[None]:
-    """Do the same for a program in a terminal, and restore the former handler at the end."""
+    """Let an `EarlyHangup` handle SIGHUP for a program in a terminal, and restore the former handler at the end."""
     before = signal.getsignal(signal.SIGHUP)
     handle_early_hangup(outlives_terminal=False)
     try:

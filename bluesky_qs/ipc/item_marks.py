@@ -1,9 +1,9 @@
 """Marks in a worker's output: where the output of each item and task begins and ends.
 
-The manager's output has a mark after its line about the start of an item, because it has a pipe of its own: the reader
-of both pipes can show that line before the output of the item.
+The manager has a pipe of its own. Its output has a mark after the line about the start of an item, so that the reader
+of both pipes can show that line before the item's output.
 
-A mark is ``RS token kind uid US``, with control characters at both ends and a random token, so output of user code is
+A mark is ``RS token kind uid US``, with control characters at both ends and a random token, so output from user code is
 never mistaken for a mark. It is written in one piece and is shorter than ``PIPE_BUF``, so no other output gets into it.
 """
 
@@ -23,12 +23,12 @@ _SENT = b"s"
 _START, _STOP = b"\x1e", b"\x1f"
 #: UTF-8 bytes that do not start a character.
 _WITHIN_CHARACTER = range(0x80, 0xC0)
-#: The longest uid in a mark. Our own have 36 characters.
+#: The longest uid in a mark. The service's own uids have 36 characters.
 _LONGEST_UID = 200
 
 
 class Begin(NamedTuple):
-    """The output of an item begins; ``time`` in epoch seconds."""
+    """The output of an item begins; ``time`` is in epoch seconds."""
 
     uid: str
     time: float
@@ -49,7 +49,7 @@ class OutputEnd(NamedTuple):
 class Printed(NamedTuple):
     """Output of an item; ``uid`` is None for output outside of items.
 
-    ``whole`` is true if it does not continue what was printed before, because a background task printed it.
+    ``whole`` is true if it does not continue earlier output, because a background task printed it.
     """
 
     uid: str | None
@@ -68,7 +68,7 @@ class Marks:
 
     @classmethod
     def of_process(cls) -> "Marks | None":
-        """The marks of this process. The token is taken out of the environment, to hide it from user code."""
+        """The marks of this process. The token is removed from the environment variables, to hide it from user code."""
         token = os.environ.pop(VARIABLE, None)
         return None if token is None else cls(token)
 
@@ -77,7 +77,7 @@ class Marks:
         return self._mark(_SENT, uid)
 
     def begin(self, uid: str, time: float) -> bytes:
-        """The mark before the output of an item or task; ``time`` in epoch seconds."""
+        """The mark before the output of an item or task; ``time`` is in epoch seconds."""
         return self._mark(_BEGIN, f"{time:.6f} {uid}")
 
     def end(self, uid: str) -> bytes:
@@ -93,7 +93,7 @@ class Marks:
         return self._mark(_TASK_END, uid)
 
     def aside(self, uid: str, text: str) -> list[bytes]:
-        """Output of a background task, in pieces small enough for one write to a pipe."""
+        """Return a background task's output, in pieces small enough for one write to a pipe."""
         first, last = self._mark(_ASIDE, uid), self._mark(_ASIDE_END, "")
         room = select.PIPE_BUF - len(first) - len(last)
         data = text.encode(errors="backslashreplace")
@@ -117,11 +117,11 @@ class MarkReader:
 
     @property
     def uids(self) -> list[str]:
-        """The items and tasks whose output has begun and not ended."""
+        """The uids of the items and tasks whose output has begun and not ended."""
         return list(self._uids)
 
     def read(self, data: bytes) -> Iterator[Part]:
-        """The parts of this output. An incomplete mark at its end is kept for the next call."""
+        """Yield the parts of this output. An incomplete mark at its end is kept for the next call."""
         data, self._rest = self._rest + data, b""
         at = 0
         while (found := data.find(_START, at)) >= 0:
@@ -142,7 +142,7 @@ class MarkReader:
         self._rest = data[stop:]
 
     def rest(self) -> bytes:
-        """Output that looked like the beginning of a mark but is not, because nothing follows."""
+        """Return output that looked like the beginning of a mark but is not, because nothing follows it."""
         rest, self._rest = self._rest, b""
         return rest
 
@@ -172,7 +172,7 @@ class MarkReader:
 
 
 def _pieces(data: bytes, size: int) -> Iterator[bytes]:
-    """Pieces of at most ``size`` bytes, cut at line ends, or else between characters."""
+    """Yield pieces of at most ``size`` bytes, cut at line ends if possible, otherwise between characters."""
     at = 0
     while len(data) - at > size:
         stop = data.rfind(b"\n", at, at + size) + 1

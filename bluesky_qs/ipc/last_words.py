@@ -12,7 +12,7 @@ from typing import IO, NamedTuple
 
 from bluesky_qs.ipc.runtime import RuntimeDir
 
-#: Characters passed on at most: a crash in many threads has a long traceback.
+#: Maximum number of characters passed on: a crash with many threads has a long traceback.
 _LONGEST = 50_000
 _FRAME = re.compile(r'^  File "(.+)", line (\d+)', re.MULTILINE)
 
@@ -26,7 +26,7 @@ class LastWords:
         # The descriptor stays open until the process ends, because the fault handler continues to write to its number.
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         self._file: IO[bytes] = os.fdopen(descriptor, "w+b", buffering=0, closefd=False)
-        # Meanwhile not to standard error, because the manager logs the crash.
+        # Until then, crashes do not go to standard error, because the manager logs them.
         faulthandler.enable(self._file)
 
     def begins(self, path: str, shown: str) -> None:
@@ -40,7 +40,7 @@ class LastWords:
         """Record the main thread's position, as the fault handler does. Any thread may call this."""
         if self._over:
             return
-        stack = traceback.extract_stack(sys._current_frames()[threading.main_thread().ident or 0])  # noqa: SLF001 - the way to it
+        stack = traceback.extract_stack(sys._current_frames()[threading.main_thread().ident or 0])  # noqa: SLF001 - no public way
         frames = "".join(f'  File "{f.filename}", line {f.lineno} in {f.name}\n' for f in reversed(stack))
         with contextlib.suppress(OSError):
             self._file.write(f"Current thread (most recent call first):\n{frames}".encode(errors="replace"))
@@ -76,7 +76,7 @@ def understood(words: str, what: str) -> StartupCrash:
     shown, _, crash = rest.partition("\0")
     if not file:
         return StartupCrash(what)
-    # One thread follows another; the crashed one is "current", with its innermost frame first.
+    # The threads are listed one after another; the crashed one is "current", with its innermost frame first.
     folder = f"{Path(file).parent}{os.sep}"
     current = crash.partition("Current thread")[2].partition("\n\n")[0]
     own = [(place, int(line)) for place, line in _FRAME.findall(current) if place.startswith(folder)]

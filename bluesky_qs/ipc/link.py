@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that the operating system may take to close the connection of a process that has ended.
 _DISCONNECTING = 2.0
-#: Turns of the event loop that a message may take from the socket to its reader.
+#: Maximum number of event loop turns that a message takes from the socket to its reader.
 _TURNS = 3
 
 
@@ -61,7 +61,7 @@ class Link(ABC):
 
     @abstractmethod
     async def _receive(self) -> bytes:
-        """The next message of the other end."""
+        """Return the next message from the other end."""
 
     @abstractmethod
     async def drain(self) -> None:
@@ -125,7 +125,7 @@ class Link(ABC):
                 future.set_exception(error)
 
     def close(self) -> None:
-        """Send nothing more. Requests that are still waiting fail."""
+        """Close the link. Requests that are still waiting fail."""
         self.fail(WorkerError("The link is closed"))
 
     def _settle(self, number: int, value: msgspec.Raw) -> None:
@@ -167,11 +167,11 @@ class ClientEnd(Link):
             return
         try:
             async with asyncio.timeout(_DISCONNECTING):
-                # The end of the connection is noticed after its last message.
+                # The end of a connection is reported after its last message.
                 await recv_monitor_message(self._monitor)
         except TimeoutError:
             logger.warning("The connection did not close within %g s", _DISCONNECTING)
-        while await self._socket.poll(0):  # noqa: ASYNC110 - who empties it is the reader, in its own turns
+        while await self._socket.poll(0):  # noqa: ASYNC110 - the reader empties it in its own turns
             await asyncio.sleep(0)
         for _ in range(_TURNS):
             await asyncio.sleep(0)
@@ -185,7 +185,7 @@ class ClientEnd(Link):
 
 
 def answer_type(command: type[Command[R]]) -> Any:
-    """The ``R`` of a subclass of ``Command[R]``."""
+    """Return the ``R`` of a subclass of ``Command[R]``."""
     for base in command.__orig_bases__:  # type: ignore[attr-defined]
         if typing.get_origin(base) is Command:
             return typing.get_args(base)[0]

@@ -13,7 +13,7 @@ _BACKLOG = 2048
 def listen(address: str, setting: str) -> socket.socket:
     """Return a socket that listens at the address of an HTTP door.
 
-    ``setting`` is the option for the address, which an error names.
+    ``setting`` is the option for the address; error messages name it.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def listen(address: str, setting: str) -> socket.socket:
 
 
 def url(listening: socket.socket, *, tls: bool) -> str:
-    """Return the URL of a door that listens on this socket, if possible for a browser on this computer."""
+    """Return the URL of a door that listens on this socket. If possible, a browser on this computer can use it."""
     host, port = listening.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - only compared
         host = "127.0.0.1"

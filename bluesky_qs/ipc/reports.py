@@ -1,4 +1,4 @@
-"""Reports of the worker to the manager.
+"""Reports from the worker to the manager.
 
 Values that come from users or user code are sent as JSON text (``bytes``), because MessagePack has no integers beyond
 64 bits.
@@ -11,7 +11,7 @@ from bluesky_qs.ipc.states import EncodedLists, RunState, WorkerState
 
 
 class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
-    """The startup code has run; it took ``seconds``. ``report`` (JSON) has its files and problems.
+    """The startup code has run; it took ``seconds``. ``report`` (JSON) lists its files and problems.
 
     ``connection`` is as in `WorkerSnapshot`.
     """
@@ -26,7 +26,7 @@ class EnvironmentOpened(msgspec.Struct, frozen=True, tag=True):
 class EnvironmentFailed(msgspec.Struct, frozen=True, tag=True):
     """The startup code failed; the worker ends by itself after this report.
 
-    ``report`` (JSON) also has file and line.
+    ``report`` (JSON) also has the file and the line.
     """
 
     message: str
@@ -52,16 +52,16 @@ class PlanEnded(msgspec.Struct, frozen=True, tag=True):
     message, traceback
         Empty unless the plan failed.
     state
-        The worker's state after the plan.
+        The worker's state after the plan ended.
     pause_missed
         A pause was requested, but the plan ended first.
     return_value, return_value_is_text
         The return value of the plan as JSON text; the text of the value if JSON does not support it. ``null`` unless
         the plan completed.
     resumed_by_hand
-        Somebody at a console, or code in the environment, has resumed the plan after a pause.
+        Somebody at a console, or code in the environment, resumed the plan after a pause.
     time_paused, time_suspended
-        Seconds that the plan was paused, and held by suspenders.
+        Seconds that the plan was paused, and seconds that suspenders held it.
     """
 
     item_uid: str
@@ -89,7 +89,7 @@ class PlanTimes(msgspec.Struct, frozen=True, tag=True):
 
 
 class RunsChanged(msgspec.Struct, frozen=True, tag=True):
-    """All runs that the current plan has opened."""
+    """The runs of the current plan have changed: all runs that it has opened so far."""
 
     runs: list[RunState]
 
@@ -114,7 +114,7 @@ class TaskEnded(msgspec.Struct, frozen=True, tag=True):
 
 
 class ProgressReport(msgspec.Struct, frozen=True, tag=True):
-    """Progress of the running plan: events so far, and the announced number, if any. Not acknowledged."""
+    """Progress of the running plan: the number of events so far, and the announced number, if any. Not acknowledged."""
 
     item_uid: str
     events: int
@@ -125,9 +125,8 @@ class DocumentReport(msgspec.Struct, frozen=True, tag=True):
     """A document of the running plan (JSON). It is kept until `commands.ForgetDocuments`.
 
     Values of an event that JSON does not support are null; ``not_finite`` has their texts (``nan``, ``inf``, ``-inf``)
-    by field. ``omitted`` names the fields of an event whose values were too large and are null, too. ``number`` is its
-    place among the documents of the plan, from 1; 0 if unknown. A number that is missing is that of an event that was
-    not sent.
+    by field. ``omitted`` names the fields of an event whose values were too large; these are null, too. ``number`` is
+    its place among the documents of the plan, from 1; 0 if unknown. If a number is missing, an event was not sent.
     """
 
     item_uid: str
@@ -139,7 +138,7 @@ class DocumentReport(msgspec.Struct, frozen=True, tag=True):
 
 
 class DevicesRead(msgspec.Struct, frozen=True, tag=True):
-    """The reply to the `ReadDevices` with this uid: answers by name, as a JSON object. Not acknowledged."""
+    """The reply to the `ReadDevices` with this uid: results by device name, as a JSON object. Not acknowledged."""
 
     uid: str
     devices: bytes
@@ -153,11 +152,11 @@ class DryRunEnded(msgspec.Struct, frozen=True, tag=True):
     reports
         One report (JSON) for each item.
     carried
-        Where devices are after the last plan, as in `DryRun`.
+        Device positions after the last plan, as in `DryRun`.
     refusal
         Why there are no reports; empty if there are.
     reached
-        Number of items that were walked as far as their own limits allow. The time was over before the others.
+        Number of items that were walked as far as their own limits allow. The time limit was reached before the others.
     """
 
     uid: str
@@ -171,7 +170,7 @@ class Pulse(msgspec.Struct, frozen=True, tag=True):
     """Shows that the worker's threads are running. It is sent several times a second while a plan runs. Not
     acknowledged.
 
-    ``devices`` (JSON) lists the devices that the plan waits for, with positions, fractions and times.
+    ``devices`` (JSON) lists the devices for which the plan waits, with positions, fractions and times.
     """
 
     item_uid: str

@@ -4,17 +4,18 @@
 ``settings.json``  the service's `Settings`
 ``s``              link of the supervisor, which binds it
 ``p``              publications: two-frame messages that are pushed here are published unchanged
-``f``              all that the info socket publishes, and the console in any case (with the HTTP door)
+``f``              everything that the info socket publishes, and always the console (with the HTTP door)
 ``c``              the control socket, for the HTTP door
 ``w-N``            link of worker number N, which binds it
-``w-N.own``        path of a file elsewhere that is removed after the worker
-``all.own``        path of a file elsewhere that is removed after the service
+``w-N.own``        path of a file elsewhere that is removed after the worker ends
+``all.own``        path of a file elsewhere that is removed after the service ends
 ``w-N.last``       notes of the worker while it runs startup code (`ipc.last_words`)
 =================  ==================================================================================
 
 The manager is started as ``python -m bluesky_qs.manager DIR --parent-pipe FD``, a worker as
 ``python -m bluesky_qs.worker ipc://DIR/w-N --parent-pipe FD``, and the HTTP door as ``python -m bluesky_qs.door DIR
---listen FD --beat FD --parent-pipe FD``. Without a door, ``bluesky_qs.metrics`` may take its place and its sockets.
+--listen FD --beat FD --parent-pipe FD``. Without a door, ``bluesky_qs.metrics`` may take the door's place and use its
+sockets.
 """
 
 import contextlib
@@ -55,7 +56,7 @@ class RuntimeDir:
 
     @property
     def feed(self) -> str:
-        """Address where the HTTP door subscribes to everything, the console included."""
+        """Address where the HTTP door subscribes to everything, including the console."""
         return f"ipc://{self.path}/f"
 
     @property
@@ -79,7 +80,7 @@ class RuntimeDir:
             stream.write(msgspec.json.encode(settings))
 
     def load_settings(self) -> Settings:
-        """The settings of the running service."""
+        """Return the settings of the running service."""
         return msgspec.json.decode((self.path / SETTINGS_FILE).read_bytes(), type=Settings)
 
     def own(self, link: str, file: Path) -> None:

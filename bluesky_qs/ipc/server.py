@@ -49,7 +49,7 @@ class AnsweringEnd(ABC):
         """Send a message to a requesting end."""
 
     def push(self, report: msgspec.Struct, *, keep: bool = True) -> None:
-        """Send a report. With ``keep`` it gets a number and goes to each new peer until acknowledged."""
+        """Send a report. With ``keep``, it gets a number and is sent to each new peer until it is acknowledged."""
         number = next(self._numbers) if keep else 0
         frame = encode(Report(number, msgspec.Raw(encode(report))))
         if keep:

@@ -1,4 +1,4 @@
-"""States of the worker, as it describes them to the manager."""
+"""States of the worker, as the worker reports them to the manager."""
 
 from enum import StrEnum
 from typing import Any, Literal
@@ -37,7 +37,7 @@ class PendingInput(msgspec.Struct, frozen=True):
     item_uid, task_uid
         The plan or task that is waiting; both None for startup code.
     secret
-        The reply is a password and must not be shown.
+        Whether the reply is a password, which must not be shown.
     """
 
     input_uid: str
@@ -56,7 +56,8 @@ class Waiting(msgspec.Struct, frozen=True):
     since
         Epoch seconds.
     reason
-        The suspenders' explanation, in one line. For a pause, that of the suspenders that have tripped now; else empty.
+        The suspenders' explanation, in one line. For a pause, the explanation of the suspenders that are tripped now;
+        otherwise empty.
     devices
         Names of the suspenders' signals.
     user
@@ -79,7 +80,7 @@ class Waiting(msgspec.Struct, frozen=True):
     def of_pause(
         cls, since: float, pauser: str | None, suspension: "Waiting | None", *, to_begin: bool = False
     ) -> "Waiting":
-        """A pause that ``pauser`` requested (None: nobody did), perhaps of a plan that was suspended."""
+        """Return a pause that ``pauser`` requested (None: nobody did), perhaps of a plan that was suspended."""
         reason, devices = (suspension.reason, suspension.devices) if suspension else ("", [])
         return cls("pause", since, reason, devices, pauser or "", by_plan=pauser is None, to_begin=to_begin)
 
@@ -94,7 +95,8 @@ class PlanWait(msgspec.Struct, frozen=True):
     devices
         Names of the devices that are not done.
     start, target
-        Positions (JSON) of the motor, or lists of them for several motors. For a sleep, 0 and its length in seconds.
+        Positions (JSON) of the motor, or lists of positions for several motors. For a sleep, 0 and its length in
+        seconds.
     unit, precision
         Unit of the positions, and digits after the decimal point.
     place
@@ -117,7 +119,7 @@ class WorkerState(msgspec.Struct, frozen=True):
     Attributes
     ----------
     engine
-        State of the RunEngine (``idle``, ``running``, ``paused``, ``panicked``, …), None without one.
+        State of the RunEngine (``idle``, ``running``, ``paused``, ``panicked``, …); None without a RunEngine.
     pause_pending
         True from the request for a deferred pause until the RunEngine pauses or the plan ends.
     item_uid
@@ -139,7 +141,7 @@ class WorkerState(msgspec.Struct, frozen=True):
     pulses
         Whether the worker sends a `Pulse` several times a second while a plan runs.
     time_suspended
-        Seconds that suspenders have held the plan, without the current suspension.
+        Seconds that suspenders have held the plan, not including the current suspension.
     """
 
     environment: EnvironmentState
@@ -158,7 +160,7 @@ class WorkerState(msgspec.Struct, frozen=True):
 
     @property
     def pauser(self) -> str | None:
-        """The user who requested the present pause; None if it is not known, or if there is none."""
+        """The user who requested the present pause; None if the user is unknown or there is no pause."""
         return (self.waiting.user or None) if self.waiting and self.waiting.kind == "pause" else None
 
     def changed(

@@ -1,4 +1,4 @@
-"""Commands of the manager to the supervisor, and the supervisor's reports."""
+"""Commands from the manager to the supervisor, and the supervisor's reports."""
 
 import msgspec
 
@@ -44,9 +44,9 @@ class Inventory(msgspec.Struct, frozen=True):
     worker
         The worker in use (not the spare worker), if one is alive.
     stopping
-        True if the service is about to stop.
+        True if the service is stopping.
     ended
-        How the last worker in use ended, because the previous manager may have missed it.
+        How the last worker in use ended, in case the previous manager missed it.
     """
 
     restarted: bool
@@ -63,7 +63,7 @@ class ConsolePage(msgspec.Struct, frozen=True):
 
 
 class Hello(Command[Inventory], frozen=True, tag=True):
-    """A manager has started. The logs of items are kept in the ``state_folder`` of its store; None for nowhere."""
+    """A manager has started. Item logs are kept in the ``state_folder`` of its store; None if they are not kept."""
 
     pid: int
     state_folder: str | None = None
@@ -87,7 +87,7 @@ class ReadConsole(Command[ConsolePage], frozen=True, tag=True):
 class ItemLog(msgspec.Struct, frozen=True):
     """The path of an item's log, or None if there is none.
 
-    ``failure`` says why the latest output of some item could not be written; empty if it could.
+    ``failure`` is the reason why the latest output of some item could not be written; empty if it was written.
     """
 
     path: str | None
@@ -116,7 +116,7 @@ SupervisorCommand = Hello | StartWorker | KillWorker | ReadConsole | FindItemLog
 class StopRequested(msgspec.Struct, frozen=True, tag=True):
     """Stop in an orderly way, because of ``SIGTERM`` or Ctrl-C. Exit with 0 when done.
 
-    With ``hurry`` (a second request), do not wait for the clean-up of the plan.
+    With ``hurry`` (a second request), do not wait for the plan's cleanup.
     """
 
     reason: str

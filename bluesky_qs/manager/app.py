@@ -248,7 +248,7 @@ def _first(errors: ExceptionGroup[QSError]) -> QSError:
 
 
 async def _tick(publish: Callable[[], None]) -> None:
-    """Publish the status once a second, so that listeners know that the service is alive."""
+    """Publish the status once a second, to show listeners that the service is alive."""
     while True:
         await asyncio.sleep(INFO_PERIOD)
         publish()

@@ -1,4 +1,4 @@
-"""How the parts of a manager are created and connected."""
+"""Creates and connects the parts of a manager."""
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
@@ -73,7 +73,10 @@ def assemble(
     spawn: Callable[[Coroutine[Any, Any, None]], object],
     stop: Callable[[str], None],
 ) -> Context:
-    """Create all parts and connect them; `bluesky_qs.manager.app` starts them. ``spawn``, ``stop`` as in `Context`."""
+    """Create all parts and connect them; `bluesky_qs.manager.app` starts them.
+
+    ``spawn`` and ``stop`` are described in `Context`.
+    """
     common, now = _Common(outside.clock, changed := Changes(), Lifecycle(changed), spawn), outside.clock.time
     queue = PlanQueue.restore(snapshot, history_limit=settings.operation.history_limit)
     events = EventBook(snapshot.events, publisher.event, now)
@@ -129,7 +132,7 @@ def _kept(
     queue: PlanQueue,
     environment: Environment,
 ) -> dict[str, Any]:
-    """The parts that keep data about plans that ran."""
+    """Create the parts that keep data about plans that ran."""
     history = HistoryBook(queue.history, outside.store)
     known, folder = _known(queue, history), outside.store.state_folder
     return {
@@ -169,7 +172,7 @@ def _documents(
 
 
 def _known(queue: PlanQueue, history: HistoryBook) -> _Known:
-    """Returns the given items that are running or in the history."""
+    """Return a function that selects the given items that are running or in the history."""
 
     async def known(uids: Collection[str]) -> Collection[str]:
         rest = {uid for uid in uids if uid != queue.running_uid}
@@ -207,7 +210,7 @@ def _foresight(
 def _foreseen(
     common: _Common, settings: Settings, queue: PlanQueue, runner: Runner, foresight: Foresight
 ) -> dict[str, Any]:
-    """The parts that run plans, read devices, and know how long plans take."""
+    """Create the parts that run plans, read devices, and estimate how long plans take."""
     environment = foresight.environment
     end_of_queue = EndOfQueue(
         queue=queue,
@@ -275,7 +278,7 @@ def _switches(common: _Common, snapshot: Snapshot, inventory: Inventory) -> Swit
 
 
 def _subscribed(ctx: Context, publisher: Publisher) -> Context:
-    """Subscribe the parts to the worker's reports. Parts with the same report get it in this order."""
+    """Subscribe the parts to the worker's reports. Parts that subscribe to the same report get it in this order."""
     ctx.ledger.watch(ctx.queue.history.stored)
     ctx.ledger.watch(lambda _: ctx.search.history_changed())
     ctx.ledger.watch(ctx.logs.stored)

@@ -10,12 +10,12 @@ from bluesky_qs.manager.worker.state import ManagerState
 
 logger = logging.getLogger(__name__)
 
-# The supervisor gives the manager more time than the sum of `plan_cleanup_timeout` and these, with the last one
-# twice.
+# The supervisor gives the manager more time than the sum of `plan_cleanup_timeout` and these times, counting the last
+# one twice.
 #: Seconds for the worker to close before it is killed. With pyepics, ophyd's exit handler waits for a thread that
 #: checks the time only once a second.
 _CLOSING_SECONDS = 2.0
-#: Seconds for which to retry storing the end of the plan if the store fails.
+#: Seconds to keep trying to store the end of the plan if the store fails.
 _RECORDING_SECONDS = 1.0
 
 
@@ -43,7 +43,7 @@ class Stopping:
         await self._requested.wait()
 
     def hurry(self) -> None:
-        """Stop waiting for the plan's clean-up, because of a second request."""
+        """Stop waiting for the plan's cleanup, because of a second request."""
         self._hurried.set()
 
     async def wait_hurried(self) -> None:
@@ -57,8 +57,8 @@ async def end(ctx: Context, stopping: Stopping) -> None:
     reason = f"The service was stopped while the plan was running: {stopping.why}"
     is_running = ctx.environment.is_open and ctx.queue.running_uid is not None
     if is_running and (problem := await _clean_up(ctx, reason, stopping)):
-        logger.warning("The plan %s. Killing it WITHOUT its clean-up.", problem)
-        reason += f". The plan {problem} and was killed without its clean-up"
+        logger.warning("The plan %s. Killing it WITHOUT its cleanup.", problem)
+        reason += f". The plan {problem} and was killed without its cleanup"
     if ctx.environment.has_process:
         await _end_worker(ctx, reason)
     try:
@@ -95,7 +95,7 @@ async def _wait_until_stored(ctx: Context, changed: asyncio.Event) -> None:
 async def _clean_up(ctx: Context, reason: str, stopping: Stopping) -> str:
     """Abort the running plan, so that it closes shutters and stops motors.
 
-    Return the problem as a phrase that follows “the plan”; empty if the plan ended.
+    Return the problem as a phrase to put after “the plan”; empty if the plan ended.
     """
     changed = asyncio.Event()
     ctx.changed.watch(changed.set)
@@ -103,7 +103,7 @@ async def _clean_up(ctx: Context, reason: str, stopping: Stopping) -> str:
     aborting = asyncio.ensure_future(ctx.runner.interrupt(reason, changed))
     hurried = asyncio.ensure_future(stopping.wait_hurried())
     limit = f"Waiting up to {seconds} s" if seconds else "Waiting"
-    logger.warning("%s for the clean-up of the plan. Press Ctrl-C again to stop waiting.", limit)
+    logger.warning("%s for the plan's cleanup. Press Ctrl-C again to stop waiting.", limit)
     try:
         await asyncio.wait([aborting, hurried], timeout=seconds or None, return_when=asyncio.FIRST_COMPLETED)
         if not aborting.done():
@@ -118,7 +118,7 @@ async def _clean_up(ctx: Context, reason: str, stopping: Stopping) -> str:
         aborting.cancel()
         hurried.cancel()
     if failure:
-        logger.error("The plan ended, but its clean-up may be incomplete: %s", failure)
+        logger.error("The plan ended, but its cleanup may be incomplete: %s", failure)
     else:
-        logger.info("The plan ended after its clean-up")
+        logger.info("The plan ended after its cleanup")
     return ""

@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 _OTHER_QUEUE = f"""
     **********************************************************************************************
-    The queue in this file is new and empty, but the Redis at {DEFAULT_REDIS_ADDR} holds a queue
+    The queue in this file is new and empty, but Redis at {DEFAULT_REDIS_ADDR} holds a queue
     of the Queue Server (keys qs_default_*). To use that queue, stop this service and start it
     with the option:   --redis-addr {DEFAULT_REDIS_ADDR}
     or copy it here:   python -m bluesky_qs copy-store --from redis://{DEFAULT_REDIS_ADDR}
@@ -17,7 +17,7 @@ _OTHER_QUEUE = f"""
 
 
 async def mention_other_queue() -> None:
-    """Log the place of the site's queue, so that nobody thinks it is lost."""
+    """Log where the site's queue is, so that nobody thinks it is lost."""
     host, port = DEFAULT_REDIS_ADDR.split(":")
     if await queue_in_redis(host, int(port)):
         logger.warning("%s", _OTHER_QUEUE)

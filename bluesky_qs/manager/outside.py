@@ -1,4 +1,4 @@
-"""External objects that the manager uses: store, links, sockets, clock. Tests pass their own."""
+"""The external objects that the manager uses: the store, the links, the sockets and the clock. Tests pass their own."""
 
 import os
 import time
@@ -42,7 +42,7 @@ class Outside:
     supervisor
         The link to the supervisor; the manager closes it.
     connect_worker
-        Creates the link to the worker with this address. The environment closes it when the worker has ended.
+        Creates a link to the worker at the given address. The environment closes it when the worker has ended.
     control_socket
         Creates the ROUTER socket for requests. It is called last during the start, because clients must not connect to
         a service that fails to start. The manager closes the socket.
@@ -52,9 +52,9 @@ class Outside:
     clock
         The source of all times that the manager stores or measures.
     pid
-        Process ID, by which the supervisor recognizes this manager.
+        The process ID by which the supervisor recognizes this manager.
     found_empty
-        Called if the store contains neither queue nor history.
+        Called if the store contains neither a queue nor a history.
     freeze
         Blocks the event loop forever; called by ``manager_kill``.
     """
@@ -76,7 +76,7 @@ def outside_of_service(directory: RuntimeDir, settings: Settings) -> Outside:
     Raises
     ------
     ConfigError
-        The settings of the store are not valid.
+        The store settings are not valid.
     """
     network = settings.network
     store = chosen_store(settings)

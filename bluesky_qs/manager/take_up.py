@@ -34,7 +34,7 @@ async def take_up(ctx: Context, inventory: Inventory) -> None:
 
 
 async def _synchronize(ctx: Context, snapshot: WorkerSnapshot) -> None:
-    """Copy the worker's tasks and lists, and send it the command that the last manager may have failed to send."""
+    """Copy the worker's tasks and lists. Send the worker the command that the last manager may have failed to send."""
     for report in snapshot.finished_tasks:
         ctx.tasks.found(report, age=ctx.clock.time() - report.time_stop)
     for uid, started in snapshot.dry_run_tasks.items():
@@ -58,7 +58,7 @@ _FOUND = {
 
 
 def found(worker: WorkerState | None) -> ManagerEvent:
-    """The event for the state of an existing worker at the start of a manager."""
+    """Return the event for the state of an existing worker when a manager starts."""
     if worker is not None and worker.item_uid and worker.engine == "paused":
         return ManagerEvent.FOUND_PLAN_PAUSED
     return (

@@ -13,7 +13,7 @@ class PutItem(msgspec.Struct, frozen=True, tag=True):
     data
         The item as JSON text, exactly as ``json.dumps`` returns it.
     before
-        ``data`` of the item that then follows it; None at the back. For stores that keep the order by neighbors.
+        ``data`` of the item that then follows it; None at the back. Used by stores that keep the order by neighbors.
     replaces
         ``data`` that was stored under this uid before; None for a new item.
     """
@@ -52,7 +52,7 @@ class TrimHistory(msgspec.Struct, frozen=True, tag=True):
 class SetFact(msgspec.Struct, frozen=True, tag=True):
     """Keep a named value as JSON text; None removes it.
 
-    The names are those of `FACTS`.
+    The names are listed in `FACTS`.
     """
 
     name: str
@@ -60,7 +60,7 @@ class SetFact(msgspec.Struct, frozen=True, tag=True):
 
 
 class AddEvent(msgspec.Struct, frozen=True, tag=True):
-    """Append an event, as JSON text with its own number, to the record of events."""
+    """Append an event, as JSON text that contains its number, to the stored events."""
 
     data: bytes
 
@@ -72,7 +72,7 @@ class TrimEvents(msgspec.Struct, frozen=True, tag=True):
 
 
 class AddUndo(msgspec.Struct, frozen=True, tag=True):
-    """Append a record to undo a change of the queue later, as JSON text."""
+    """Append a record, as JSON text, for undoing a change of the queue later."""
 
     data: bytes
 
@@ -110,7 +110,7 @@ Change = (
     | TrimAnswers
 )
 
-#: The names of facts: the running item, modes, lock, permissions, autostart and a pending stop of the queue.
+#: The names of the facts: the running item, the modes, the lock, the permissions, autostart and the pending stop.
 FACTS = (
     "running_plan",
     "plan_queue_mode",
@@ -122,21 +122,21 @@ FACTS = (
 
 
 class StoredItem(msgspec.Struct, frozen=True):
-    """A queued item as it is stored. A store that keeps the order without ranks makes them when it loads."""
+    """A queued item as it is stored. A store that keeps the order without ranks makes the ranks when it loads."""
 
     uid: str
     rank: bytes
     data: bytes
 
 
-#: An item of the history as JSON text, with its number. The numbers grow by one from item to item.
+#: An item in the history as JSON text, with its number. The numbers increase by one from item to item.
 NumberedItem = tuple[int, bytes]
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Everything that is stored, but of the history only the numbers of the items.
+    """Everything that is stored, except that the history is given only by the numbers of its items.
 
-    The queue is in order from the front, the facts are by name, and the others are oldest first.
+    The queue is in order from the front, the facts are listed by name, and everything else is oldest first.
     """
 
     items: list[StoredItem] = []

@@ -20,7 +20,7 @@ class QueueContent:
         self._facts = facts
 
     def __len__(self) -> int:
-        """Number of items that are waiting, without the running one."""
+        """Return the number of waiting items, not counting the running item."""
         return len(self._entries)
 
     @property
@@ -70,15 +70,15 @@ class QueueContent:
         return b'"instruction"' in data and json.loads(data)["item_type"] == "instruction"
 
     def uids(self) -> list[str]:
-        """The uids of the items, front to back."""
+        """Return the uids of the items, front to back."""
         return [entry.uid for entry in self._entries.entries()]
 
     def items_json(self) -> list[bytes]:
-        """The items front to back, each as JSON text."""
+        """Return the items, front to back, each as JSON text."""
         return self._entries.data()
 
     def running_json(self, *, with_run: bool = False) -> bytes | None:
-        """The running item as JSON text, as it was queued or with the properties of this execution."""
+        """Return the running item as JSON text, either as it was queued or with the properties of this execution."""
         running = self._facts.running
         return running and (running.stored if with_run else running.item)
 
@@ -88,22 +88,22 @@ class QueueContent:
         return self._history
 
     def item(self, *, pos: Position | None = None, uid: str | None = None) -> dict[str, Any]:
-        """One item, by position or uid; the last one by default. Raises the same errors as `item_json`."""
+        """Return one item, by position or uid; the last one by default. Raises the same errors as `item_json`."""
         return json.loads(self.item_json(pos=pos, uid=uid))
 
     def item_json(self, *, pos: Position | None = None, uid: str | None = None) -> bytes:
-        """One item as JSON text, by position or uid; the last one by default.
+        """Return one item as JSON text, by position or uid; the last one by default.
 
         Raises
         ------
         NotFound, ItemError
-            There is no such item; the item is running.
+            There is no such item, or the item is running.
         """
         if uid is not None and uid == self.running_uid:
             raise ItemError(f"Item with UID {uid!r} is currently running")
         return self._entries.one(pos, uid).data
 
     def position_of(self, uid: str) -> int | None:
-        """Position of an item, from 0; None if it is not in the queue."""
+        """Return an item's position, counted from 0; None if it is not in the queue."""
         entry = self._entries.find(uid)
         return None if entry is None else self._entries.index(entry)

@@ -1,4 +1,4 @@
-"""A change that was made in memory and is not stored yet: changes for the store, events, and a way to undo it."""
+"""A change made in memory that is not stored yet: the changes for the store, the events, and a way to undo it."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ class Delta(msgspec.Struct, frozen=True):
     taken, put
         Entries that left the queue, and entries that entered it.
     dropped, added
-        Number of the oldest history items that were dropped, and number of new ones.
+        Number of dropped history items (the oldest ones), and number of new ones.
     facts
         The facts before the edit.
     """
@@ -50,13 +50,13 @@ class Edit:
     Attributes
     ----------
     items_json
-        The affected items, as JSON text, in the order that the method reports.
+        The affected items, as JSON text, in the order in which the method reports them.
     changes
         What to commit to the store; empty if the request changed nothing.
     events
         Published when the changes are durable.
     record
-        The data to undo the change later, on request; None if it cannot be undone.
+        The data for undoing the change later, on request; None if it cannot be undone.
     """
 
     __slots__ = ("_items", "_revert", "changes", "events", "items_json", "record")
@@ -82,13 +82,13 @@ class Edit:
         return self._items
 
     def made(self, events: Sequence[Event], revert: Callable[[], None], record: UndoRecord | None = None) -> None:
-        """Record that the edit was made in memory: its events, and how to undo it."""
+        """Record that the edit was made in memory, with its events and a way to undo it."""
         self.events = events
         self.record = record
         self._revert = revert
 
     def by(self, user: str | None) -> Self:
-        """Record in the events which user made the change."""
+        """Record in the events who made the change."""
         self.events = [replace(each, user=user) for each in self.events]
         self.record = self.record and replace(self.record, user=user)
         return self
@@ -109,11 +109,11 @@ class EndEdit(Edit):
     Attributes
     ----------
     ended
-        The event: exit status, and the new uid if the item was requeued.
+        The event, with the exit status and, if the item was requeued, its new uid.
     continue_queue
-        The next item may start. This is never the case after an immediate execution.
+        Whether the next item may start. Always false after an immediate execution.
     autostart_stays
-        False: autostart must be switched off.
+        Whether autostart stays on. If false, it must be switched off.
     """
 
     __slots__ = ("autostart_stays", "continue_queue", "ended")
@@ -143,5 +143,5 @@ def queue_changed(
 
 def _listed(taken: Sequence[Entry], put: Sequence[Entry]) -> QueueChanged:
     entered = [entry.uid for entry in put]
-    stay = set(entered)  # those that moved or changed
+    stay = set(entered)  # the entries that moved or changed
     return QueueChanged.of(entered, [entry.uid for entry in taken if entry.uid not in stay])

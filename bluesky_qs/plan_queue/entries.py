@@ -37,7 +37,7 @@ def _in_order(ranks: Iterable[bytes] = ()) -> _Ranks:
 
 
 class OrderedEntries:
-    """Entries by position and by uid. The items themselves are not decoded."""
+    """The entries by position and by uid. The items themselves are not decoded."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._ranks = _in_order()
@@ -49,22 +49,25 @@ class OrderedEntries:
         return len(self._ranks)
 
     def __getitem__(self, index: int) -> Entry:
-        """The entry at a position; negative positions count from the back.
+        """Return the entry at a position; negative positions count from the back.
 
         Raises IndexError if there is no such position.
         """
         return self._by_rank[self._ranks[index]]
 
     def find(self, uid: str) -> Entry | None:
-        """The entry with that uid."""
+        """Return the entry with this uid, if there is one."""
         return self._by_uid.get(uid)
 
     def index(self, entry: Entry) -> int:
-        """The position of an entry, from 0."""
+        """Return the position of an entry, counted from 0."""
         return self._ranks.index(entry.rank)
 
     def place(self, pos: Position | None) -> int | None:
-        """The position of an item, from 0; None if there is no such position. Without ``pos``, the last one."""
+        """Return an item's position, counted from 0; None if there is none.
+
+        Without ``pos``, return the last position.
+        """
         size = len(self)
         if pos == "front":
             index = 0
@@ -75,7 +78,7 @@ class OrderedEntries:
         return index if 0 <= index < size else None
 
     def one(self, pos: Position | None, uid: str | None) -> Entry:
-        """The entry at a position or with a uid; the last one by default.
+        """Return the entry at a position or with a uid; the last entry by default.
 
         Raises
         ------
@@ -95,7 +98,7 @@ class OrderedEntries:
         return self[place]
 
     def all_of(self, uids: Sequence[str]) -> list[Entry]:
-        """The entries with these uids, in the order of the uids.
+        """Return the entries with these uids, in the order of the uids.
 
         Raises
         ------
@@ -108,16 +111,16 @@ class OrderedEntries:
         return [self._by_uid[uid] for uid in uids]
 
     def data_at(self, index: int) -> bytes | None:
-        """The JSON text of the item at a position; None after the last one."""
+        """Return the JSON text of the item at a position; None after the last item."""
         return self[index].data if index < len(self) else None
 
     def data(self) -> list[bytes]:
-        """The items as JSON text, front to back."""
+        """Return the items as JSON text, front to back."""
         by_rank = self._by_rank
         return [by_rank[rank].data for rank in self._ranks]
 
     def entries(self) -> list[Entry]:
-        """The entries, front to back."""
+        """Return the entries, front to back."""
         return [self._by_rank[rank] for rank in self._ranks]
 
     def put(self, entries: Iterable[Entry]) -> None:
@@ -139,7 +142,7 @@ class OrderedEntries:
                 self._ranks.remove(entry.rank)
 
     def room(self, index: int, count: int) -> list[bytes]:
-        """Ranks for ``count`` adjacent entries, the first of them at this position."""
+        """Return ranks for ``count`` adjacent entries, the first of them at this position."""
         low = self[index - 1].rank if index > 0 else None
         high = self[index].rank if index < len(self) else None
         return spread(low, high, count)

@@ -7,7 +7,8 @@ import msgspec
 from bluesky_qs.api.values import ChangeName
 from bluesky_qs.plan_queue.rules import ModeSwitches
 
-#: If there are more uids, the event has only their number, because it is not a copy of the queue.
+#: Maximum number of uids in an event. If there are more, the event has only their number: it is not a copy of the
+#: queue.
 _MOST_UIDS = 100
 
 
@@ -17,7 +18,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
     Attributes
     ----------
     user
-        The user whose request made the change; None if it was not a request, or if the request had no user.
+        The user whose request made the change; None if no request did, or if the request had no user.
     """
 
     user: str | None = None
@@ -29,15 +30,15 @@ class QueueChanged(Event, frozen=True, tag="queue_changed"):
     Attributes
     ----------
     cleared
-        All items left the queue; their uids are not listed.
+        Whether all items left the queue. Their uids are not listed.
     put, dropped
-        Uids of the items that entered, moved or changed, and of those that left.
+        Uids of the items that entered, moved or changed, and uids of the items that left.
     put_count, dropped_count
-        Their numbers, if there are too many to list.
+        The numbers of these uids, if there are too many to list.
     change
-        The kind of a change that can be undone; None for additions, and for items that run.
+        The kind of change, if it can be undone; None for additions and for items that run.
     undoes
-        The number of the event that this change has undone.
+        The number of the event whose change this one has undone.
     """
 
     cleared: bool = False
@@ -50,7 +51,7 @@ class QueueChanged(Event, frozen=True, tag="queue_changed"):
 
     @classmethod
     def of(cls, put: list[str], dropped: list[str], *, cleared: bool = False) -> Self:
-        """The event for these uids."""
+        """Return the event for these uids."""
         return cls(
             cleared,
             put if len(put) <= _MOST_UIDS else [],
@@ -61,7 +62,7 @@ class QueueChanged(Event, frozen=True, tag="queue_changed"):
 
 
 class ItemStarted(Event, frozen=True, tag="item_started"):
-    """An item is running now."""
+    """An item has started to run."""
 
     item_uid: str
 
@@ -75,7 +76,7 @@ class ItemEnded(Event, frozen=True, tag="item_ended"):
 
 
 class HistoryCleared(Event, frozen=True, tag="history_cleared"):
-    """The oldest items of the history were removed on request."""
+    """The oldest items in the history were removed on request."""
 
     items_left: int
 

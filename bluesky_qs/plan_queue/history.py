@@ -1,4 +1,4 @@
-"""The numbers of the items that ran, and the items that are not durable yet. All others are read from the store."""
+"""The numbers of the items that ran, and the items that are not yet durable. All others are read from the store."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,9 +6,9 @@ from bluesky_qs.plan_queue.changes import AddHistory, Change, NumberedItem, Trim
 
 
 class ItemHistory:
-    """Items are added at the new end and dropped at the old end.
+    """The history. Items are added at the new end and dropped at the old end.
 
-    Each has a number, which grows by one from item to item and stays when older items are dropped.
+    Each item has a number. Numbers increase by one from item to item and do not change when older items are dropped.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class ItemHistory:
     def __init__(self, numbers: range = range(0)) -> None:
         self._first, self._stop = numbers.start, numbers.stop
         self._durable_first, self._durable_stop = numbers.start, numbers.stop
-        #: The items from `_durable_stop` on, including those that were dropped again before they were durable.
+        #: The items from `_durable_stop` on, including items that were dropped before they were durable.
         self._newest: list[bytes] = []
         self._added = 0
 
@@ -33,7 +33,7 @@ class ItemHistory:
 
     @property
     def durable(self) -> range:
-        """The numbers of the items that the store has."""
+        """The numbers of the items in the store."""
         return range(self._durable_first, self._durable_stop)
 
     @property
@@ -60,7 +60,7 @@ class ItemHistory:
         del self._newest[len(self._newest) - added :]
 
     def stored(self, changes: Iterable[Change]) -> None:
-        """Record changes that are durable now. Their items are read from the store from now on."""
+        """Record changes that are now durable. From now on, their items are read from the store."""
         added = 0
         for change in changes:
             match change:
@@ -75,7 +75,7 @@ class ItemHistory:
         del self._newest[:added]
 
     def newest(self, first: int, stop: int) -> list[NumberedItem]:
-        """The items with these numbers that are not durable yet, oldest first."""
+        """Return the items with these numbers that are not yet durable, oldest first."""
         start = max(first, self._durable_stop)
         items = self._newest[start - self._durable_stop : max(0, min(stop, self._stop) - self._durable_stop)]
         return list(enumerate(items, start))

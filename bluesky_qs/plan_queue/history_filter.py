@@ -1,4 +1,4 @@
-"""Selects the history items that a request asks for, by exit status, name, user, time, metadata and scan id."""
+"""Selects history items for a request, by exit status, name, user, time, metadata and scan id."""
 
 import fnmatch
 import json
@@ -21,7 +21,7 @@ class _Result(msgspec.Struct):
 
 
 class _Fields(msgspec.Struct):
-    """The fields of an item that a filter compares. The arguments, which can be megabytes, are skipped."""
+    """The fields of an item that a filter compares. The arguments are skipped, because they can be megabytes long."""
 
     name: Any = None
     user: Any = None
@@ -30,14 +30,14 @@ class _Fields(msgspec.Struct):
 
 
 class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """The values that an item must have; None accepts every item.
+    """The values that an item must have; None accepts any value.
 
     Attributes
     ----------
     name
-        A test of the plan's name.
+        A test for the plan's name.
     metadata
-        A test of the value's text for each key.
+        For each key, a test for the text of its value.
     """
 
     exit_statuses: frozenset[str] | None = None
@@ -47,7 +47,8 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: float | None = None
     metadata: dict[str, Callable[[str], object]] = {}
     scan_id: int | None = None
-    #: Texts to look for in the JSON text, because that is faster than reading it: one of each group must occur.
+    #: Strings to look for in the JSON text, because that is faster than decoding it. One string of each group must
+    #: occur.
     _words: tuple[tuple[bytes, ...], ...] = ()
 
     @classmethod
@@ -62,7 +63,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
         metadata: Mapping[str, str] | None = None,
         scan_id: int | None = None,
     ) -> Self:
-        """The filter for the parameters of a request.
+        """Return the filter for the parameters of a request.
 
         Raises
         ------
@@ -81,7 +82,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
         wanted = [statuses, None if name is None or is_pattern else [name]]
         words = [tuple(map(_quoted, values)) for values in wanted if values is not None]
         if user is not None:
-            # A display name may follow; the name of a client may stand in parentheses at the end.
+            # A display name may follow; a client's name may stand in parentheses at the end.
             words.append((_quoted(user)[:-1], b" (" + _quoted(user)[1:-1] + b')"'))
         if scan_id is not None:
             words.append((str(scan_id).encode(),))
@@ -98,7 +99,7 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> tuple[tuple[bytes, ...], ...]:
-        """Texts that rule out most items by a search in the JSON text: one of each group must occur."""
+        """The strings that rule out most items by a search in the JSON text: one string of each group must occur."""
         return self._words
 
     @property
@@ -107,14 +108,14 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
         return not self._words and self.name is None and self.since is None and self.until is None
 
     def accepts_json(self, data: bytes) -> bool:
-        """Whether an item has the wanted values.
+        """Return whether an item has the wanted values.
 
-        A search in the text rules out most items, because the text is exactly what ``json.dumps`` gives.
+        A search in the text rules out most items, because the text is exactly what ``json.dumps`` returns.
         """
         return all(any(word in data for word in words) for words in self._words) and self._accepts(_fields(data))
 
     def accepts(self, item: Mapping[str, Any]) -> bool:
-        """Whether a decoded item has the wanted values."""
+        """Return whether a decoded item has the wanted values."""
         return self._accepts(_fields_of(item))
 
     def _accepts(self, item: _Fields) -> bool:
@@ -141,14 +142,15 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def as_list(value: Any) -> list[Any]:
-    """The value if it is a list; else an empty list."""
+    """Return the value if it is a list; otherwise an empty list."""
     return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def is_user(shown: Any, wanted: str) -> bool:
-    """Whether an item shows this user.
+    """Return whether an item shows this user.
 
-    That is the whole text, the name before ``"Display Name <mail>"``, or the name of a client beside a shared key.
+    The user's name may be the whole text, the name before ``"Display Name <mail>"``, or a client's name beside a shared
+    key.
 
     >>> is_user('jdoe "John Doe"', "jdoe"), is_user("jdoe <john@example.org>", "jdoe"), is_user("jdoe2", "jdoe")
     (True, True, False)
@@ -161,7 +163,7 @@ def is_user(shown: Any, wanted: str) -> bool:
 
 
 def merged_metadata(meta: Any) -> Mapping[str, Any]:
-    """The metadata of an item: an object, or a list of objects; earlier ones take precedence."""
+    """Return the metadata of an item, given as an object or as a list in which earlier objects take precedence."""
     parts = cast("list[Any]", meta) if isinstance(meta, list) else [meta]
     return ChainMap(*map(as_object, parts))
 

@@ -1,4 +1,4 @@
-"""Turns the positions and neighbors in requests into indices of the queue."""
+"""Turns the positions and neighbors in requests into indices in the queue."""
 
 from bluesky_qs.api.types import Position
 from bluesky_qs.errors import ItemError, NotFound
@@ -35,14 +35,14 @@ def insertion(
 def neighbor(
     entries: OrderedEntries, running_uid: str | None, before_uid: str | None, after_uid: str | None, missing: str
 ) -> Entry | None:
-    """Return the entry next to the new position; None for the running item, because items can only go after it.
+    """Return the entry next to the new position; None for the running item, after which items can be inserted.
 
     Raises
     ------
     ItemError
         The position is before the running item.
     NotFound
-        No item has this uid; ``missing`` is the text, with ``{uid!r}``.
+        No item has this uid. ``missing`` is the message, with ``{uid!r}``.
     """
     uid = after_uid if before_uid is None else before_uid
     assert uid is not None
@@ -61,7 +61,7 @@ def beside(entries: OrderedEntries, found: Entry | None, *, after: bool) -> int:
 
 
 def not_found(what: str, pos: Position | None, uid: str | None, *, running: str | None = None) -> str:
-    """Return the message for a position or uid without an item."""
+    """Return the message for a position or uid that has no item."""
     if uid is None:
         return f"{what} plan (position {pos!r}) was not found"
     return f"{what} plan (UID {uid!r}) was not found{': it is currently running' if uid == running else ''}"

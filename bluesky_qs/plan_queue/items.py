@@ -15,10 +15,10 @@ from bluesky_qs.errors import ItemError
 KNOWN_KEYS = frozenset(
     ("item_type", "name", "args", "kwargs", "meta", "item_uid", "user", "user_group", "properties"),
 )
-#: Levels of lists and objects in an item. Deeper items could be stored but not always read again.
+#: Maximum depth of lists and objects in an item. Deeper items could be stored, but not always read again.
 DEEPEST = 100
 _TOO_DEEP = f"The item is nested more than {DEEPEST} levels deep"
-#: Bytes of an item's JSON text. Every store can hold this much, with a result.
+#: Maximum number of bytes in an item's JSON text. Every store can hold this much, together with a result.
 LARGEST = 256_000_000
 #: Properties of one execution: shown while the item runs, never queued.
 _RUN_PROPERTIES = frozenset(("time_start", "immediate_execution"))
@@ -29,24 +29,24 @@ _MISSING = object()
 
 
 def uuid4_text() -> str:
-    """A new uid."""
+    """Return a new uid."""
     return str(uuid.uuid4())
 
 
 def as_object(value: Any) -> dict[str, Any]:
-    """The value if it is a JSON object; otherwise an empty one."""
+    """Return the value if it is a JSON object; otherwise an empty object."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def queued(item: dict[str, Any], uid: str) -> dict[str, Any]:
-    """The item as it is queued under this uid: known keys only, without the properties of an earlier run."""
+    """Return the item as it is queued under this uid: only its known keys, without the properties of an earlier run."""
     kept = {key: value for key, value in item.items() if key in KNOWN_KEYS}
     kept["item_uid"] = uid
     return _without_run(kept)
 
 
 def same_item(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two items are the same in the queue: the order of keys and the result of an earlier run do not matter."""
+    """Return whether two items are the same in the queue. Key order and the result of an earlier run do not matter."""
     return _same(*({key: value for key, value in each.items() if key in KNOWN_KEYS} for each in (one, other)))
 
 
@@ -63,7 +63,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def encoded(value: dict[str, Any]) -> bytes:
-    """JSON text, byte for byte as ``json.dumps`` returns it.
+    """Return JSON text that is byte for byte what ``json.dumps`` returns.
 
     Raises
     ------
@@ -83,9 +83,9 @@ def encoded(value: dict[str, Any]) -> bytes:
 
 
 def extended(item: bytes, key: str, value: Any) -> bytes:
-    """The JSON text of an item with this key, as ``json.dumps`` returns it.
+    """Return the JSON text of an item with this key added, as ``json.dumps`` returns it.
 
-    Decodes the item only if it may have the key already, because a plan's arguments can be megabytes.
+    Decodes the item only if it may already have the key, because a plan's arguments can be megabytes long.
     """
     if f'"{key}"'.encode() in item:
         return encoded({**json.loads(item), key: value})
@@ -97,7 +97,7 @@ class _WithUid(msgspec.Struct):
 
 
 def uid_of(item: bytes) -> str | None:
-    """The uid in the JSON text of an item; None if it has none."""
+    """Return the uid in the JSON text of an item; None if the item has no uid."""
     try:
         return msgspec.json.decode(item, type=_WithUid).item_uid
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -111,7 +111,7 @@ def uid_of(item: bytes) -> str | None:
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """An item ready to be queued: its final form, its uid, its JSON text."""
+    """An item that is ready to be queued: its final form, its uid and its JSON text."""
 
     item: dict[str, Any]
     uid: str
@@ -119,7 +119,7 @@ class Prepared(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, item: dict[str, Any], uid: str) -> Self:
-        """The item under this uid.
+        """Prepare the item under this uid.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Prepared(msgspec.Struct, frozen=True):
         return cls(item, uid, data)
 
     def with_result(self, result: dict[str, Any]) -> Self:
-        """The item with the result of its last execution. The limits of `of` do not apply to the result."""
+        """Return the item with the result of its last execution. The limits in `of` do not apply to the result."""
         item = {**self.item, "result": result}
         return msgspec.structs.replace(self, item=item, data=extended(self.data, "result", result))
 
@@ -151,9 +151,9 @@ class Running(msgspec.Struct, frozen=True):
     item
         JSON text of the item as it was queued, without the properties of this execution.
     stored
-        JSON text of the item with them, as the fact ``running_plan`` keeps it and clients see it.
+        JSON text of the item with these properties, as it is kept in the fact ``running_plan`` and as clients see it.
     immediate
-        The item is executed immediately and not from the queue, so it is never requeued.
+        Whether the item is executed immediately and not from the queue. It is never requeued then.
     """
 
     uid: str
@@ -164,7 +164,7 @@ class Running(msgspec.Struct, frozen=True):
 
     @classmethod
     def started(cls, uid: str, item: bytes, time_start: float, *, immediate: bool) -> Self:
-        """A queued item as a running one."""
+        """Turn a queued item into the running item."""
         properties: dict[str, Any] = {"time_start": time_start}
         if immediate:
             properties["immediate_execution"] = True
@@ -175,7 +175,7 @@ class Running(msgspec.Struct, frozen=True):
 
     @classmethod
     def restored(cls, stored: bytes | None) -> Self | None:
-        """The running item according to the stored fact; None if nothing is running."""
+        """Return the running item according to the stored fact; None if nothing is running."""
         item = as_object(json.loads(stored)) if stored else {}
         if not item.get("item_uid"):
             return None
@@ -199,7 +199,7 @@ def _refuse_depth(item: dict[str, Any]) -> None:
 
 
 def _without_json_form(item: dict[str, Any]) -> str:
-    """The first value or key that JSON does not support, with its place: ``kwargs['mask'][0] is of type bytes``."""
+    """Name the first value or key that JSON does not support, and its place: ``kwargs['mask'][0] is of type bytes``."""
     waiting: deque[tuple[str, Any]] = deque([("", item)])
     while waiting:
         place, value = waiting.popleft()
@@ -214,7 +214,7 @@ def _without_json_form(item: dict[str, Any]) -> str:
 
 
 def _elements(container: Any) -> Iterable[tuple[Any, Any]]:
-    """The elements of a JSON object or array, each with its key or index."""
+    """Return the elements of a JSON object or array, each with its key or index."""
     if isinstance(container, dict):
         return cast("dict[Any, Any]", container).items()
     return enumerate(cast("list[Any] | tuple[Any, ...]", container))

@@ -1,8 +1,8 @@
 """Ranks: sort keys of positions in the queue. There is always room for another rank between two ranks.
 
-A rank is a number written in base 256, its integer part the first eight bytes, without trailing zero bytes: the
+A rank is a number written in base 256 without trailing zero bytes. Its first eight bytes are the integer part. The
 order of the byte strings is the order of the numbers. At both ends of the queue, ranks are whole numbers: they stay
-eight bytes long, no matter how many items are added there or go to the back in loop mode. Each insertion at the same
+eight bytes long, no matter how many items are added there or moved to the back in loop mode. Each insertion at the same
 position between two items makes the rank one bit longer.
 """
 
@@ -13,12 +13,12 @@ _ORIGIN = 1 << (8 * _WHOLE - 1)
 
 
 def between(low: bytes | None, high: bytes | None) -> bytes:
-    """A rank between two others; None means the front or the back of the queue."""
+    """Return a rank between two others; None means the front or the back of the queue."""
     return spread(low, high, 1)[0]
 
 
 def spread(low: bytes | None, high: bytes | None, count: int) -> list[bytes]:
-    """``count`` ranks between two others, in ascending order and as short as possible.
+    """Return ``count`` ranks between two others, in ascending order and as short as possible.
 
     ``low < high`` are the ranks of the neighbors; None means the front or the back of the queue.
     """

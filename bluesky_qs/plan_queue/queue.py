@@ -1,8 +1,8 @@
-"""The queue, the running item and the history, and every change that users and plans can make.
+"""The queue, the running item and the history, with every change that users and plans can make.
 
 This module does no I/O and reads no clock. It makes each change in memory immediately and returns an `Edit`, which
-lists the changes for the store and can be undone if storing fails. Error messages are those that clients know, without
-the beginning (“Failed to add an item: …”), which the method adds.
+lists the changes for the store and can be undone if storing fails. Error messages have the wording that clients know,
+without the beginning (“Failed to add an item: …”), which the method adds.
 """
 
 import json
@@ -40,7 +40,7 @@ E = TypeVar("E", bound=Edit)
 
 
 class PlanQueue(QueueContent):
-    """The queue, the running item and the history, with every change of them.
+    """The queue, the running item and the history, with every change to them.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class PlanQueue(QueueContent):
         new_uid: NewUid = uuid4_text,
         history_limit: int | None = None,
     ) -> "PlanQueue":
-        """The queue from the content of a store."""
+        """Create the queue from the content of a store."""
         queue = cls(new_uid=new_uid, history_limit=history_limit)
         queue._entries = OrderedEntries(Entry(item.uid, item.rank, item.data) for item in snapshot.items)
         queue._history = ItemHistory(snapshot.history)
@@ -75,7 +75,7 @@ class PlanQueue(QueueContent):
     # Changes by users
 
     def prepare(self, item: dict[str, Any]) -> Prepared:
-        """An item ready for `add_batch`. This is the slow part of adding an item."""
+        """Prepare an item for `add_batch`. This is the slow part of adding an item."""
         return Prepared.of(item, self._new_uid())
 
     def add(
@@ -102,7 +102,7 @@ class PlanQueue(QueueContent):
         Raises
         ------
         BadParams, NotFound, ItemError
-            Two positions are given; the neighbor is not in the queue; or the neighbor is running and the item would go
+            Two positions are given, the neighbor is not in the queue, or the neighbor is running and the item would go
             before it.
         """
         at = insertion(self._entries, self.running_uid, pos, before_uid, after_uid)
@@ -113,7 +113,7 @@ class PlanQueue(QueueContent):
     def update(self, item: dict[str, Any], *, replace: bool = False, expected: dict[str, Any] | None = None) -> Edit:
         """Replace the queued item with the same ``item_uid``. With ``replace``, the new item gets a new uid.
 
-        ``expected`` is the item as the user read it; `ItemChanged` is raised if it is different now.
+        ``expected`` is the item as the user read it; `ItemChanged` is raised if the item is different now.
         """
         uid = item.get("item_uid")
         if uid is not None and uid == self.running_uid:
@@ -198,7 +198,7 @@ class PlanQueue(QueueContent):
         after_uid: str | None = None,
         reorder: bool = False,
     ) -> Edit:
-        """Move items next to each other, in the order of ``uids``; with ``reorder``, in their current order."""
+        """Move items next to each other, in the order of ``uids`` or, with ``reorder``, in their current order."""
         only_one(pos_dest=pos_dest, before_uid=before_uid, after_uid=after_uid)
         if pos_dest is None and before_uid is None and after_uid is None:
             raise BadParams("Destination for the batch is not specified")
@@ -226,7 +226,7 @@ class PlanQueue(QueueContent):
         return self._make(edit, taken=entries, change="clear")
 
     def take_back(self, record: UndoRecord, number: int) -> Edit:
-        """Undo the change of the event with this number. The caller has checked that the items allow it."""
+        """Undo the change reported by the event with this number. The caller has checked that the items allow it."""
         match record.change:
             case "clear" | "removal":
                 texts = {uid: text.encode() for uid, text in zip(record.uids, record.items, strict=True)}
@@ -251,7 +251,10 @@ class PlanQueue(QueueContent):
                 assert_never(record.change)
 
     def set_mode(self, mode: dict[str, Any] | Literal["default"]) -> Edit:
-        """Set ``loop`` and ``ignore_failures``; ``"default"`` switches off both. Other modes do not change."""
+        """Set ``loop`` and ``ignore_failures``; ``"default"`` switches both off.
+
+        Modes that are not given do not change.
+        """
         new = ModeSwitches() if mode == "default" else self.mode.with_(mode)
         if new == self.mode:
             return Edit([])
@@ -259,9 +262,7 @@ class PlanQueue(QueueContent):
         return self._make(edit, facts=replace(self._facts, mode=new), event=ModeChanged(new))
 
     def clear_history(self, *, size: int | None = None, through: int | None = None) -> Edit:
-        """Clear the history, or keep the newest ``size`` items, or drop the item with the number ``through`` and all
-        older ones.
-        """
+        """Clear the history, keep only the newest ``size`` items, or drop all items up to the number ``through``."""
         if through is not None:
             return self._trim(max(0, self._history.numbers.stop - through - 1))
         return self._trim(max(0, size or 0))
@@ -274,7 +275,7 @@ class PlanQueue(QueueContent):
         Raises
         ------
         NotFound, WrongState
-            The queue is empty; an item is already running.
+            The queue is empty, or an item is already running.
         """
         entry = self._entries.one("front", None)
         return self._start(entry.uid, entry.data, time_start, [entry])
@@ -303,7 +304,8 @@ class PlanQueue(QueueContent):
         result
             The result with its ``exit_status``; an unrecognized exit status becomes ``unknown``.
         interrupted
-            The service was stopped or the worker was lost: the item goes to the front even if failures are ignored.
+            Whether the service was stopped or the worker was lost. If so, the item goes to the front even if failures
+            are ignored.
         """
         running = self._facts.running
         if running is None:
@@ -394,7 +396,7 @@ class PlanQueue(QueueContent):
         self._facts = delta.facts
 
     def _puts(self, at: int, items: Sequence[Prepared | Entry]) -> tuple[list[Entry], list[PutItem]]:
-        """Entries for new items from this position on, and how to store them."""
+        """Return entries for new items from this position on, and the changes that store them."""
         following = self._entries.data_at(at)
         ranks = self._entries.room(at, len(items))
         entries = [Entry(item.uid, rank, item.data) for item, rank in zip(items, ranks, strict=True)]
@@ -410,12 +412,12 @@ class PlanQueue(QueueContent):
         return self._make(edit, facts=replace(self._facts, running=running), taken=taken, event=ItemStarted(uid))
 
     def _replace(self, pairs: Sequence[tuple[Entry, Entry]], *, undoes: int | None = None) -> Edit:
-        """Put other items in the places of queued ones."""
+        """Put other items in the places of queued items."""
         different = [(old, new) for old, new in pairs if new.data != old.data]
         changes: list[Change] = []
         replaced: dict[bytes, bytes] = {}
         for old, new in sorted(different, key=lambda pair: pair[0].rank, reverse=True):
-            # From the back, so that the item behind it is stored in its new form already.
+            # From the back, so that the item behind each one is already stored in its new form.
             at = self._entries.index(old) + 1
             following = self._entries[at] if at < len(self._entries) else None
             before = following and replaced.get(following.rank, following.data)
@@ -441,19 +443,22 @@ class PlanQueue(QueueContent):
     def _put_back(
         self, stretches: Sequence[Stretch], texts: Mapping[str, bytes], *, queued: bool
     ) -> tuple[list[Entry], list[Change]]:
-        """Entries at their former places, in their former order, and how to store them; `queued` ones are moved."""
+        """Return entries at their former places, in their former order, and the changes that store them.
+
+        `queued` ones are moved.
+        """
         entries: list[Entry] = []
         changes: list[Change] = []
         for at, uids in places(self._entries, stretches, set(texts)):
             put, puts = self._puts(at, [Entry(uid, b"", texts[uid]) for uid in uids])
-            self._entries.put(put)  # because the next ones are placed among these
+            self._entries.put(put)  # because the next entries are placed among these
             entries += put
             changes += [replace(each, replaces=each.data) for each in puts] if queued else puts
         self._entries.take(entries)
         return entries, changes
 
     def _relocate(self, entries: list[Entry], destination: Callable[[], int]) -> Edit:
-        """Move entries next to each other, to the ``destination`` in the queue without them."""
+        """Move entries next to each other. ``destination`` returns the index in the queue without these entries."""
         data = [entry.data for entry in entries]
         places = [self._entries.index(entry) for entry in entries]
         self._entries.take(entries)

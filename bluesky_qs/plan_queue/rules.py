@@ -1,6 +1,6 @@
 """The rules for an item and for the queue when a plan ends.
 
-It depends on the modes and on a table of exit statuses.
+They depend on the modes and on a table of exit statuses.
 """
 
 import json
@@ -20,12 +20,12 @@ class ModeSwitches(msgspec.Struct, frozen=True):
 
     @classmethod
     def restored(cls, stored: bytes | None) -> Self:
-        """The mode according to the stored fact. Switches that the fact does not name are off."""
+        """Return the mode according to the stored fact. Switches that the fact does not name are off."""
         mode = as_object(json.loads(stored)) if stored else {}
         return cls(**{name: mode[name] for name in cls.__struct_fields__ if isinstance(mode.get(name), bool)})
 
     def with_(self, named: Any) -> Self:
-        """The mode with the values of a request. Other values do not change.
+        """Return the mode with the values from a request. Other values do not change.
 
         Raises
         ------
@@ -52,9 +52,9 @@ class EndRule(msgspec.Struct, frozen=True):
     Attributes
     ----------
     to_front
-        The item is requeued at the front. Otherwise it leaves the queue, or goes to the back in loop mode.
+        Whether the item is requeued at the front. If not, it leaves the queue, or goes to the back in loop mode.
     continues
-        The next item may start, and autostart stays on.
+        Whether the next item may start and autostart stays on.
     """
 
     to_front: bool
@@ -72,12 +72,12 @@ _ENDS = {
 
 
 def known_status(exit_status: Any) -> str:
-    """The exit status; ``unknown`` for any other value."""
+    """Return the exit status, or ``unknown`` for any unrecognized value."""
     return exit_status if exit_status in _ENDS else "unknown"
 
 
 def end_rule(exit_status: str, mode: ModeSwitches, *, interrupted: bool) -> EndRule:
-    """The next step after this exit status. The failure of an ``interrupted`` plan is never ignored."""
+    """Return the next step after this exit status. The failure of an ``interrupted`` plan is never ignored."""
     if exit_status == "failed" and mode.ignore_failures and not interrupted:
         return _ENDS["completed"]
     return _ENDS[exit_status]

@@ -1,4 +1,4 @@
-"""Searching the history by words: the words in a request, and the searchable text of an item."""
+"""Searches the history by words: parses the words in a request, and extracts the searchable text of an item."""
 
 import json
 import re
@@ -11,30 +11,30 @@ import msgspec
 from bluesky_qs.errors import BadParams
 from bluesky_qs.plan_queue.items import as_object
 
-#: Maximum number of words in a search, and of searched values in an item. A detector mask, for example, is not text.
+#: Maximum numbers of words in a search and of searched values in an item. A detector mask, for example, is not text.
 MOST_WORDS, MOST_VALUES = 50, 2000
-#: Maximum number of bytes of an item. The parameters of larger items are not searched, because reading them takes too
+#: Maximum number of bytes in an item. The parameters of larger items are not searched, because reading them takes too
 #: long.
 MOST_BYTES = 250_000
-#: Separates two values. SQLite counts it as a word, so ``5.1`` is not found in ``[1.5, 1]``.
+#: The separator between two values. SQLite counts it as a word, so ``5.1`` is not found in ``[1.5, 1]``.
 _BETWEEN = " \ue000 "
 
 
 class Phrase(msgspec.Struct, frozen=True):
-    """Words that follow each other. The last one is the beginning of a word, unless ``whole`` is true."""
+    """Consecutive words. The last one is only the beginning of a word, unless ``whole`` is true."""
 
     text: str
     whole: bool = False
 
 
 class SearchWords(msgspec.Struct, frozen=True):
-    """The phrases that an item must contain, all of them."""
+    """The phrases that an item must contain. All of them must occur."""
 
     phrases: tuple[Phrase, ...]
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """The words of a request. Each one finds words that begin with it; quoted text is matched exactly.
+        """Parse the words in a request. Each one finds words that begin with it; quoted text is matched exactly.
 
         >>> SearchWords.of('S03 "Cu foil"').phrases
         (Phrase(text='S03', whole=False), Phrase(text='Cu foil', whole=True))
@@ -49,7 +49,7 @@ class SearchWords(msgspec.Struct, frozen=True):
         if not phrases:
             raise BadParams(f"Parameter 'search' needs a word to look for, with letters or digits: search={text!r}")
         if len(phrases) > MOST_WORDS:
-            raise BadParams(f"Parameter 'search' has {len(phrases)} words, at most {MOST_WORDS} are possible")
+            raise BadParams(f"Parameter 'search' has {len(phrases)} words; the maximum is {MOST_WORDS}")
         return cls(phrases)
 
 
@@ -69,7 +69,7 @@ class _Whole(_Named):
 
 
 def searched_text(item: bytes) -> str:
-    """The searchable text of an item: name, parameters, metadata and the message of its result."""
+    """Return the searchable text of an item: its name, parameters and metadata, and the message in its result."""
     fields = _fields(item, _Named if len(item) > MOST_BYTES else _Whole)
     whole = fields if isinstance(fields, _Whole) else _Whole()
     message = fields.result.msg if fields.result else None
@@ -79,7 +79,7 @@ def searched_text(item: bytes) -> str:
 
 
 def _values(roots: list[Any]) -> Iterator[str]:
-    """All keys and values, as text, in order."""
+    """Yield all keys and values as text, in order."""
     waiting: list[Any] = roots[::-1]
     while waiting:
         value = waiting.pop()

@@ -1,4 +1,4 @@
-"""The data to undo a change of the queue: the previous items, and their places among the others."""
+"""The data for undoing a change of the queue: the previous items, and their places among the other items."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -8,15 +8,15 @@ import msgspec
 from bluesky_qs.api.values import ChangeName
 from bluesky_qs.plan_queue.entries import Entry, OrderedEntries
 
-#: Number of neighbors to record on each side of an item that moved or left, because the nearest ones may leave too.
+#: Number of neighbors to record on each side of an item that moved or left. The nearest ones may leave the queue, too.
 _REACH = 10
 
-#: The kind of a change. An addition is the undo of a clear or a removal.
+#: The kind of change. An addition undoes a clear or a removal.
 ChangeKind = Literal["clear", "removal", "move", "edit", "addition"]
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """A part of the queue as it was before a change: items next to each other, and the position of the first."""
+    """A part of the queue as it was before a change: adjacent items, and the position of the first one."""
 
     pos: int
     uids: list[str]
@@ -34,7 +34,7 @@ class UndoRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     stretches
         The surroundings of items that left or moved.
     undoes
-        The number of the event that this change has undone.
+        The number of the event whose change this one has undone.
     """
 
     change: ChangeKind
@@ -68,19 +68,19 @@ def undo_record(
     put: Sequence[Entry],
     undoes: int | None,
 ) -> UndoRecord:
-    """The record of a change; ``entries`` is the queue before it."""
+    """Return the record of a change; ``entries`` is the queue before the change."""
     uids = [entry.uid for entry in put or taken]
     texts = [entry.data.decode() for entry in taken] if change != "move" else []
     return UndoRecord(change, uids, texts, [] if change == "edit" else _stretches(entries, taken), undoes=undoes)
 
 
 def places(entries: OrderedEntries, stretches: Sequence[Stretch], missing: set[str]) -> Iterator[tuple[int, list[str]]]:
-    """The places of items that go back into the queue: an index, and the uids of its items.
+    """Yield the places of items that go back into the queue: for each place, its index and the uids of its items.
 
-    Each group must be put into ``entries`` before the next one is requested. Items go directly behind the nearest item
-    that was in front of them and is still in the queue. If there is none, they go directly before the nearest one that
-    followed. If these two have changed their order, the place nearer to the former position is taken; if none is left,
-    the former position, or the back of a queue that is shorter now.
+    Put each group into ``entries`` before you request the next one. Items go directly behind the nearest item that was
+    in front of them and is still in the queue. If there is none, they go directly in front of the nearest item that
+    followed them. If these two neighbors have changed their order, items go to the place nearer to their former
+    position. If no neighbor is left, items go to their former position, or to the back if the queue is shorter now.
     """
     for stretch in stretches:
         group: list[str] = []
@@ -111,7 +111,7 @@ def _index(entries: OrderedEntries, front: str | None, behind: str | None, forme
 
 def _stretches(entries: OrderedEntries, items: Sequence[Entry]) -> list[Stretch]:
     size = len(entries)
-    if len(items) * 4 > size:  # faster than searching for each one
+    if len(items) * 4 > size:  # faster than searching for each item
         ordered = entries.entries()
         uids = {entry.uid for entry in items}
         found = [at for at, entry in enumerate(ordered) if entry.uid in uids]

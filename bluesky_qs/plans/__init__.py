@@ -1,1 +1,1 @@
-"""Plans and devices as the manager knows them: descriptions, permissions, and checks of a plan's arguments."""
+"""Plans and devices as the manager knows them: their descriptions, the permissions, and checks of plan arguments."""

@@ -17,7 +17,7 @@ _MOST_CACHED = 1000
 
 
 class AllowedNames:
-    """Names of devices and plans that are replaced with objects when a plan of this group runs: a `NameCheck`.
+    """A `NameCheck` for the device and plan names that are replaced with objects when a plan of this group runs.
 
     Parameters
     ----------
@@ -29,18 +29,18 @@ class AllowedNames:
         self._group = group
         self._devices = devices
         self._plans = plans
-        # Cached by type, because there are thousands of names and up to ten thousand items to check.
+        # Cached by type, because there may be thousands of names and up to ten thousand items to check.
         self._known: dict[str, dict[str, None]] = {}
 
     def known(self, wanted: Name) -> dict[str, None]:
-        """The names of this type."""
+        """Return the names of this type."""
         known = self._known.get(wanted.label)
         if known is None:
             known = self._known[wanted.label] = self._of_type(wanted)
         return known
 
     def warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
-        """The warning about a string that is not a name of any of these types."""
+        """Return the warning about a string that is not a name of any of these types."""
         kinds = [
             kind.value
             for kind in (Wanted.DEVICE, Wanted.PLAN)
@@ -50,7 +50,7 @@ class AllowedNames:
         return Mismatch("", text, reason, self._near(text, wanted), outlook=FAILS)
 
     def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
-        """The warning about a string that does not have to be a name."""
+        """Return the warning about a string that need not be a name."""
         raise NotImplementedError
 
     def _of_type(self, wanted: Name) -> dict[str, None]:
@@ -63,7 +63,7 @@ class AllowedNames:
 
 
 class ListedNames(AllowedNames):
-    """Names that can be checked before the plan runs, with the abilities of devices.
+    """Names that can be checked, along with the devices' abilities, before the plan runs.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class ListedNames(AllowedNames):
         return self._cached[key]
 
     def possible_warning(self, text: str, wanted: list[Name]) -> Mismatch | None:
-        """The warning about a device of the wrong kind, one that the group may not use, or a similar name."""
+        """Return the warning about a device of the wrong kind, one that the group may not use, or a mistyped name."""
         found = None if text in self._plans else self.warning(text, wanted)
         if found is None:
             return None
@@ -101,7 +101,7 @@ class ListedNames(AllowedNames):
             near = self._near(text, wanted)
             return Mismatch("", text, f"is a device that cannot {abilities}", near, outlook=_LIKELY_FAILS)
         if of_devices and is_below(self._existing, text):
-            outlook = "the plan will fail unless there is such a device and you may use it"
+            outlook = "the plan will fail unless this device exists and you may use it"
             return Mismatch("", text, "is a subdevice that is not in the list of devices", [], outlook=outlook)
         if of_devices and self._exists(text):
             reason = f"is a device that you may not use (your user group is {self._group!r})"
@@ -118,7 +118,7 @@ class ListedNames(AllowedNames):
     def _description(self, name: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = {"components": self._devices.tree}
         for part in name.split("."):
-            # A name in a manually written file may contain a dot.
+            # A name in a hand-written file may contain a dot.
             found = found.get("components", {}).get(part, {})
         return found
 
@@ -130,14 +130,14 @@ class ListedNames(AllowedNames):
 
 
 class ReachableNames(AllowedNames):
-    """Names that can be checked when the plan starts, because the objects exist then.
+    """Names that can be checked when the plan starts, because the objects exist at that time.
 
     Parameters
     ----------
     is_below
-        Whether a name is below the devices that the lists describe.
+        Returns whether a name is below the devices that the lists describe.
     is_reachable
-        Whether such a name belongs to a device that exists and that the group may use.
+        Returns whether a name of that kind belongs to a device that exists and that the group may use.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class ReachableNames(AllowedNames):
 
 
 def is_below(existing: Descriptions, name: str) -> bool:
-    """Whether the lists stop above this name: they have a depth limit, and omit the parts of area detectors."""
+    """Return whether the lists stop above this name. They have a depth limit, and omit the parts of area detectors."""
     found: Mapping[str, Any] = {"components": existing}
     for part in name.split("."):
         below = found.get("components")

@@ -1,7 +1,7 @@
 """Reads the text of a type annotation with a closed grammar: nothing is evaluated or imported.
 
-The grammar has built-in types, the generics of `typing` and `collections.abc`, unions, ``Literal``, the built-in types
-for names (``__READABLE__``, …) and the lists of names that come with the annotation.
+The grammar consists of built-in types, the generics in `typing` and `collections.abc`, unions, ``Literal``, the
+built-in types for names (``__READABLE__``, …) and the lists of names that come with the annotation.
 """
 
 import ast
@@ -24,7 +24,7 @@ from bluesky_qs.plans.values import (
     Wanted,
 )
 
-#: Types whose values are names of any objects of that kind.
+#: Types whose values are the names of any objects of that kind.
 NAME_TYPES = {
     "__DEVICE__": Wanted.DEVICE,
     "__READABLE__": Wanted.DEVICE,
@@ -34,13 +34,13 @@ NAME_TYPES = {
     "__PLAN_OR_DEVICE__": Wanted.PLAN_OR_DEVICE,
     "__CALLABLE__": Wanted.CALLABLE,
 }
-#: Protocols of bluesky for devices that have no built-in type of their own.
+#: Bluesky protocols for devices that have no built-in type of their own.
 _OTHER_PROTOCOLS = (
     *("Configurable", "Triggerable", "Locatable", "Stageable", "Pausable", "Stoppable", "Subscribable", "Checkable"),
     *("Preparable", "Collectable", "EventCollectable", "EventPageCollectable", "HasName", "HasParent", "HasHints"),
     *("WritesExternalAssets", "WritesStreamAssets"),
 )
-#: Protocols of bluesky, each with the built-in type that means the same.
+#: Bluesky protocols, each with the built-in type that means the same.
 PROTOCOLS = {
     "Readable": "__READABLE__",
     "Movable": "__MOVABLE__",
@@ -78,7 +78,7 @@ class AnnotationError(ValueError):
 
 
 def read(annotation: Annotation) -> Type:
-    """The type that an annotation describes.
+    """Return the type that an annotation describes.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def read(annotation: Annotation) -> Type:
         for label, elements in lists.items():
             choices = [element for element in elements if element is not None]
             if not label.isidentifier():
-                raise AnnotationError(f"the name {label!r} of a list is not an identifier")
+                raise AnnotationError(f"the list name {label!r} is not an identifier")
             if label in names:
                 names[label] = OneOf([names[label], Name(wanted, label, choices)])
             else:
@@ -183,7 +183,7 @@ class _Reader:
         if short in {"tuple", "Tuple"}:
             return Sequence("a list", Anything(), tuple)
         if short in _MAPPINGS:
-            # The values of a dictionary of any kind are usually metadata or settings, so they are not changed.
+            # The values in any dictionary are usually metadata or settings, so they are not changed.
             return Mapping(Type(), Type())
         if short == "Callable":
             return Name(Wanted.CALLABLE, "__CALLABLE__")

@@ -1,4 +1,4 @@
-"""The existing plans and devices, those that each user group may use, and the check of an item before it is queued.
+"""The existing plans and devices, those that each user group may use, and the checks of an item before it is queued.
 
 A catalog computes each result on the first call and keeps it. When plans, devices or permissions change, a new catalog
 replaces it. The returned dictionaries are shared: do not change them.
@@ -24,7 +24,7 @@ _NOT_ITSELF = {"is_readable": False, "is_movable": False, "is_flyable": False, "
 _MOST_WARNINGS = 5
 _NOTHING_KNOWN = "No plans are known yet: open the environment first (%qs open)."
 _NO_PLANS = "The environment has no plans. The report on its opening lists what was left out (%qs environment report)."
-#: The number of errors that a refusal lists in detail for one plan.
+#: Maximum number of errors that a refusal lists in detail for one plan.
 _MOST_ERRORS = 20
 
 
@@ -32,7 +32,7 @@ class Catalog:
     """Existing plans and devices, and the part of them that each user group may use.
 
     Methods that take a group raise `UnknownUserGroup` (“Unknown user group: 'x'”) if there is no such group.
-    ``was_opened`` tells whether the lists come from an environment, so that empty lists are really empty.
+    ``was_opened`` is true if the lists come from an environment: empty lists then mean that there is nothing.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class Catalog:
         self._views: dict[str, _View] = {}
 
     def plans_allowed(self, group: str) -> Descriptions:
-        """Plans that the group may queue: {name: description}.
+        """Return the plans that the group may queue: {name: description}.
 
-        Lists of names in the descriptions contain only names that the group may use.
+        The name lists in the descriptions contain only names that the group may use.
         """
         return self._view(group).plans_allowed()
 
     def devices_allowed(self, group: str) -> Descriptions:
-        """Devices that the group may use: {name: description}, with the subdevices that it may use.
+        """Return the devices that the group may use: {name: description}, with the subdevices that it may use.
 
         A device that the group may not use is included if the group may use some of its subdevices. It is marked
         ``excluded`` and is neither readable, movable nor flyable.
@@ -65,19 +65,19 @@ class Catalog:
         return self._view(group).devices().tree
 
     def device_names(self, group: str) -> Mapping[str, None]:
-        """Names of the devices and subdevices that the group may use; names of subdevices have dots."""
+        """Return the names of the devices and subdevices that the group may use; subdevice names contain dots."""
         return self._view(group).devices().names
 
     def plan_allowed(self, name: str, group: str) -> bool:
-        """Whether the plan exists and the group may queue it."""
+        """Return whether the plan exists and the group may queue it."""
         return self._view(group).plan_allowed(name)
 
     def function_allowed(self, name: str, group: str) -> bool:
-        """Whether the group may call functions with this name. The function does not have to exist."""
+        """Return whether the group may call functions with this name. The function need not exist."""
         return all(rules.functions.allows(name) for rules in self.permissions.rules(group))
 
     def signature(self, name: str, group: str) -> Signature:
-        """The signature of the plan, compiled for the group.
+        """Return the signature of the plan, compiled for the group.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Catalog:
         return self._view(group).signature(name)
 
     def check(self, item: Mapping[str, Any], group: str) -> None:
-        """Refuse a plan that the group may not queue, or whose arguments do not fit.
+        """Refuse a plan that the group may not queue, or whose arguments are not valid.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class Catalog:
             raise InvalidPlan(message, errors=[problem.as_finding() for problem in problems[:_MOST_ERRORS]])
 
     def problems(self, item: Mapping[str, Any], group: str) -> list[ItemProblem]:
-        """All problems of a plan; empty if the group may queue it."""
+        """Return all problems with a plan; empty if the group may queue it."""
         view = self._view(group)
         problems = list(_malformed(item))
         if problems:
@@ -124,7 +124,7 @@ class Catalog:
         return f"{reason}. {_NO_PLANS if self._was_opened else _NOTHING_KNOWN}"
 
     def warnings(self, item: Mapping[str, Any], group: str) -> list[NameWarning]:
-        """The first reasons why a plan that passed `check` is likely to fail: unknown names, missing arguments."""
+        """Return the first reasons why a plan that passed `check` is likely to fail, such as unknown names."""
         if not self.existing_devices:
             return []
         view = self._view(group)
@@ -133,7 +133,7 @@ class Catalog:
         return list(islice(found, _MOST_WARNINGS)) if found else []
 
     def reachable_names(self, group: str, is_reachable: Callable[[str], bool]) -> ReachableNames:
-        """The names of devices and plans that the group may use, for the worker, which has the objects.
+        """Return the device and plan names that the group may use, for the worker, which has the objects.
 
         ``is_reachable`` returns whether a name below the lists belongs to a device that the group may use.
         """
@@ -143,16 +143,16 @@ class Catalog:
         )
 
     def is_below_the_lists(self, name: str) -> bool:
-        """Whether this would be a part of an existing device whose parts are not in the lists."""
+        """Return whether this name would be a part of an existing device whose parts are not in the lists."""
         return is_below(self.existing_devices, name)
 
     def unlisted_device_allowed(self, name: str, description: Descriptions, group: str) -> bool:
-        """Whether the group may use a device that is below the lists and would have this description."""
+        """Return whether the group may use a device that is below the lists and would have this description."""
         path = tuple(name.split("."))
         return all(rules.devices.allows(path, description) for rules in self.permissions.rules(group))
 
     def arguments(self, item: Mapping[str, Any], group: str) -> dict[str, Any]:
-        """The value of each parameter, given or default, of an item that passed `check`."""
+        """Return the value of each parameter (given or default) of an item that passed `check`."""
         return self.signature(item["name"], group).bind(item.get("args") or (), item.get("kwargs") or {})
 
     def _view(self, group: str) -> "_View":
@@ -237,7 +237,7 @@ class _View:
         return kept
 
     def _expanded(self, plan: Descriptions) -> Descriptions:
-        """The description, with patterns expanded and lists of names reduced to those that the group may use."""
+        """Return the description with expanded patterns, and name lists reduced to names that the group may use."""
         return expanded(plan, self.devices, self.plan_names())
 
 

@@ -1,4 +1,4 @@
-"""Expands the patterns in the lists of names that annotations of plans contain."""
+"""Expands the patterns in the name lists of plan annotations."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -9,32 +9,32 @@ Descriptions = dict[str, Any]
 
 
 class Devices:
-    """Devices with their subdevices, and the dotted names that may be chosen from them."""
+    """Devices with their subdevices, and the dotted names that can be chosen."""
 
     def __init__(self, tree: Descriptions, names: Mapping[str, None]) -> None:
         self.tree = tree
         self.names = names
-        # Kept, because the plans of a beamline share patterns and its devices have thousands of names.
+        # Cached, because a beamline's plans share patterns, and its devices have thousands of names.
         self._matching: dict[str | None, list[str]] = {}
 
     def matching(self, pattern: str | None) -> list[str]:
-        """The names that match a pattern; none if the pattern is invalid, as may happen in an edited file."""
+        """Return the names that match a pattern; none if the pattern is invalid, as may happen in an edited file."""
         if pattern not in self._matching:
             self._matching[pattern] = list(_matching_devices(self, pattern))
         return self._matching[pattern]
 
 
 def every(devices: Descriptions) -> Devices:
-    """All devices and subdevices."""
+    """Return all devices and subdevices."""
     return Devices(devices, dict.fromkeys(_dotted_names(devices, "")))
 
 
 def expanded(
     plan: Descriptions, devices: Callable[[], Devices], plans: Mapping[str, Any], *, keep_unknown: bool = False
 ) -> Descriptions:
-    """The description, with patterns in its lists replaced with names of these devices and plans.
+    """Return the description, with the patterns in its lists replaced with names of these devices and plans.
 
-    Returns the same object if the description has no lists. ``keep_unknown`` keeps names of other objects.
+    If the description has no lists, this is the same object. ``keep_unknown`` keeps the names of other objects.
     """
     parameters = plan.get("parameters", ())
     annotations = [parameter.get("annotation") or {} for parameter in parameters]
@@ -74,7 +74,7 @@ def _names(
 
 def _matching_devices(devices: Devices, pattern: str | None) -> Iterator[str]:
     if pattern in devices.names:
-        # The name of a device may begin with underscores, too.
+        # A device name may begin with underscores, too.
         yield str(pattern)
         return
     try:

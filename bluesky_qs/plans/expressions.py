@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 _LONGEST = 10_000
-#: Maximum number of bits of an integer result.
+#: Maximum number of bits in an integer result.
 MOST_BITS = 4096
 #: The operations that are evaluated.
 OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -26,12 +26,12 @@ class NotAnExpression(ValueError):
 
 
 def evaluate(text: str) -> Any:
-    """The value of an expression made of literals.
+    """Return the value of an expression made of literals.
 
     Raises
     ------
     NotAnExpression
-        The text contains anything else, or a result is too large.
+        The text contains something else, or a result is too large.
     """
     if len(text) > _LONGEST:
         raise NotAnExpression(f"longer than {_LONGEST} characters")
@@ -42,7 +42,7 @@ def evaluate(text: str) -> Any:
 
 
 def evaluated(value: Any) -> Any:
-    """``value``, in which every string that is an expression is replaced with the expression's value."""
+    """Return ``value`` with every string that is an expression replaced with the expression's value."""
     match value:
         case str():
             try:
@@ -92,7 +92,7 @@ def _number(node: ast.expr) -> int | float | complex:
 
 def _computed(op: ast.operator, left: Any, right: Any) -> Any:
     if isinstance(op, ast.Pow) and isinstance(left, int) and isinstance(right, int):
-        # Estimated before the computation, because 9**9**9 would take hours.
+        # The size is estimated before the computation, because 9**9**9 would take hours.
         bits = abs(right) * max(1, left.bit_length())
     elif isinstance(left, int) and isinstance(right, int):
         bits = left.bit_length() + right.bit_length()

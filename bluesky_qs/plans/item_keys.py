@@ -1,4 +1,4 @@
-"""Warnings about keys of an item that the service does not know and ignores."""
+"""Warns about item keys that the service does not know and ignores."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from bluesky_qs.nearest import nearest
 from bluesky_qs.plans.signature import NameWarning
 
-#: Keys that stand for another key although their spelling is not similar.
+#: Keys that are meant as another key although the spelling is not similar.
 _MEANT = {
     "md": "meta",
     "metadata": "meta",
@@ -21,14 +21,14 @@ _MEANT = {
 def unknown_keys(
     item: Mapping[str, Any], known: Collection[str], parameters: Collection[str] = ()
 ) -> list[NameWarning]:
-    """Warnings about the unknown keys of an accepted item.
+    """Return warnings about the unknown keys of an accepted item.
 
-    ``known`` are the keys that an item keeps when it is queued. ``parameters`` are those of the plan, which belong in
-    ``kwargs``.
+    ``known`` are the keys that an item keeps when it is queued. ``parameters`` are the plan's parameters, which belong
+    in ``kwargs``.
     """
     found: list[NameWarning] = []
     for key, value in item.items():
-        if key in known or key == "result":  # an item of the history may be queued again as it is
+        if key in known or key == "result":  # an item from the history may be queued again unchanged
             continue
         reason, outlook, near = f"Unknown item key {key!r}", "it is ignored", []
         if key in _MEANT:

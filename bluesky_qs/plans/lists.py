@@ -13,12 +13,12 @@ from bluesky_qs.plans.model import DeviceSpec, PlanSpec
 
 FILE_NAME = "existing_plans_and_devices.yaml"
 _COMMENT = b"# Written by the Queue Server from the startup code; manual changes will be overwritten.\n"
-# Characters that JSON allows in quotes, and YAML forbids or folds.
+# Characters that JSON allows inside quotes but that YAML forbids or folds.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class ListsFile(msgspec.Struct, frozen=True):
-    """Existing plans and devices, each {name: description}, and the reasons why other entries were ignored."""
+    """The existing plans and devices, both as {name: description}, and the reasons why other entries were ignored."""
 
     existing_plans: dict[str, Any] = {}
     existing_devices: dict[str, Any] = {}
@@ -26,18 +26,18 @@ class ListsFile(msgspec.Struct, frozen=True):
 
 
 def file_in(path: str | Path) -> Path:
-    """The path of the file, given its path or that of its folder."""
+    """Return the path of the file, given this path or the path of its folder."""
     path = Path(path)
     return path / FILE_NAME if path.is_dir() else path
 
 
 def read(path: str | Path) -> ListsFile:
-    """The lists in this file, or in the file with the usual name in this folder, without invalid descriptions.
+    """Return the lists in this file (or in the default file in this folder), without invalid descriptions.
 
     Raises
     ------
     OSError
-        The file cannot be read (`FileNotFoundError`: there is none).
+        The file cannot be read (`FileNotFoundError` if it does not exist).
     ValueError
         The content of the file is not valid.
     """
@@ -59,7 +59,7 @@ def read(path: str | Path) -> ListsFile:
 
 
 def write(path: str | Path, lists: ListsFile) -> bool:
-    """Replace the file atomically if its content changes. Returns True if it did."""
+    """Replace the file atomically if its content has changed. Return whether it has."""
     file = file_in(path)
     data = _COMMENT + _to_json(lists)
     try:
@@ -71,7 +71,7 @@ def write(path: str | Path, lists: ListsFile) -> bool:
     try:
         spare.write_bytes(data)
         spare.replace(file)
-    except OSError as error:  # that names the temporary file, which the user does not know
+    except OSError as error:  # its message names the temporary file, which the user does not know
         raise OSError(error.errno, f"cannot write {file}: {error.strerror}") from None
     finally:
         with contextlib.suppress(OSError):  # the folder is read-only or does not exist
@@ -80,14 +80,14 @@ def write(path: str | Path, lists: ListsFile) -> bool:
 
 
 def read_yaml(path: str | Path) -> Any:
-    """The content of a YAML (or JSON) file that was written by hand.
+    """Return the content of a hand-written YAML (or JSON) file.
 
     Raises
     ------
     OSError
         The file cannot be read.
     ValueError
-        The file is not YAML, or has a key twice (YAML would ignore the first one). The message says where.
+        The file is not valid YAML, or contains a key twice (YAML would ignore the first one). The message says where.
     """
     data = Path(path).read_bytes()
     _refuse_repeated_keys(data)
@@ -97,8 +97,8 @@ def read_yaml(path: str | Path) -> Any:
 def _described(
     file: Path, content: dict[Any, Any], key: str, make: Callable[[Any], Any], ignored: list[str]
 ) -> dict[str, Any]:
-    """The valid descriptions under this key. An invalid one does not affect the others."""
-    # In a YAML file, an empty list may be a key without a value.
+    """Return the valid descriptions under this key. An invalid description does not affect the others."""
+    # In a YAML file, an empty list may be written as a key without a value.
     found = content.get(key)
     if found is None:
         return {}
@@ -125,7 +125,7 @@ def _from_json(data: bytes) -> Any:
 
 
 def _from_yaml(data: bytes) -> Any:
-    import yaml  # noqa: PLC0415 - our own files are read without it
+    import yaml  # noqa: PLC0415 - the service's own files are read without it
 
     # The C loader is ten times faster on the large files of bluesky-queueserver.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -136,7 +136,7 @@ def _from_yaml(data: bytes) -> Any:
 
 
 def _not_yaml(error: Exception) -> str:
-    """The error in one line, without the name that YAML invents for text that does not come from a file."""
+    """Return the error as one line, without the name that YAML invents for text that does not come from a file."""
     text = str(error).replace('in "<byte string>", ', "").replace('in "<unicode string>", ', "")
     return f"not valid YAML: {', '.join(line.strip() for line in text.splitlines())}"
 
@@ -176,7 +176,7 @@ def _to_json(lists: ListsFile) -> bytes:
 
 
 def _with_yaml_floats(plan: dict[str, Any]) -> dict[str, Any]:
-    """The plan with ``1e-05`` written as ``1.0e-05``, because YAML 1.1 reads the former as a string."""
+    """Return the plan with ``1e-05`` written as ``1.0e-05``, because YAML 1.1 reads the former as a string."""
     parameters = plan.get("parameters", [])
     if not any(isinstance(value, float) for parameter in parameters for value in parameter.values()):
         return plan

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-#: The ``value`` of a parameter's kind by its ``name``. The numbers are those of `inspect.Parameter`.
+#: The ``value`` of a parameter's kind by its ``name``. The numbers are the same as in `inspect.Parameter`.
 KINDS = {
     "POSITIONAL_ONLY": 0,
     "POSITIONAL_OR_KEYWORD": 1,
@@ -14,12 +14,12 @@ KINDS = {
     "VAR_KEYWORD": 4,
 }
 
-#: The key in the description of a device that must be true, by type name.
+#: By type name, the key that must be true in a device's description.
 ABILITIES = {"__READABLE__": "is_readable", "__MOVABLE__": "is_movable", "__FLYABLE__": "is_flyable"}
 
 
 class ParamKind(msgspec.Struct, frozen=True):
-    """How arguments bind to a parameter."""
+    """The way in which arguments bind to a parameter."""
 
     name: str
     value: int
@@ -29,7 +29,7 @@ class Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
     """The type of a parameter as text, and the lists of names that the text refers to."""
 
     type: str
-    # None, as the first element, means all.
+    # None as the first element means all names.
     devices: dict[str, list[str | None]] = {}
     plans: dict[str, list[str | None]] = {}
     enums: dict[str, list[str]] = {}
@@ -39,7 +39,7 @@ class ParamSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """A parameter of a plan. ``default`` is the repr of the value."""
 
     name: str
-    # Files of other programs omit the usual kind.
+    # Files written by other programs omit the usual kind.
     kind: ParamKind = ParamKind("POSITIONAL_OR_KEYWORD", 1)
     default: Any | UnsetType = UNSET
     description: str = ""
@@ -52,14 +52,17 @@ class ParamSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     eval_expressions: bool | UnsetType = UNSET
 
     def as_dict(self) -> dict[str, Any]:
-        """The keys that are set, and the kind. Numbers are written as text, because other programs expect text."""
+        """Return the keys that are set, and the kind.
+
+        Numbers are written as text, because other programs expect text.
+        """
         given = msgspec.to_builtins(self)
         limits = {key: repr(given[key]) for key in ("min", "max", "step") if key in given}
         return {"name": given.pop("name"), "kind": msgspec.to_builtins(self.kind), **given, **limits}
 
 
 class Properties(msgspec.Struct, frozen=True):
-    """``is_generator``: True for a generator function, False for a function that returns a plan."""
+    """``is_generator`` is True for a generator function, and False for a function that returns a plan."""
 
     is_generator: bool = True
 
@@ -75,7 +78,7 @@ class PlanSpec(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> "PlanSpec":
-        """Read a description from any program: numbers may be text, and unknown keys are ignored.
+        """Read a description from any program. Numbers may be text, and unknown keys are ignored.
 
         Raises
         ------
@@ -85,7 +88,7 @@ class PlanSpec(msgspec.Struct, frozen=True):
         return msgspec.convert(description, cls, strict=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The keys that are set."""
+        """Return the keys that are set."""
         texts = {"module": self.module, "description": self.description}
         return {
             "name": self.name,
@@ -117,5 +120,5 @@ class DeviceSpec(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.convert(description, cls)
 
     def as_dict(self) -> dict[str, Any]:
-        """The keys that are set."""
+        """Return the keys that are set."""
         return msgspec.to_builtins(self)

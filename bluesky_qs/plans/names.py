@@ -1,7 +1,7 @@
-"""Name patterns, which permissions and annotations use to select plans, devices and functions.
+"""Name patterns, with which permissions and annotations select plans, devices and functions.
 
 A plain string is an exact name, with dots for a subdevice. A string that begins with ``:`` contains regular
-expressions, one for each level of the device tree. Each one is searched for in the name at its level.
+expressions, one for each level of the device tree. Each one is matched anywhere in the name at its level.
 """
 
 import re
@@ -17,7 +17,7 @@ class BadPattern(ValueError):
 
 
 class _Matcher(Protocol):
-    """Whether the pattern matches the object with this path of names and this description."""
+    """Returns whether the pattern matches the object with this path of names and this description."""
 
     def __call__(self, path: Sequence[str], description: Mapping[str, Any]) -> bool: ...
 
@@ -28,23 +28,23 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "__DETECTOR__": lambda d: bool(d.get("is_readable")) and not d.get("is_movable"),
     "__MOTOR__": lambda d: bool(d.get("is_readable")) and bool(d.get("is_movable")),
 }
-#: Parts may be elements of a vector: ``stage.axes.1``.
+#: Parts can be elements of a device vector: ``stage.axes.1``.
 _NAME = re.compile(r"[^\W\d]\w*(\.([^\W\d]\w*|\d+))*")
 _DEPTH = re.compile(r"depth=(\d+)")
 
 
 class Names:
-    """A selection of plans or functions by name: some or all.
+    """A selection of some or all plans or functions by name.
 
     Raises
     ------
     BadPattern
-        An element is not a name or a pattern with one part. (The first element may be None.)
+        An element is neither a name nor a one-part pattern. (The first element may be None.)
     """
 
     def __init__(self, elements: Iterable[str | None], *, bare: bool = False) -> None:
         self.all, texts = _first_is_none(elements)
-        #: Elements that are regular expressions without a colon, which only ``bare`` allows.
+        #: Elements that are regular expressions without a colon. Only ``bare`` allows these.
         self.bare = list(filter(is_bare, texts)) if bare else []
         texts = [text for text in texts if text not in self.bare]
         self._exact = frozenset(_plain(text) for text in texts if not text.startswith(":"))
@@ -56,45 +56,45 @@ class Names:
 
 
 class DeviceNames:
-    """A selection of devices and subdevices by name: some or all.
+    """A selection of some or all devices and subdevices by name.
 
     Raises
     ------
     BadPattern
-        An element is not a name or a pattern. (The first element may be None.)
+        An element is neither a name nor a pattern. (The first element may be None.)
     """
 
     def __init__(self, elements: Iterable[str | None], *, bare: bool = False) -> None:
         self.all, texts = _first_is_none(elements)
-        #: Elements that are regular expressions without a colon, which only ``bare`` allows.
+        #: Elements that are regular expressions without a colon. Only ``bare`` allows these.
         self.bare = list(filter(is_bare, texts)) if bare else []
         self._matchers = tuple(_bare_matcher(text) if text in self.bare else _device_matcher(text) for text in texts)
         #: True if no device can match.
         self.none = not self.all and not self._matchers
 
     def match(self, path: Sequence[str], description: Mapping[str, Any]) -> bool:
-        """Whether the device with this path of names is selected."""
+        """Return whether the device with this path of names is selected."""
         return self.all or any(matches(path, description) for matches in self._matchers)
 
 
 def key_hint(key: Any, known: Sequence[str]) -> str:
-    """`` (did you mean 'annotation'?)`` for the end of a message about an unknown key; all keys if none is similar."""
+    """`` (did you mean 'annotation'?)`` for messages about an unknown key; the known keys if none is similar."""
     return did_you_mean(nearest(key, known, 1)) or f"; known keys are: {', '.join(known)}"
 
 
 def is_name(text: str) -> bool:
-    """Whether a plan, function, device or subdevice can have this name. Names of subdevices have dots."""
+    """Return whether a plan, function, device or subdevice can have this name. Subdevice names contain dots."""
     # Most names pass the first test, which is five times faster.
     return text.isidentifier() or _NAME.fullmatch(text) is not None
 
 
 def is_bare(text: str) -> bool:
-    """Whether this is neither a name nor a pattern, as in old files, where patterns had no colons: ``^_``."""
+    """Return whether this is a regular expression without a colon, as in old files: ``^_``."""
     return not text.startswith(":") and _split_kind(text)[0] is None and not is_name(text)
 
 
 def is_name_of_part(text: str) -> bool:
-    """Whether a subdevice can have this name; the elements of a vector have their index."""
+    """Return whether a subdevice can have this name. An element of a device vector has its index as its name."""
     return text.isidentifier() or text.isdecimal()
 
 
@@ -105,7 +105,7 @@ def _first_is_none(elements: Iterable[str | None]) -> tuple[bool, list[str]]:
             return True, []
         if not isinstance(element, str) or not element.strip():
             raise BadPattern(f"element {place} must be a name or a pattern, not {element!r}")
-        # Other programs, too, accept spaces around a name in quotes.
+        # Other programs also accept spaces around a name in quotes.
         texts.append(element if element.startswith(":") else element.strip())
     return False, texts
 
@@ -119,8 +119,8 @@ def _plain(text: str) -> str:
 def _flat_pattern(text: str) -> Callable[[str], Any]:
     parts = _parts(text)
     if len(parts) != 1:
-        raise BadPattern(f"pattern {text!r} of a plan or function has {len(parts)} parts; only one is allowed")
-    # These signs are for levels of devices and have no meaning here.
+        raise BadPattern(f"pattern {text!r} for plans or functions has {len(parts)} parts; only one is allowed")
+    # These signs refer to device levels and have no meaning here.
     return _regex(parts[0].lstrip("+-?"), text)
 
 

@@ -1,4 +1,4 @@
-"""The plans, devices and functions that each user group may use."""
+"""The permissions: which plans, devices and functions each user group may use."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -44,7 +44,7 @@ class DeviceRule(msgspec.Struct, frozen=True):
 
 
 class GroupRules(msgspec.Struct, frozen=True):
-    """The rules of one group. Names must also pass the rules of ``root``."""
+    """The rules for one group. Names must also pass the rules for ``root``."""
 
     plans: Rule
     devices: DeviceRule
@@ -52,7 +52,7 @@ class GroupRules(msgspec.Struct, frozen=True):
 
 
 class PermissionRules:
-    """The rules of all user groups. Use `from_dict` or `load` to make them."""
+    """The rules for all user groups. Create them with `from_dict` or `load`."""
 
     def __init__(self, groups: dict[str, GroupRules], source: dict[str, Any]) -> None:
         self._rules = groups
@@ -60,7 +60,7 @@ class PermissionRules:
 
     @classmethod
     def from_dict(cls, permissions: Mapping[str, Any]) -> "PermissionRules":
-        """Rules from the content of a permissions file.
+        """Create rules from the content of a permissions file.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class PermissionRules:
         rules = {}
         for name, lists in _mapping(groups, "user_groups").items():
             if not isinstance(name, str) or not name:
-                raise BadParams(f"user_groups: the name of a group must be a non-empty string, not {name!r}")
+                raise BadParams(f"user_groups: a group name must be a non-empty string, not {name!r}")
             rules[name] = _group_rules(f"user_groups.{name}", {} if lists is None else lists)
         if ROOT not in rules:
             raise BadParams(f"Missing required user group: {ROOT!r}")
@@ -82,14 +82,14 @@ class PermissionRules:
 
     @classmethod
     def load(cls, path: str | Path) -> "PermissionRules":
-        """Rules from a YAML file, or from ``user_group_permissions.yaml`` in a folder.
+        """Load rules from a YAML file, or from ``user_group_permissions.yaml`` in a folder.
 
         Raises
         ------
         ConfigError
             The file does not exist or is invalid.
         """
-        from bluesky_qs.plans.lists import read_yaml  # noqa: PLC0415 - imports yaml, which is not needed for a dictionary
+        from bluesky_qs.plans.lists import read_yaml  # noqa: PLC0415 - imports yaml, which `from_dict` does not need
 
         file = Path(path)
         if file.is_dir():
@@ -109,7 +109,7 @@ class PermissionRules:
         return permissions
 
     def warnings(self) -> Iterator[str]:
-        """Warnings about entries without a colon that are read as regular expressions, and where the entries are."""
+        """Yield warnings about entries without a colon that are read as regular expressions, with their locations."""
         for group, rules in self._rules.items():
             for what, rule, colon in (
                 ("plans", rules.plans, ":"),
@@ -129,11 +129,11 @@ class PermissionRules:
         return tuple(self._rules)
 
     def as_dict(self) -> dict[str, Any]:
-        """The rules in the form of a permissions file."""
+        """Return the rules in the form of a permissions file."""
         return self._source
 
     def rules(self, group: str) -> tuple[GroupRules, ...]:
-        """The rules that a name must pass: those of ``root``, then those of the group.
+        """Return the rules that a name must pass: the rules for ``root``, then the rules for the group.
 
         Raises
         ------
@@ -160,7 +160,7 @@ def _group_rules(place: str, lists: Any) -> GroupRules:
         if not isinstance(elements, list | tuple):
             raise BadParams(f"{place}.{key}: must be a list, not {elements!r}")
         if key.startswith("forbidden") and None in elements[:1]:
-            # In a list of forbidden names, null as the first element forbids nothing.
+            # In a list of forbidden names, null as the first element means that nothing is forbidden.
             elements = []
         try:
             return make(list(elements), bare=True)

@@ -1,4 +1,4 @@
-"""Checks ``*args`` and ``num`` of bluesky's plans, because their signatures do not show what they accept."""
+"""Checks ``*args`` and ``num`` of bluesky's plans, because the plans' signatures do not show the accepted values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from bluesky_qs.plans.model import KINDS, PlanSpec
 from bluesky_qs.plans.values import FAILS
 
-#: The module of these plans. A plan of the beamline may have the same name and parameters, and other rules.
+#: The module of these plans. A beamline's plan may have the same name and parameters, but other rules.
 _MODULE = "bluesky.plans"
 _MEASURES_NOTHING = "the plan will measure nothing"
 
@@ -18,9 +18,10 @@ class Misfit(NamedTuple):
     Attributes
     ----------
     reason
-        A phrase that follows the value: ``is not a motor``; a sentence if no single argument is wrong.
+        A phrase that follows the value, such as ``is not a motor``; a full sentence if no single argument is wrong.
     argument
-        Its position in ``args``, after the named parameters, or ``num``; None if no single argument is wrong.
+        The argument's position in ``args``, counted after the named parameters, or ``num``; None if no single argument
+        is wrong.
     outlook
         The consequence.
     """
@@ -31,12 +32,12 @@ class Misfit(NamedTuple):
     outlook: str = FAILS
 
 
-#: Finds errors in the values of ``*args`` and in the arguments by name.
+#: Finds errors in the values of ``*args`` and in the named arguments.
 Rule = Callable[[str, Sequence[Any], Mapping[str, Any]], Misfit | None]
 
 
 def rule_of(spec: PlanSpec) -> Rule | None:
-    """The rule for a plan of bluesky; None if nothing is known about the plan."""
+    """Return the rule for one of bluesky's plans; None if nothing is known about the plan."""
     kinds = {parameter.name: parameter.kind.value for parameter in spec.parameters}
     if spec.module != _MODULE:
         return None
@@ -49,7 +50,7 @@ def rule_of(spec: PlanSpec) -> Rule | None:
 
 
 def _scan(name: str, values: Sequence[Any], kwargs: Mapping[str, Any], *, converts: bool) -> Misfit | None:
-    """`scan` and its relatives: axes, then the number of points, as ``num`` or as the last of ``*args``."""
+    """Check `scan` and similar plans: axes, then the number of points, as ``num`` or as the last of ``*args``."""
     axes, over = divmod(len(values), len(_AXIS))
     if not axes:
         return Misfit(f"Plan {name!r} needs a motor, start and stop for each axis")
@@ -63,7 +64,7 @@ def _scan(name: str, values: Sequence[Any], kwargs: Mapping[str, Any], *, conver
 
 
 def _wrong_count(name: str, over: int, *, has_number: bool) -> str:
-    """The sentence about too many or too few values."""
+    """Return the sentence about too many or too few values."""
     if has_number:
         twice = f"Plan {name!r} gets the number of points twice, as 'num' and after the axes"
         return twice if over == 1 else f"Plan {name!r} takes {_EACH_AXIS}"
@@ -73,7 +74,7 @@ def _wrong_count(name: str, over: int, *, has_number: bool) -> str:
 
 
 def _grid(name: str, values: Sequence[Any], _kwargs: Mapping[str, Any]) -> Misfit | None:
-    """`grid_scan` and its relatives. If one of the values is a bool, they are in an older order."""
+    """Check `grid_scan` and similar plans. If one of the values is a bool, the values are in an older order."""
     if any(isinstance(value, bool) for value in values):
         return None
     if not values or len(values) % len(_GRID_AXIS):
@@ -84,25 +85,25 @@ def _grid(name: str, values: Sequence[Any], _kwargs: Mapping[str, Any]) -> Misfi
 
 
 def _lists(name: str, values: Sequence[Any], _kwargs: Mapping[str, Any]) -> Misfit | None:
-    """`list_scan` and its relatives."""
+    """Check `list_scan` and similar plans."""
     if not values or len(values) % len(_LIST_AXIS):
         return Misfit(f"Plan {name!r} takes {_EACH_LIST_AXIS}")
     return _wrong_order(name, values, _LIST_AXIS, _EACH_LIST_AXIS)
 
 
 def _number(_name: str, _values: Sequence[Any], kwargs: Mapping[str, Any]) -> Misfit | None:
-    """A scan with ``num`` as a parameter."""
+    """Check a scan that has ``num`` as a parameter."""
     return _wrong_number("num", kwargs["num"], converts=True) if "num" in kwargs else None
 
 
 def _count(_name: str, _values: Sequence[Any], kwargs: Mapping[str, Any]) -> Misfit | None:
-    """`count`, for which ``num`` may be None: without end."""
+    """Check `count`, for which ``num`` may be None: it then runs without end."""
     found = _wrong_number("num", kwargs["num"], converts=True) if kwargs.get("num") is not None else None
     return found and found._replace(outlook=_MEASURES_NOTHING)
 
 
 def _wrong_order(name: str, values: Sequence[Any], axis: Sequence[str], expected: str) -> Misfit | None:
-    """The first value of the wrong kind for its place."""
+    """Return the first value that is of the wrong kind for its place."""
     for at, value in enumerate(values):
         kind = axis[at % len(axis)]
         if not _FITS[kind](value):
@@ -111,7 +112,10 @@ def _wrong_order(name: str, values: Sequence[Any], axis: Sequence[str], expected
 
 
 def _wrong_number(argument: int | str, value: Any, *, least: int = 0, converts: bool = False) -> Misfit | None:
-    """An invalid number of points. With 0 points, bluesky makes an empty scan, unless the plan needs ``least``."""
+    """Return an invalid number of points.
+
+    With 0 points, bluesky makes an empty scan, unless the plan needs ``least``.
+    """
     if converts and isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int):
@@ -127,7 +131,7 @@ _GRID_AXIS = (*_AXIS, "a number")
 _EACH_GRID_AXIS = "a motor, start, stop and the number of points for each axis"
 _LIST_AXIS = ("a motor", "a list")
 _EACH_LIST_AXIS = "a motor and a list of positions for each axis"
-#: A motor arrives as its name. Only values that cannot be right are refused, because bluesky accepts lists as numbers.
+#: A motor is given as its name. Only values that cannot be right are refused, because bluesky accepts lists as numbers.
 _FITS: Mapping[str, Callable[[Any], bool]] = {
     "a motor": lambda value: isinstance(value, str),
     "a number": lambda value: not (value is None or isinstance(value, str)),

@@ -33,14 +33,14 @@ class ItemProblem(msgspec.Struct, frozen=True):
     value
         The value that causes the problem.
     reason
-        A phrase that follows the value: ``is not an integer``. If ``parameter`` is None, a sentence.
+        A phrase that follows the value, such as ``is not an integer``. If ``parameter`` is None, a full sentence.
     suggestions
         Similar valid choices, best first.
     where
-        Where the value is inside the parameter: ``[2]``.
+        The location of the value inside the parameter: ``[2]``.
     path
-        Where the value is inside the item: the argument, by its position in ``args`` or its name in ``kwargs``, then
-        the indices and keys inside it. Empty if no argument causes the problem.
+        The location of the value inside the item: the argument (its position in ``args`` or its name in ``kwargs``),
+        then the indices and keys inside it. Empty if no argument causes the problem.
     """
 
     parameter: str | None
@@ -51,7 +51,7 @@ class ItemProblem(msgspec.Struct, frozen=True):
     path: tuple[int | str, ...] = ()
 
     def as_finding(self) -> dict[str, Any]:
-        """The problem as an object for replies."""
+        """Return the problem as an object for replies."""
         return {
             "parameter": self.parameter,
             "value": self.value,
@@ -68,7 +68,7 @@ class ItemProblem(msgspec.Struct, frozen=True):
 
 
 class NameWarning(ItemProblem, frozen=True):
-    """A warning about an accepted item, usually about a name: a plan that gets it is likely to fail.
+    """A warning about an accepted item, usually about a name. A plan that gets this value is likely to fail.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class NameWarning(ItemProblem, frozen=True):
 
     @property
     def sentence(self) -> str:
-        """The warning as one sentence: the value, the reason and the consequence."""
+        """The warning as one sentence with the value, the reason and the consequence."""
         text = str(self)
         return f"{text[0].upper()}{text[1:]}: {self.outlook}"
 
@@ -95,9 +95,9 @@ class Parameter:
         self.name = spec.name
         self.kind = spec.kind.value
         self.required = spec.default is UNSET and self.kind not in (KINDS["VAR_POSITIONAL"], KINDS["VAR_KEYWORD"])
-        #: None if there is no annotation: every value fits.
+        #: None if there is no annotation: every value is valid.
         self.type: Type | None = _type(spec)
-        #: True if values contain names that `check` does not compare with a list and that are replaced by objects.
+        #: True if values contain names that `check` does not compare with a list and that are replaced with objects.
         self.has_open_names = (
             self.type is not None
             and self.type.has_open_names
@@ -109,14 +109,17 @@ class Parameter:
         self._names_functions = spec.annotation is not None and "callable" in spec.annotation.type.lower()
 
     def value(self, given: Any) -> Any:
-        """The value of an argument. Expressions in strings are evaluated if the parameter has ``eval_expressions``."""
-        # A type for functions has this flag, too, and takes their names: a name that fits is not evaluated.
+        """Return the value of an argument.
+
+        Expressions in strings are evaluated if the parameter has ``eval_expressions``.
+        """
+        # A type for functions has this flag, too, and accepts their names: a valid name is not evaluated.
         if not self._eval or (self._names_functions and self.type and self.type.check(given) is None):
             return given
         return evaluated(given)
 
     def check(self, given: Any, into: list[ItemProblem], argument: int | str, where: str = "") -> None:
-        """Append the problems of an argument for this parameter to ``into``."""
+        """Append the problems with an argument for this parameter to ``into``."""
         if self.type is None and not self._bounded:
             return
         value = self.value(given)
@@ -129,7 +132,7 @@ class Parameter:
             into.append(ItemProblem(self.name, found.value, reason, found.suggestions, where + found.where, path))
 
     def warnings(self, given: Any, names: NameCheck, argument: int | str, where: str = "") -> Iterable[NameWarning]:
-        """Warnings about names in an argument that passed `check`."""
+        """Return warnings about names in an argument that passed `check`."""
         if self.type is None or not self.has_open_names:
             return ()
         found = self.type.warnings(self.value(given), names)
@@ -154,7 +157,7 @@ class Parameter:
 
 
 class Signature:
-    """The parameters of a plan, as one user group may use them."""
+    """The parameters of a plan, as available to one user group."""
 
     def __init__(self, spec: PlanSpec) -> None:
         self.name = spec.name
@@ -173,7 +176,7 @@ class Signature:
         )
 
     def check(self, args: Arguments, kwargs: Mapping[str, Any]) -> list[ItemProblem]:
-        """All problems of these arguments."""
+        """Return all problems with these arguments."""
         problems: list[ItemProblem] = []
         given: set[str] = set()
         for place, (parameter, value) in enumerate(zip(self._positional, args, strict=False)):
@@ -200,7 +203,7 @@ class Signature:
         return problems
 
     def warnings(self, args: Arguments, kwargs: Mapping[str, Any], names: NameCheck) -> Iterable[NameWarning]:
-        """Warnings about names in arguments that passed `check`, and about what plans of bluesky cannot use."""
+        """Return warnings about names in arguments that passed `check`, and values that bluesky's plans cannot use."""
         found: list[Iterable[NameWarning]] = []
         if self._rule and (misfit := self._misfit(self._rule, args, kwargs)):
             found.append([misfit])
@@ -215,7 +218,7 @@ class Signature:
         return chain.from_iterable(found) if found else ()
 
     def _misfit(self, rule: scan_arguments.Rule, args: Arguments, kwargs: Mapping[str, Any]) -> NameWarning | None:
-        """The warning about an argument that a plan of bluesky cannot use."""
+        """Return the warning about an argument that one of bluesky's plans cannot use."""
         count = len(self._positional)
         places = {parameter.name: place for place, parameter in enumerate(self._positional[: len(args)])}
         found = rule(self.name, args[count:], {**{name: args[place] for name, place in places.items()}, **kwargs})
@@ -240,7 +243,7 @@ class Signature:
                 yield self._open_named_rest.warnings(kwargs[name], names, name, f"[{name!r}]")
 
     def bind(self, args: Arguments, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """The value of each parameter, given or default, for arguments that passed `check`."""
+        """Return the value of each parameter (given or default) for arguments that passed `check`."""
         bound: dict[str, Any] = {}
         named_rest = {name: value for name, value in kwargs.items() if name not in self._by_name}
         for place, parameter in enumerate(self.parameters):
@@ -257,7 +260,7 @@ class Signature:
         return bound
 
     def by_argument(self, args: Arguments, kwargs: Mapping[str, Any]) -> "tuple[list[Parameter], list[Parameter]]":
-        """The parameter for each of these arguments, which passed `check`."""
+        """Return the parameter for each of these arguments, which passed `check`."""
         rest, named_rest = self._rest, self._named_rest
         positional = [*self._positional[: len(args)]]
         if rest is not None:
@@ -278,7 +281,10 @@ class Signature:
             self._rest.check(value, problems, count + place, f"[{place}]")
 
     def _check_named_rest(self, name: str, value: Any, problems: list[ItemProblem]) -> bool:
-        """Check a keyword argument without a parameter of its own; True if a positional-only one has its name."""
+        """Check a keyword argument without its own parameter.
+
+        Return True if a positional-only parameter has its name.
+        """
         if self._named_rest is not None:
             self._named_rest.check(value, problems, name, f"[{name!r}]")
             return False
@@ -293,7 +299,10 @@ class Signature:
 
 
 def _steps(where: str) -> list[int | str]:
-    """The indices and keys in a location such as ``[2]['x']``. The location of a key gives the steps to its value."""
+    """Return the indices and keys in a location such as ``[2]['x']``.
+
+    For the location of a key, the steps lead to its value.
+    """
     steps: list[int | str] = []
     node: ast.expr = ast.parse("value" + where.removesuffix(" (key)"), mode="eval").body
     while isinstance(node, ast.Subscript):
@@ -314,7 +323,7 @@ def _type(spec: ParamSpec) -> Type | None:
     except annotation.AnnotationError as err:
         if spec.annotation.devices or spec.annotation.plans or spec.annotation.enums:
             raise annotation.AnnotationError(f"parameter '{spec.name}': {err}") from None
-        # Another program wrote an annotation that we cannot read: treat it as missing.
+        # Another program wrote an annotation that cannot be read here: treat it as missing.
         return None
     if spec.kind.value == KINDS["VAR_POSITIONAL"]:
         return _of_each(found)
@@ -322,7 +331,7 @@ def _type(spec: ParamSpec) -> Type | None:
 
 
 def _of_each(found: Type) -> Type:
-    """The type of one of ``*args``: some plans write ``*args: tuple[A, B]`` and mean ``A, B, A, B, …``."""
+    """Return the type of one of ``*args``. Some plans write ``*args: tuple[A, B]`` and mean ``A, B, A, B, …``."""
     if isinstance(found, Tuple):
         return OneOf([*found.items, found])
     if isinstance(found, Sequence) and found.make is tuple:
@@ -331,7 +340,7 @@ def _of_each(found: Type) -> Type:
 
 
 def _within(value: Any, low: Any, high: Any) -> bool:
-    """Fast check of a plain list of numbers, which may be long. True if all are in range."""
+    """Check a plain list of numbers, which may be long, quickly. Return True if all are in range."""
     if not isinstance(value, list) or not value or not {int, float}.issuperset(map(type, value)):
         return False
     try:

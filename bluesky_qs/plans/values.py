@@ -1,7 +1,7 @@
-"""Types of plan parameters, which check values and find the names of devices and plans in them.
+"""The types of plan parameters. They check values, and find the names of devices and plans in them.
 
-Values come from JSON. ``float`` accepts integers and ``tuple`` accepts lists, but no type accepts a string for a number
-or True for an integer. The worker calls `Type.convert`, which turns lists into tuples and sets, and names into the
+Values come from JSON. ``float`` accepts integers and ``tuple`` accepts lists, but no type accepts a string as a number
+or True as an integer. The worker calls `Type.convert`, which turns lists into tuples and sets, and names into the
 objects that ``find`` returns.
 """
 
@@ -28,14 +28,14 @@ class Wanted(Enum):
 Find = Callable[[Wanted, str, str], Any]
 
 
-#: The consequence of an unknown name, or of arguments that do not fit.
+#: The consequence of an unknown name or of invalid arguments.
 FAILS = "the plan will fail unless this is fixed"
-#: The number of characters of a value that a hint may show.
+#: Maximum number of characters of a value shown in a hint.
 _LONGEST_HINT = 50
 
 
 class Mismatch(NamedTuple):
-    """The reason why a value does not fit. ``where`` is its location inside the parameter's value: ``[2]['x']``.
+    """The reason why a value is not valid. ``where`` is its location inside the parameter's value: ``[2]['x']``.
 
     ``hint`` follows the reason and shows what to write instead. ``outlook`` is the consequence for a plan that gets the
     value.
@@ -50,45 +50,45 @@ class Mismatch(NamedTuple):
 
 
 class NameCheck(Protocol):
-    """Checks names of objects, and warns about unknown names."""
+    """Checks object names, and warns about unknown names."""
 
     def known(self, wanted: "Name") -> Container[str]:
-        """The names of this type."""
+        """Return the names of this type."""
         ...
 
     def warning(self, text: str, wanted: "list[Name]") -> Mismatch | None:
-        """The warning about a string that must be a name of one of these types; None if there is none."""
+        """Return the warning about a string that must be a name of one of these types, or None."""
         ...
 
     def possible_warning(self, text: str, wanted: "list[Name]") -> Mismatch | None:
-        """The warning about a string that does not have to be a name; None unless it is probably meant as one."""
+        """Return the warning about a string that need not be a name; None unless it is probably meant as one."""
         ...
 
 
 class Type:
     """Accepts any value."""
 
-    #: The name of the type in “… is not PHRASE”.
+    #: The type's name, as used in “… is not PHRASE”.
     phrase = "a value"
     #: True if `convert` may change a value.
     converts = False
     #: True if values contain names that stand for objects.
     has_names = False
-    #: True if values contain names of objects that `check` does not compare with a list.
+    #: True if values contain object names that `check` does not compare with a list.
     has_open_names = False
-    #: Classes whose values always fit.
+    #: Classes whose values are always valid.
     classes: frozenset[type] = frozenset()
 
-    def check(self, value: Any) -> Mismatch | None:  # noqa: ARG002 - any value fits
-        """The reason why ``value`` does not fit; None if it fits."""
+    def check(self, value: Any) -> Mismatch | None:  # noqa: ARG002 - any value is valid
+        """Return the reason why ``value`` is not valid; None if it is valid."""
         return None
 
     def convert(self, value: Any, find: Find) -> Any:  # noqa: ARG002 - nothing to find here
-        """The object that the plan gets for ``value``, which passed `check`; the same object if nothing changes."""
+        """Return the object that the plan gets for ``value``, which passed `check`; ``value`` itself if unchanged."""
         return value
 
     def warnings(self, value: Any, names: NameCheck) -> Iterable[Mismatch]:  # noqa: ARG002 - no names here
-        """Warnings about names in ``value``, which passed `check`, that were not compared with a list."""
+        """Return warnings about the names in ``value`` that were not compared with a list. ``value`` passed `check`."""
         return ()
 
     def _mismatch(self, value: Any) -> Mismatch:
@@ -96,7 +96,7 @@ class Type:
 
 
 class Anything(Type):
-    """Accepts any value; names in it become objects, as in a parameter without a type."""
+    """Accepts any value. Names in it become objects, as in a parameter without a type."""
 
     converts = True
 
@@ -105,7 +105,7 @@ class Anything(Type):
 
 
 class Scalar(Type):
-    """Accepts values of these classes, and not of their subclasses."""
+    """Accepts values of these classes, but not of their subclasses."""
 
     def __init__(self, phrase: str, *classes: type) -> None:
         self.phrase = phrase
@@ -146,7 +146,7 @@ class Sequence(Type):
     def check(self, value: Any) -> Mismatch | None:
         if not isinstance(value, list | tuple | set | frozenset):
             return self._mismatch(value)._replace(hint=self._in_brackets(value))
-        # Without this test a million numbers would take a million calls.
+        # Without this test, a million numbers would take a million calls.
         if not (type(self.item) in (Type, Anything) or self.item.classes.issuperset(map(type, value))):
             found = _first_mismatch((f"[{place}]", self.item, element) for place, element in enumerate(value))
             if found is not None:
@@ -154,7 +154,7 @@ class Sequence(Type):
         return self._unhashable(value) if self.make in (set, frozenset) else None
 
     def _in_brackets(self, value: Any) -> str:
-        """A hint to put a single element in brackets where a list is expected."""
+        """Return a hint to put a single element in brackets where a list is expected."""
         one = isinstance(value, str | int | float) and self.item.check(value) is None
         return f": write [{value!r}]" if one and len(repr(value)) <= _LONGEST_HINT else ""
 
@@ -205,9 +205,9 @@ class Tuple(Type):
 
 
 class Mapping(Type):
-    """Accepts a dictionary. Its keys are names of objects, or of members of an enumeration, if their type says so.
+    """Accepts a dictionary. If the keys' type requires it, the keys are names of objects or of enumeration members.
 
-    In JSON all keys are text: if the type of the keys is a number, text such as "5" is read as a number.
+    In JSON, all keys are strings: if the type of the keys is a number, a string such as "5" is read as a number.
     """
 
     phrase = "a dictionary"
@@ -258,14 +258,14 @@ class Literal(Type):
         self.texts = [value for value in values if isinstance(value, str)]
 
     def check(self, value: Any) -> Mismatch | None:
-        # Only for scalars, because a tuple may contain a list, which is unhashable.
+        # Only scalars have this, because a tuple may contain a list, which is unhashable.
         if isinstance(value, str | int | float | bytes | None) and (type(value), value) in self.values:
             return None
         return Mismatch("", value, f"is not {self.phrase}", nearest(value, self.texts))
 
 
 class Name(Type):
-    """Accepts the name of an object: any name (``choices`` None), or a name from a list."""
+    """Accepts the name of an object: any name (if ``choices`` is None) or a name from a list."""
 
     converts = True
 
@@ -282,7 +282,7 @@ class Name(Type):
         if not (isinstance(value, str) or self.takes_number(value)):
             return self._mismatch(value)
         if self.choices is None:
-            # The names that exist are known when the plan runs. Text that cannot be a name is refused now.
+            # The existing names are known when the plan runs. A string that cannot be a name is refused now.
             return None if is_name(value) else self._mismatch(value)
         if self._choice(value) in self.choices:
             return None
@@ -300,7 +300,7 @@ class Name(Type):
         return () if found is None else (found,)
 
     def takes_number(self, value: Any) -> bool:
-        """Whether this number may be the value of a member of an enumeration."""
+        """Return whether this number may be the value of an enumeration member."""
         return self.wanted is Wanted.ENUM and type(value) in (int, float)
 
     def _choice(self, value: str | float) -> str:
@@ -322,10 +322,10 @@ class Name(Type):
 
 
 class OneOf(Type):
-    """Accepts a value that fits any of these types."""
+    """Accepts a value that is valid for any of these types."""
 
     def __init__(self, alternatives: list[Type]) -> None:
-        # Names first, because a known name stands for its object, although it is a string, too.
+        # Names come first, because a known name stands for its object, although it is also a string.
         self.alternatives = sorted(
             alternatives, key=lambda each: (isinstance(each, Anything), not (each.has_names or isinstance(each, Name)))
         )
@@ -343,13 +343,14 @@ class OneOf(Type):
             if mismatch is None:
                 return None
             mismatches.append(mismatch)
-        # The user most likely meant the alternative that fits the value the deepest, or that has a similar name.
+        # The user most likely meant the alternative that matches the value to the greatest depth, or that has a similar
+        # name.
         best = max(mismatches, key=lambda each: (len(each.where), len(each.suggestions), len(each.hint)))
         return best if best.where or best.suggestions else self._mismatch(value)._replace(hint=best.hint)
 
     def convert(self, value: Any, find: Find) -> Any:
         fitting = [alternative for alternative in self.alternatives if alternative.check(value) is None]
-        if type(value) in self.classes:  # a number stays one where numbers are accepted
+        if type(value) in self.classes:  # a number stays a number where numbers are accepted
             fitting = [each for each in fitting if not (isinstance(each, Name) and each.takes_number(value))]
         for alternative in fitting:
             converted = alternative.convert(value, find)
@@ -371,7 +372,7 @@ class OneOf(Type):
 
 
 class _NameCheckOfAnything:
-    """Checks strings that do not have to be names."""
+    """Checks strings that need not be names."""
 
     def __init__(self, names: NameCheck) -> None:
         self.known = names.known
@@ -379,14 +380,14 @@ class _NameCheckOfAnything:
 
 
 def replaced(value: Any, find: Callable[[str], Any]) -> Any:
-    """``value`` with the strings in it replaced, except for dictionary keys; the same object if there are none."""
-    # Exactly str: a member of a StrEnum is an object already.
+    """Return ``value`` with its strings replaced, except for dictionary keys; the same object if it has no strings."""
+    # Exactly str, because a StrEnum member is already an object.
     if type(value) is str:
         return find(value)
     if isinstance(value, dict):
         new = {key: replaced(element, find) for key, element in value.items()}
         return new if any(new[key] is not element for key, element in value.items()) else value
-    # A million numbers must not take a million calls.
+    # A million numbers must not require a million calls.
     if isinstance(value, list | tuple | set | frozenset) and not {float, int, bool}.issuperset(map(type, value)):
         elements = [replaced(element, find) for element in value]
         if any(after is not before for after, before in zip(elements, value, strict=True)):

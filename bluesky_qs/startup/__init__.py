@@ -1,1 +1,1 @@
-"""Startup code: where it is, how it runs in one namespace, and which plans and devices it defines."""
+"""Finds startup code, runs it in one namespace, and collects the plans and devices that it defines."""

@@ -1,7 +1,7 @@
-"""Builds the objects that the types in a plan's header require and that have no names.
+"""Builds the nameless objects that the types in a plan's header require.
 
-These are paths, members of enumerations in ``Literal``, and objects of classes with typed fields: dataclasses, pydantic
-models and msgspec structs, which are built from dictionaries.
+These are paths, enumeration members in ``Literal``, and objects of classes with typed fields (dataclasses, pydantic
+models and msgspec structs), which are built from dictionaries.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ class Field(NamedTuple):
     validates: bool
 
 
-#: Returns the value for a field: the names in it are replaced by their objects.
+#: Returns the value for a field, with the names in it replaced with their objects.
 Convert = Callable[[Field, Any], Any]
 
 
@@ -82,7 +82,7 @@ class Builder:
         return value
 
     def _alternative(self, hints: tuple[Any, ...], value: Any, scope: _Scope, where: str) -> Any:
-        """The value as the first fitting alternative converts it; a string stays one where strings are accepted."""
+        """Convert the value to the first alternative that accepts it. Where strings are accepted, a string is kept."""
         if isinstance(value, str) and str in hints:
             return value
         failure: Exception | None = None
@@ -112,7 +112,7 @@ class Builder:
         return kind(**self._fields(kind, hints, value, where, validates=False))
 
     def _struct(self, kind: Any, value: Any, where: str) -> Any:
-        import msgspec  # noqa: PLC0415 - loaded already, because a class of it is in use
+        import msgspec  # noqa: PLC0415 - already loaded, because one of its classes is in use
 
         if isinstance(value, list | tuple):  # a struct with array_like
             scope = _scope_of(kind)
@@ -141,7 +141,7 @@ def _is_built(kind: Any) -> bool:
 
 
 def _of_model(kind: Any) -> dict[str, Any]:
-    """The types of the fields of a pydantic model, by the names that a value may use for them."""
+    """Return the field types of a pydantic model, by the names that a value may use for the fields."""
     names = ((name, field, getattr(field, "alias", None)) for name, field in kind.model_fields.items())
     return {each: field.annotation for name, field, alias in names for each in (name, alias) if isinstance(each, str)}
 

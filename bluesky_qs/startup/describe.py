@@ -21,7 +21,7 @@ class CannotDescribe(ValueError):
 
 
 def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | None = None) -> PlanSpec:
-    """Describe a plan. ``names`` has the names of devices and plans by id, for defaults that are devices or plans.
+    """Describe a plan. ``names`` gives device and plan names by ``id()``, for defaults that are devices or plans.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def describe(name: str, plan: Callable[..., Any], names: Mapping[int, str] | Non
         raise CannotDescribe(str(err)) from None
     _check(words, parameters)
     function = header.function_of(plan)
-    # A callable object may be documented by its class.
+    # For a callable object, the documentation may be in its class.
     documentation = getattr(function, "__doc__", None) or getattr(plan, "__doc__", None)
     text = docstring.read(documentation if isinstance(documentation, str) else None)
     description = words.description if words.description is not UNSET else text.description
@@ -102,7 +102,7 @@ def _parameter(
 
 
 def _limits(plan: Any, parameter: inspect.Parameter) -> Limits:
-    """The limits in the type of a parameter.
+    """Return the limits in the type of a parameter.
 
     A type that cannot be read has no limits; a warning about it is logged elsewhere.
     """
@@ -113,7 +113,7 @@ def _limits(plan: Any, parameter: inspect.Parameter) -> Limits:
 
 
 def _converts(chosen: Any, annotation: Annotation | None, wanted: tuple[Wanted, ...]) -> Any:
-    """The decorator's choice; without one, True if the type requires names, as in files of bluesky-queueserver."""
+    """Return the decorator's choice; by default, True if the type requires names, as in bluesky-queueserver's files."""
     if chosen is not UNSET or annotation is None:
         return chosen
     takes_names = any(label in annotation.type for label, kind in NAME_TYPES.items() if kind in wanted)
@@ -121,5 +121,5 @@ def _converts(chosen: Any, annotation: Annotation | None, wanted: tuple[Wanted, 
 
 
 def _valid(text: str) -> str:
-    # A literal may contain a lone surrogate; messages and files cannot.
+    # A literal may contain a lone surrogate, which messages and files cannot contain.
     return text.encode("utf-8", "replace").decode()

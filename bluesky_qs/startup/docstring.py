@@ -1,4 +1,4 @@
-"""Reads the description of a plan and its parameters from a docstring in the style of NumPy, Google or Sphinx."""
+"""Reads the descriptions of a plan and its parameters from a docstring in NumPy, Google or Sphinx style."""
 
 import inspect
 import re
@@ -40,7 +40,7 @@ _OTHERS = {
     ),
     *("note", "notes", "references", "see also", "attributes", "methods", "todo"),
 }
-#: A name, or several, with stars and quotes, and what follows: ``a, b : int``, ``*args``, ``c=1``, ``d (float)``.
+#: One or more names, with stars and quotes, and the text after them: ``a, b : int``, ``*args``, ``c=1``, ``d (float)``.
 _NAME = r"[`'\"]*(?:\\?\*){0,2}[`'\"]*[^\W\d]\w*[`'\"]*"
 _ENTRY = re.compile(rf"({_NAME}(?:\s*[,/]\s*{_NAME})*)\s*(?:=[^:]*|\([^)]*\))?\s*(?:(?::|--|-(?=\s))\s*(.*))?")
 _GOOGLE = re.compile(rf"({_NAME}(?:\s*,\s*{_NAME})*)\s*(?:\([^)]*\)|\[[^\]]*\])?\s*(?::|--|-(?=\s))\s*(.*)")
@@ -48,7 +48,7 @@ _SPHINX = re.compile(
     rf":(?:(?:param|parameter|arg|argument|key|keyword)\s+(?:[^:]*\s)?({_NAME})\s*:\s*(.*)|\w[^:]*:.*)"
 )
 _FIELD = re.compile(r":\w+[^:`]*:(\s|$)")
-#: Words of a type. If the text after a name has other words too, it describes the parameter.
+#: Words that describe a type. If the text after a name also has other words, it describes the parameter.
 _TYPE_WORDS = {
     *(
         "int",
@@ -126,14 +126,14 @@ _WORD = re.compile(r"[^\W\d][\w.]*")
 
 
 class Docstring(NamedTuple):
-    """The text without the parameters, and the descriptions of the parameters."""
+    """The text without the parameters, and the parameter descriptions."""
 
     description: str
     parameters: Mapping[str, str]
 
 
 class _Section(NamedTuple):
-    """A part of a docstring: the numbers of its first line, the first line of its body, and the line after it."""
+    """A part of a docstring: the numbers of its first line, of the first line of its body, and of the line after it."""
 
     heading: str
     start: int
@@ -144,7 +144,7 @@ class _Section(NamedTuple):
 
 @lru_cache(maxsize=4096)  # an update of the lists reads the same docstrings again
 def read(docstring: str | None) -> Docstring:
-    """Read a docstring. The description is the text outside of sections such as parameters, results or notes."""
+    """Read a docstring. The description is the text outside sections such as parameters, results or notes."""
     if not docstring:
         return Docstring("", MappingProxyType({}))
     lines = inspect.cleandoc(docstring.replace("\r\n", "\n")).split("\n")
@@ -173,7 +173,7 @@ def _sections(lines: list[str]) -> Iterator[_Section]:
             found.append(_Section(title, place, under + 1, len(lines), google=False))
         elif (
             line.strip().endswith(":")
-            # In the other style ``args :`` is the name of a parameter.
+            # In the other style, ``args :`` is a parameter name.
             and not (found and not found[-1].google)
             and title in _PARAMETERS | _OTHERS
         ):
@@ -186,7 +186,7 @@ def _sections(lines: list[str]) -> Iterator[_Section]:
 
 
 def _underline_of(lines: list[str], place: int, title: str) -> int:
-    """The number of the line that underlines a heading, or 0. There may be blank lines below a known heading."""
+    """Return the number of the line that underlines a heading, or 0. A known heading may be followed by blank lines."""
     under = place + 1
     while title in _PARAMETERS and under < len(lines) and not lines[under].strip():
         under += 1
@@ -195,7 +195,7 @@ def _underline_of(lines: list[str], place: int, title: str) -> int:
 
 
 def _end_of_indented(lines: list[str], place: int) -> int:
-    """The number of the first line that is not indented more than this one."""
+    """Return the number of the first following line that is not indented more than this one."""
     level = _indentation(lines[place])
     below = range(place + 1, len(lines))
     return next((each for each in below if lines[each].strip() and _indentation(lines[each]) <= level), len(lines))
@@ -206,14 +206,14 @@ def _indentation(line: str) -> int:
 
 
 def _description(lines: list[str], sections: list[_Section]) -> str:
-    """The text without the sections that are known."""
+    """Return the text without the known sections."""
     known = [section for section in sections if section.heading in _PARAMETERS | _OTHERS]
     kept = [line for place, line in enumerate(lines) if not any(each.start <= place < each.end for each in known)]
     return "\n".join(kept).strip()
 
 
 def _entries(lines: list[str], pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
-    """Names and descriptions of the parameters in a section, which may be indented as a whole."""
+    """Yield the names and descriptions of the parameters in a section, which may be indented as a whole."""
     found: re.Match[str] | None = None
     body: list[str] = []
     for line in [*dedent("\n".join(lines)).split("\n"), None]:
@@ -229,7 +229,7 @@ def _entries(lines: list[str], pattern: re.Pattern[str]) -> Iterator[tuple[str, 
 
 
 def _is_type(text: str) -> bool:
-    """Whether the text after a name is only the type of the parameter."""
+    """Return whether the text after a name is only the parameter's type."""
     words = _WORD.findall(_NOT_WORDS.sub(" ", text))
     return len(words) <= 1 or all(
         word.lower() in _TYPE_WORDS or "." in word or word[1:] != word[1:].lower() for word in words

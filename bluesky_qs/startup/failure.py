@@ -1,4 +1,4 @@
-"""Reports a failure of user code: a sentence with file, line and error, and a traceback without our own frames."""
+"""Reports a failure of user code: a sentence with the file, line and error, and a traceback of user code only."""
 
 import linecache
 import os
@@ -10,14 +10,14 @@ from types import TracebackType
 from bluesky_qs.error_text import safe, stored_traceback
 from bluesky_qs.errors import StartupError
 
-#: The most characters of an exception's text in the sentence; the traceback has more of them.
+#: Maximum number of characters of an exception's text in the sentence. The traceback has more of them.
 LONGEST = 2000
 
-#: Our code that calls user code, or that user code calls (input prompts, interrupts).
+#: The service's code that calls user code, or that user code calls (input prompts, interrupts).
 _OURS = tuple(f"{Path(__file__).resolve().parents[1]}{os.sep}{part}{os.sep}" for part in ("startup", "worker", "cli"))
 _STANDARD = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - compared as text
 _IMPORTLIB = f"{_STANDARD}importlib{os.sep}"
-#: Code that calls the user's: files that await at their top level run in asyncio, cells and `%run` in IPython.
+#: Code that calls user code: files that await at their top level run in asyncio, and cells and `%run` run in IPython.
 _CALLERS = (f"{_STANDARD}asyncio{os.sep}", f"{os.sep}IPython{os.sep}core{os.sep}")
 _LIBRARIES = (f"{os.sep}site-packages{os.sep}", _STANDARD)
 
@@ -28,9 +28,9 @@ class StartupFailed(StartupError):
     Attributes
     ----------
     file, line
-        Where it failed: the innermost line of the user's own code, or None.
+        Where the code failed: the innermost line of the user's own code, or None.
     traceback
-        The traceback as Python would print it, without our frames.
+        The traceback as Python would print it, without the service's frames.
     """
 
     def __init__(self, message: str, *, file: str | None = None, line: int | None = None, traceback: str = "") -> None:
@@ -43,10 +43,10 @@ class StartupFailed(StartupError):
 def failed(
     error: BaseException, roots: Sequence[Path] = (), running: str | None = None, what: str = ""
 ) -> StartupFailed:
-    """Return the error to raise instead of an exception of user code.
+    """Return the error to raise in place of an exception from user code.
 
-    ``roots`` are the folders of the user's own code. For errors without a location, ``running`` is the file that ran,
-    or ``what`` names the code.
+    ``roots`` are the folders of the user's own code. For errors without a location, ``running`` is the file that was
+    running, or ``what`` names the code.
     """
     file, line = place(error, roots, running)
     where = f"{shown(file, roots)}{f', line {line}' if line else ''}: " if file else what and f"{what}: "
@@ -65,7 +65,7 @@ def sentence(error: BaseException) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """Return ``str(error)``. It is user code and may raise an error itself."""
+    """Return ``str(error)``, which is user code and may itself raise an error."""
     try:
         return str(error)
     except Exception as second:  # noqa: BLE001 - user code, too; the first error must still be reported
@@ -75,10 +75,10 @@ def text_of(error: BaseException) -> str:
 def place(
     error: BaseException, roots: Sequence[Path] = (), running: str | None = None
 ) -> tuple[str | None, int | None]:
-    """Return file and line of the innermost frame in the user's own code; if there is none, outside of libraries.
+    """Return the file and line of the innermost frame in the user's own code or, failing that, outside of libraries.
 
-    Without such a frame, return the file that ran if it is known, or else the innermost frame. A syntax error in a
-    readable file has its own location.
+    If there is no such frame, return the file that was running if it is known, otherwise the innermost frame. A syntax
+    error in a readable file has its own location.
     """
     if isinstance(error, SyntaxError) and error.filename and (_can_be_read(error.filename)):
         return error.filename, error.lineno
@@ -92,7 +92,7 @@ def place(
 
 
 def caller() -> tuple[str | None, int | None]:
-    """Return file and line of the user's code that called ours; None if only libraries did."""
+    """Return the file and line of the user code that called this service's code; None if only libraries did."""
     frames = ((frame.f_code.co_filename, line) for frame, line in traceback.walk_stack(None))
     user = (each for each in frames if not (_is_machinery(each[0]) or any(part in each[0] for part in _LIBRARIES)))
     return next(user, (None, None))

@@ -1,6 +1,6 @@
-"""Finds the startup code and its files of plans, devices and permissions.
+"""Finds the startup code and the files with its lists and permissions.
 
-It only handles paths, because the manager also uses this module and must not import bluesky or IPython.
+This module only handles paths, because the manager also uses it and must not import bluesky or IPython.
 """
 
 import os
@@ -41,11 +41,11 @@ class StartupLocation(msgspec.Struct, frozen=True):
     directory, script, module
         Folder of startup files, path of one Python file, or name of an importable module. Exactly one is set.
     profile_dir
-        The IPython profile, if one was given or is built in. For a script or module it supplies lists and permissions,
-        and in IPython mode its startup files run first.
+        The IPython profile, if one was given or is built in. For a script or a module, it supplies the lists and
+        permissions, and in IPython mode its startup files run first.
     module_folder
-        For a module: the startup folder of the profile, or of IPython's profile ``default``. Uploaded scripts import
-        from it.
+        For a module: the startup folder of the profile, or of IPython's ``default`` profile. Uploaded scripts can
+        import from it.
     lists_path
         File of existing plans and devices. It may not exist yet. None if there is no folder for it.
     permissions_path
@@ -53,7 +53,7 @@ class StartupLocation(msgspec.Struct, frozen=True):
     writable
         Whether the lists may be written to `lists_path`.
     notes
-        Sentences for the log about files that do not exist and what is used instead.
+        Sentences for the log about missing files and their replacements.
     """
 
     directory: str | None
@@ -121,7 +121,7 @@ def find(
 
 
 def local_folder(code: StartupCode) -> Path | None:
-    """Return the folder for uploaded scripts: the folder in their ``__file__``, from which they also import."""
+    """Return the folder for uploaded scripts: it appears in their ``__file__``, and they can import from it."""
     folder = code.directory or (str(Path(code.script).parent) if code.script else code.module_folder)
     return Path(folder) if folder else None
 
@@ -133,7 +133,7 @@ def startup_files(directory: str | Path) -> list[Path]:
         raise StartupError(f"The startup folder {str(folder)!r} is a file. To run a single file, use --startup-script")
     if not folder.is_dir():
         raise StartupError(f"The startup folder {str(folder)!r} does not exist")
-    # Hidden files are skipped, as in IPython: editors keep locks and copies in them.
+    # Hidden files are skipped, as in IPython, because editors use them for locks and copies.
     files = [f for f in folder.iterdir() if f.suffix in {".py", ".ipy"} and not f.name.startswith(".") and f.is_file()]
     if not files:
         raise StartupError(f"The startup folder {str(folder)!r} contains no startup files (*.py, *.ipy)")
@@ -141,13 +141,13 @@ def startup_files(directory: str | Path) -> list[Path]:
 
 
 def lost_links(directory: str | Path) -> list[Path]:
-    """Return links with names of startup files that point to missing files."""
+    """Return links that are named like startup files and point to missing files."""
     links = (f for f in Path(directory).iterdir() if f.suffix in {".py", ".ipy"} and not f.name.startswith("."))
     return sorted(f for f in links if f.is_symlink() and not f.exists())
 
 
 def profile(name: str, *, ipython_dir: str | None = None) -> Path:
-    """Return the folder ``profile_NAME``: the user's own in the IPython folder, or else the built-in one."""
+    """Return the folder ``profile_NAME``: the user's own in the IPython folder, otherwise the built-in one."""
     folders = [ipython_folder(ipython_dir), shipped_profiles()]
     for folder in folders:
         found = folder / f"profile_{name}"
@@ -157,7 +157,7 @@ def profile(name: str, *, ipython_dir: str | None = None) -> Path:
 
 
 def ipython_folder(ipython_dir: str | None = None) -> Path:
-    """Return the folder of IPython's profiles: the given one, or else ``IPYTHONDIR``, or else ``~/.ipython``."""
+    """Return the folder of IPython's profiles: the given one, otherwise ``IPYTHONDIR``, otherwise ``~/.ipython``."""
     return _absolute(ipython_dir or os.environ.get("IPYTHONDIR") or "~/.ipython")
 
 
@@ -185,7 +185,7 @@ def _lists_path(given: str | None, beside: Path | None, notes: list[str]) -> Pat
     if given:
         return _file_or_folder(given, LISTS_FILE)
     if beside is None:
-        notes.append("The lists of plans and devices are not written, because a startup module has no folder")
+        notes.append("The lists of plans and devices are not saved, because a startup module has no folder for them")
         return None
     return beside / LISTS_FILE
 

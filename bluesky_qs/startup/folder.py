@@ -1,4 +1,4 @@
-"""The IPython profile of a process that runs startup code in a real shell.
+"""The IPython profile for a process that runs startup code in a real shell.
 
 Importing this module imports IPython.
 """
@@ -18,7 +18,7 @@ class ProfileFolder(ProfileDir):
 
 
 def profile_folder(code: StartupCode) -> ProfileFolder:
-    """Return the profile of the startup code, or the folder that is used as its profile, even in plain Python."""
+    """Return the profile of the startup code, or the folder that serves as its profile even in plain Python."""
     if code.profile_dir:
         return ProfileFolder(location=code.profile_dir)
     folder = Path(code.directory or (Path(code.script).parent if code.script else Path.cwd()))

@@ -1,4 +1,4 @@
-"""Descriptions of the functions in a namespace, for people who want to call one."""
+"""Describes the functions in a namespace, for people who want to call one."""
 
 import functools
 import inspect
@@ -11,12 +11,12 @@ from bluesky_qs.startup.header import function_of, returns_plan
 _FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
 #: Packages whose functions are in every namespace.
 _OF_THE_SHELL = ("IPython",)
-#: Maximum number of characters of a signature and of a description; longer ones are cut.
+#: Maximum number of characters in a signature and in a description. Longer ones are cut.
 _LONGEST = 200
 
 
 def functions(namespace: Mapping[str, Any], plans: Container[str]) -> dict[str, dict[str, str]]:
-    """The signature and the first line of the docstring of each public function that is not a plan, by name."""
+    """Return the signature and the first docstring line of each public function that is not a plan, by name."""
     found = [(name, value) for name, value in list(namespace.items()) if _is_public(name) and name not in plans]
     return {
         name: {"signature": _signature(value), "description": _description(value)}
@@ -30,7 +30,7 @@ def _is_public(name: object) -> bool:
 
 
 def _is_function(value: Any) -> bool:
-    # Not isinstance(), which runs code of a proxy.
+    # isinstance() is not used, because it would run the code of a proxy.
     if not issubclass(type(value), _FUNCTIONS):
         return False
     if str(getattr(value, "__module__", "")).partition(".")[0] in _OF_THE_SHELL:
@@ -47,13 +47,13 @@ def _is_function(value: Any) -> bool:
 def _signature(function: Any) -> str:
     try:
         text = str(inspect.signature(function))
-    except Exception:  # noqa: BLE001 - functions of extension modules have none; repr() of a default is user code
+    except Exception:  # noqa: BLE001 - extension-module functions have no signature; repr() of a default is user code
         return "(…)"
     return _cut(text)
 
 
 def _description(function: Any) -> str:
-    if issubclass(type(function), functools.partial):  # its docstring is that of the class
+    if issubclass(type(function), functools.partial):  # its docstring is the docstring of the class
         function = function.func
     text = inspect.getdoc(function)
     return _cut(text.strip().partition("\n")[0]) if isinstance(text, str) else ""

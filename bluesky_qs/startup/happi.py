@@ -1,4 +1,4 @@
-"""Devices from a happi database."""
+"""Loads devices from a happi database."""
 
 import importlib
 from collections.abc import Iterable
@@ -8,15 +8,15 @@ from typing import Any
 def load_devices_from_happi(device_names: Iterable[str | tuple[str, str]], *, namespace: dict[str, Any]) -> list[str]:
     """Load devices from the happi database into ``namespace`` and return their names.
 
-    A name that is not an identifier needs a new name: ``("mono-x", "mono_x")``. happi uses its usual configuration (its
-    configuration file, or ``HAPPI_CFG``).
+    A name that is not a Python identifier needs a new name: ``("mono-x", "mono_x")``. happi uses its usual
+    configuration (happi's configuration file, or ``HAPPI_CFG``).
 
     Raises
     ------
     ImportError
         happi is not installed.
     KeyError
-        A name is not in the database, or is in it more than once.
+        A name is not in the database, or occurs there more than once.
     ValueError
         An entry is broken, or a name is not an identifier.
     """
@@ -34,10 +34,10 @@ def load_devices_from_happi(device_names: Iterable[str | tuple[str, str]], *, na
         if len(found) != 1:
             raise KeyError(f"The happi database has {len(found) or 'no'} device(s) with the name {name!r}")
         if (broken := getattr(found[0], "exception", None)) is not None:
-            raise ValueError(f"The entry {name!r} of the happi database cannot be used: {broken}") from broken
+            raise ValueError(f"The entry {name!r} in the happi database cannot be used: {broken}") from broken
         loaded[as_name] = device = found[0].get()
         if as_name != name:
-            # Plans use the names in the namespace, documents use the names of the devices.
+            # Plans use the names in the namespace; documents use the devices' own names.
             device.name = as_name
     namespace.update(loaded)
     return list(loaded)

@@ -25,19 +25,19 @@ from bluesky_qs.startup.parts import name_type
 
 log = logging.getLogger(__name__)
 
-#: The text for a default that has no text of its own.
+#: The text that stands for a default without a text form.
 UNKNOWN_DEFAULT = "..."
-#: Conversions of values whose repr differs from that of the Python type, such as NumPy floats.
+#: Conversions for values whose repr differs from the Python type's repr, such as NumPy floats.
 _PLAIN: dict[type, Callable[[Any], Any]] = {
     **{kind: kind for kind in (bool, int, float, complex, str, bytes)},
     numbers.Integral: int,
     numbers.Real: float,
 }
-#: The return types of functions that create plans: messages.
+#: Return types of functions that create plans (that is, messages).
 _PLAN_RETURNED = re.compile(r"([\w.]+\.)?(MsgGenerator\b|(Generator|Iterator|Iterable)\[['\"]?([\w.]+\.)?Msg\b)")
 _warned: set[str] = set()
 
-#: id of an object → its name in the namespace.
+#: ``id()`` of an object → its name in the namespace.
 ObjectNames = Mapping[int, str]
 
 
@@ -46,7 +46,7 @@ class Unknown(Exception):
 
 
 def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
-    """Return the type of a parameter from the header; None if there is none or a description cannot express it."""
+    """Return a parameter's type from the header; None if there is none, or if a description cannot express it."""
     hint = parameter.annotation
     if hint is inspect.Parameter.empty:
         return None
@@ -54,7 +54,7 @@ def annotation_of(plan: Any, parameter: inspect.Parameter) -> Annotation | None:
         found = _described_type(hint, scope_of(plan))
         annotation.read(found)
     except (Unknown, AnnotationError) as err:
-        # A type that many plans use is mentioned once.
+        # A type that many plans use is mentioned only once.
         _warn(plan, parameter, f"is unknown: {err}", key=str(err))
     except RecursionError:
         _warn(plan, parameter, "refers to itself")
@@ -88,13 +88,13 @@ def parameters_of(plan: Any) -> Mapping[str, inspect.Parameter]:
     """
     if sys.version_info < (3, 14):
         return inspect.signature(plan).parameters
-    import annotationlib  # noqa: PLC0415 - new in Python 3.14, where types are evaluated when they are asked for
+    import annotationlib  # noqa: PLC0415 - new in Python 3.14, which evaluates types on demand
 
     return inspect.signature(plan, annotation_format=annotationlib.Format.FORWARDREF).parameters
 
 
 def enums_of(plan: Any) -> dict[str, dict[str, type[enum.Enum]]]:
-    """Return the Enum classes in a plan's header: {parameter: {name of the class: class}}."""
+    """Return the Enum classes in a plan's header: {parameter: {class name: class}}."""
     scope = scope_of(plan)
     found = {name: enums_in(parameter.annotation, scope) for name, parameter in parameters_of(plan).items()}
     return {name: classes for name, classes in found.items() if classes}
@@ -116,13 +116,13 @@ def choices(cls: type[enum.Enum]) -> list[str]:
     if None in values:
         return list(cls.__members__)
     texts = [str(value) for value in values]
-    # Forms of other programs show the first ones: words rather than numbers.
+    # Forms in other programs show the first strings: words come before numbers.
     first, last = (texts, cls.__members__) if _has_strings(cls) else (cls.__members__, texts)
     return list(dict.fromkeys([*first, *last]))
 
 
 def member(cls: type[enum.Enum], text: str) -> enum.Enum:
-    """Return the member for a string, which is its value or its name.
+    """Return the member that has this string as its value or name.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def _has_strings(cls: type[enum.Enum]) -> bool:
 
 
 def _value_text(member: enum.Enum) -> str | None:
-    """The text for the value of a member; None if values of its class have none."""
+    """Return the text for a member's value; None if values in its class have no text."""
     value = member.value
     if isinstance(value, str):
         return str(value) if _has_strings(type(member)) else None
@@ -150,10 +150,10 @@ def _value_text(member: enum.Enum) -> str | None:
 
 
 def default_text(value: Any, names: ObjectNames) -> str:
-    """Return the text of a default: the name for an object of the namespace, ``...`` for any other object."""
+    """Return the text of a default: the name of an object in the namespace, or ``...`` for any other object."""
     try:
         return repr(_described(value, names))
-    except Exception:  # noqa: BLE001 - user objects may raise anything, which must not make a plan unusable
+    except Exception:  # noqa: BLE001 - user objects may raise anything, but that must not make a plan unusable
         return UNKNOWN_DEFAULT
 
 
@@ -165,7 +165,7 @@ def _described(value: Any, names: ObjectNames) -> Any:
     for kind, plain in _PLAIN.items():
         if isinstance(value, kind):
             known = plain(value)
-            # bluesky-queueserver reads defaults as Python literals, and nan and inf are none.
+            # bluesky-queueserver reads defaults as Python literals, and nan and inf are not literals.
             return str(known) if isinstance(known, float) and not math.isfinite(known) else known
     if type(value) in (list, tuple, set, frozenset):
         return type(value)(_described(element, names) for element in value)
@@ -186,7 +186,7 @@ def _member_name(value: enum.Enum) -> str:
 def _object_name(value: Any, names: ObjectNames) -> str | None:
     if id(value) in names:
         return names[id(value)]
-    # A subdevice: ophyd objects know their root device and their dotted name.
+    # This may be a subdevice: ophyd objects know their root device and their dotted name.
     kind = type(value)
     if not (hasattr(kind, "root") and hasattr(kind, "dotted_name")):
         return None
@@ -222,7 +222,7 @@ def function_of(plan: Any) -> Any:
 
 
 def returns_plan(function: Any) -> bool:
-    """Whether the header of a function says that it returns a plan."""
+    """Return whether a function's header says that it returns a plan."""
     hint = getattr(function, "__annotations__", {}).get("return")
     return _PLAN_RETURNED.match(hint if isinstance(hint, str) else repr(hint)) is not None
 
@@ -232,14 +232,14 @@ def scope_of(plan: Any) -> dict[str, Any]:
 
 
 def resolved(hint: Any, scope: dict[str, Any]) -> Any:
-    """Return the object for a hint that is text; the text itself if only descriptions know its type."""
+    """Return the object for a hint that is text; the text itself if its type is known only to descriptions."""
     if isinstance(hint, typing.ForwardRef):
         hint = hint.__forward_arg__
     if not isinstance(hint, str):
         return hint
     try:
         # Like typing.get_type_hints, but for one parameter, so that an unknown name does not affect the others.
-        return eval(hint, dict(scope))  # noqa: S307 - the header of the plan, in its own module
+        return eval(hint, dict(scope))  # noqa: S307 - the plan's header, evaluated in the plan's own module
     except Exception:  # noqa: BLE001 - a header is user code and may raise anything
         return hint
 
@@ -287,14 +287,14 @@ def _type_of_names(cls: Any) -> str | None:
 
 
 def stands_for(hint: Any) -> Any:
-    """The type behind a NewType, a type alias of Python 3.12 or a type variable, or None."""
+    """Return the type behind a NewType, a Python 3.12 type alias or a type variable; otherwise None."""
     if isinstance(hint, typing.TypeVar):
         return typing.Union[hint.__constraints__] if hint.__constraints__ else hint.__bound__
     return getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)
 
 
 def _type_of_given(cls: Any) -> str | None:
-    """The type of the value that an object of this class is built from when the plan starts."""
+    """Return the type of the value from which an object of this class is built when the plan starts."""
     if not isinstance(cls, type):
         return None
     if issubclass(cls, PurePath):
@@ -305,17 +305,17 @@ def _type_of_given(cls: Any) -> str | None:
 
 
 def is_model(cls: Any) -> bool:
-    """Whether this is a pydantic model."""
+    """Return whether this is a pydantic model."""
     return hasattr(cls, "model_validate")
 
 
 def is_struct(cls: Any) -> bool:
-    """Whether this is a struct of msgspec."""
+    """Return whether this is a msgspec struct."""
     return hasattr(cls, "__struct_config__")
 
 
 def _alternatives(texts: list[str]) -> str:
-    """The text of ``X | Y``. Since Python 3.14 also of ``Optional`` and ``Union``, which are the same there."""
+    """Return the text of ``X | Y``. Since Python 3.14, ``Optional`` and ``Union`` are the same type."""
     return " | ".join(dict.fromkeys("None" if text == "NoneType" else text for text in texts))
 
 

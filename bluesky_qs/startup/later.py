@@ -1,8 +1,8 @@
-"""Puts off the import of a module until it is used.
+"""Postpones the import of a module until it is used.
 
-bluesky imports event_model, event_model imports jsonschema, and jsonschema imports rfc3987_syntax. It comes with
-Jupyter servers. While it is imported, it compiles a grammar for internationalized addresses, which takes three times as
-long as the rest of bluesky. Documents of runs contain no such addresses.
+bluesky imports event_model, event_model imports jsonschema, and jsonschema imports rfc3987_syntax, which comes with
+Jupyter servers. While rfc3987_syntax is imported, it compiles a grammar for internationalized addresses, which takes
+three times as long as importing the rest of bluesky. The documents of a run contain no addresses of that kind.
 """
 
 import sys
@@ -12,12 +12,15 @@ from typing import Any
 
 
 def put_off_slow_imports() -> None:
-    """Let bluesky start without the grammar. Call it before anything imports jsonschema."""
+    """Let bluesky start without the grammar. Call this before anything imports jsonschema."""
     import_later("rfc3987_syntax", "is_valid_syntax")
 
 
 def import_later(name: str, function: str) -> None:
-    """Run a module when one of its names is used, or this function is called. It may be missing or already imported."""
+    """Postpone running a module until one of its names is used or this function in it is called.
+
+    The module may be missing or already imported.
+    """
     spec = None if name in sys.modules else find_spec(name)
     if spec is None or spec.loader is None:
         return
@@ -36,7 +39,7 @@ class _Later(ModuleType):
     """A module that has not run yet."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # tools look for such names in all modules
+        if name.startswith("__"):  # tools look for these names in all modules
             raise AttributeError(name)
         _run(self)
         return getattr(self, name)

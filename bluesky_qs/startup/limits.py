@@ -1,4 +1,4 @@
-"""Reads limits and descriptions out of ``Annotated`` types: pydantic's Field, annotated_types, msgspec's Meta."""
+"""Reads limits and descriptions from ``Annotated`` types: pydantic's Field, annotated_types, msgspec's Meta."""
 
 import math
 import numbers
@@ -18,7 +18,7 @@ class Limits(NamedTuple):
 
 
 def limits_of(hint: Any) -> Limits:
-    """Return the limits in a type. Several types with their own limits have none in common."""
+    """Return the limits in a type. A union of several types with their own limits has no common limits."""
     found = list(_annotated(hint))
     if len(found) != 1:
         return Limits()
@@ -43,7 +43,7 @@ def _annotated(hint: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
 
 
 def _parts(metadata: Any) -> tuple[Any, ...]:
-    """The constraints inside a Field of pydantic."""
+    """Return the constraints inside a pydantic Field."""
     inside = getattr(metadata, "metadata", None)
     return tuple(inside) if isinstance(inside, list | tuple) else ()
 
@@ -54,7 +54,7 @@ def _number(parts: list[Any], name: str) -> Any:
 
 
 def _next(limit: Any, kind: Any, *, up: bool) -> Any:
-    """The next number, for a limit that is itself not allowed."""
+    """Return the next number, for a limit that is itself excluded."""
     if kind is int:
         return math.floor(limit) + 1 if up else math.ceil(limit) - 1
     return math.nextafter(limit, math.inf if up else -math.inf)

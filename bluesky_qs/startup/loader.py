@@ -1,4 +1,4 @@
-"""How startup code and uploaded scripts run: in one namespace, with correct files and lines, and IPython syntax."""
+"""Runs startup code and uploaded scripts in one namespace, with correct files and lines, and with IPython syntax."""
 
 import contextlib
 import importlib
@@ -38,15 +38,15 @@ def load(
 ) -> LoadReport:
     """Run the startup code in ``namespace``.
 
-    For a folder, ``get_ipython()`` returns a shell from now on, unless this process has one already (``shell_exists``).
+    For a folder, ``get_ipython()`` returns a shell from now on, unless this process already has one (``shell_exists``).
     A script or a module runs as plain Python; if there is a shell, the startup files of its profile run first. The
     folder of the code stays on sys.path, because plans may import from it later. ``begins`` is called before each file
-    runs, with its path and its name in messages.
+    runs, with the file's path and its name in messages.
 
     Raises
     ------
     StartupFailed
-        The message names file, line and error. Results of earlier files stay in the namespace.
+        The message names the file, the line and the error. The results of earlier files stay in the namespace.
     """
     started = time.perf_counter()
     run = _Run(namespace, roots(location), begins)
@@ -98,11 +98,11 @@ def run_script(
     update_re: bool = False,
     may_make_re: bool = False,
 ) -> None:
-    """Run uploaded code in the namespace. Restore ``RE`` and ``db`` afterwards, unless ``update_re`` is true.
+    """Run uploaded code in the namespace. Restore ``RE`` and ``db`` afterward, unless ``update_re`` is true.
 
-    ``__file__`` is the path of a file ``script`` in the folder. It stays set, for functions that the script defines.
-    With ``may_make_re``, ``RE`` is not restored, because the current ``RE`` is not a RunEngine. If a script fails, its
-    changes are kept, and its exception is raised.
+    ``__file__`` is the path of a file named ``script`` in the folder. It stays set for functions that the script
+    defines. With ``may_make_re``, ``RE`` is not restored, because the current ``RE`` is not a RunEngine. If a script
+    fails, its changes are kept, and its exception is raised.
     """
     name = f"<script {next(_scripts)}>"
     # linecache keeps entries without a modification time, so tracebacks can show the script's lines.
@@ -118,7 +118,7 @@ def run_script(
 
 
 class _Run:
-    """One pass over the startup code."""
+    """One run of the startup code."""
 
     def __init__(self, namespace: Namespace, roots: list[Path], begins: Callable[[str, str], object]) -> None:
         self.namespace = namespace
@@ -154,7 +154,7 @@ class _Run:
                 self.problems.append(LoadProblem(text, place.file, place.line))
 
     def report_lost_links(self, links: list[Path]) -> None:
-        """Report links to missing files, for example in a folder that is not mounted."""
+        """Report links to missing files, which may be in a folder that is not mounted."""
         for link in links:
             text = f"{link.name} was skipped: it is a link to a file that does not exist"
             log.warning("%s (%s)", text, link)
@@ -173,7 +173,7 @@ class _Run:
     def _errors_located(self, file: str | None, what: str = "") -> Iterator[None]:
         try:
             yield
-        except KeyboardInterrupt:  # not caused by the code: the caller that interrupted it handles this
+        except KeyboardInterrupt:  # not caused by the code: the caller that interrupted the code handles this
             raise
         except BaseException as error:  # startup code may raise anything
             raise failed(error, self.roots, file, what) from error
@@ -188,17 +188,18 @@ class _Run:
 
 
 def _is_worth_a_line(old: Any) -> bool:
-    """Whether the author may lose a value because another file reused its name."""
+    """Return whether the author may lose a value because another file reused its name."""
     if isinstance(old, _PLAIN) or type(old).__name__.endswith(("Logger", "LoggerAdapter")):
         return False
-    # Files import the same names again, from other places; what they define themselves belongs to the main program.
+    # Files import the same names again from other places. Only names that they define themselves belong to the main
+    # program.
     imported = isinstance(old, type) or inspect.isroutine(old)
     return not (imported and getattr(old, "__module__", None) != "__main__")
 
 
 @contextlib.contextmanager
 def _as_main(namespace: Namespace, file: Path) -> Iterator[None]:
-    """Set ``__file__`` while a file runs, and only then, as IPython does."""
+    """Set ``__file__`` only while a file runs, as IPython does."""
     namespace["__name__"] = "__main__"
     outer = {"__file__": namespace["__file__"]} if "__file__" in namespace else {}
     namespace["__file__"] = str(file)
@@ -216,7 +217,7 @@ def _profile_files(location: StartupCode) -> list[Path]:
 
 
 def roots(location: StartupCode) -> list[Path]:
-    """Return the folders of the user's own code, to find the line of a failure."""
+    """Return the folders of the user's own code, which are used to find the line of a failure."""
     if location.directory:
         return [Path(location.directory)]
     profile = [Path(location.profile_dir) / "startup"] if location.profile_dir else []

@@ -1,4 +1,4 @@
-"""The namespace of the startup code, for functions in modules that the startup code imports."""
+"""Gives functions in imported modules access to the namespace of the startup code."""
 
 import functools
 import inspect
@@ -10,14 +10,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class UserNamespace:
-    """The namespace of the startup code: that of the worker or of an IPython session."""
+    """The namespace of the startup code, in the worker or in an IPython session."""
 
     def __init__(self) -> None:
         self._user_ns: dict[str, Any] | None = None
         self._use_ipython: bool | None = None
 
     def set_user_namespace(self, *, user_ns: dict[str, Any], use_ipython: bool = False) -> None:
-        """Set the namespace. The loader calls this. Code outside of a worker may call it too."""
+        """Set the namespace. The loader calls this. Code outside a worker can call it, too."""
         self._user_ns = user_ns
         self._use_ipython = use_ipython
 

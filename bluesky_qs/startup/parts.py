@@ -18,7 +18,7 @@ class Abilities(NamedTuple):
 
 
 def abilities(kind: type, instance: Any = None) -> Abilities:
-    """Return the abilities of objects of this class, according to their methods. None of their code runs."""
+    """Return the abilities of this class's objects, according to their methods. None of their code runs."""
     own = getattr(instance, "__dict__", None)
     if not isinstance(own, dict):
         own = {}
@@ -33,7 +33,7 @@ def abilities(kind: type, instance: Any = None) -> Abilities:
 def class_has(kind: type, method: str) -> bool:
     """Whether a class has this method.
 
-    ``set`` of ophyd's read-only signals does not count, because it only raises an error.
+    The ``set`` method of ophyd's read-only signals does not count, because it only raises an error.
     """
     for base in kind.__mro__:
         if method == "set" and base.__name__.endswith("RO") and _library(base) == "ophyd":
@@ -45,14 +45,15 @@ def class_has(kind: type, method: str) -> bool:
 
 
 def is_group(kind: type) -> bool:
-    """Whether objects of this class are ophyd-async devices, which may only group others."""
+    """Return whether objects of this class are ophyd-async devices, which may only group other devices."""
     return any(_library(base) == "ophyd_async" for base in kind.__mro__) and class_has(kind, "children")
 
 
 def name_type(kind: type) -> str | None:
-    """Return the type for names of devices of this class; None if it is not a class of devices.
+    """Return the type for the names of devices of this class; None if it is not a device class.
 
-    Device classes are those of ophyd and ophyd-async, those with a protocol of bluesky, and all derived from them.
+    Device classes are the classes of ophyd and ophyd-async, those with a bluesky protocol, and everything derived from
+    them.
     """
     if not any(_library(base) in _LIBRARIES or _is_protocol(base) for base in kind.__mro__):
         return None
@@ -69,7 +70,7 @@ def _is_protocol(kind: type) -> bool:
 
 
 def _derived(kind: type) -> Iterator[type]:
-    """The class and its subclasses. Some signals that are derived from ophyd's Signal cannot be set."""
+    """Yield the class and its subclasses. Some signals that are derived from ophyd's Signal cannot be set."""
     yield kind
     for derived in kind.__subclasses__():
         if _library(derived) == "ophyd":
@@ -77,7 +78,7 @@ def _derived(kind: type) -> Iterator[type]:
 
 
 def children(device: Any) -> Iterator[tuple[str, Any]]:
-    """Subdevices of an ophyd-async device, all of which exist from the beginning; those of a vector by index."""
+    """Yield the subdevices of an ophyd-async device (by index for a vector). They all exist from the beginning."""
     if not is_group(type(device)):
         return
     for name, child in list(device.children()):

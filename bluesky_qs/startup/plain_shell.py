@@ -1,4 +1,4 @@
-"""IPython's own shell for startup code that runs in plain Python: complete, and without a terminal.
+"""IPython's own shell for startup code that runs in plain Python. It is complete, but has no terminal.
 
 Importing this module imports IPython.
 """
@@ -61,7 +61,10 @@ class PlainShell(TerminalInteractiveShell):
             self._ignore(f"the event loop of {gui}")
 
     def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str | None]:
-        """Choose a backend that draws into files. Leave the choice of windows to matplotlib, as in plain Python."""
+        """Choose a backend that draws into files.
+
+        Leave the choice of a window backend to matplotlib, as in plain Python.
+        """
         if gui and gui.lower() in _WITHOUT_WINDOW:
             return super().enable_matplotlib(gui)
         self._ignore(f"%matplotlib {gui or ''}".strip())
@@ -70,7 +73,7 @@ class PlainShell(TerminalInteractiveShell):
     def enable_pylab(
         self, gui: str | None = None, import_all: bool = True, welcome_message: bool = False
     ) -> tuple[str | None, str | None, list[str]]:
-        """Import the names of pylab; for the backend see `enable_matplotlib`."""
+        """Import the names of pylab. For the backend, see `enable_matplotlib`."""
         from IPython.core.pylabtools import import_pylab  # noqa: PLC0415 - it imports matplotlib
 
         _, backend = self.enable_matplotlib(gui)
@@ -82,7 +85,7 @@ class PlainShell(TerminalInteractiveShell):
         return gui, backend, []
 
     def _atexit_once(self) -> None:
-        """Do not free the objects of user code, because that takes IPython 0.1 s and the process ends anyway."""
+        """Do not free the objects of user code: this takes IPython 0.1 s, and the process is ending anyway."""
         self._atexit_once_called = True
 
     def _ignore(self, what: str) -> None:
@@ -91,7 +94,7 @@ class PlainShell(TerminalInteractiveShell):
             log.info("%s has no effect: the worker has no terminal", what)
 
 
-# Code compares the class name, and configurations name the class.
+# Existing code checks the class name, and configurations name the class.
 PlainShell.__name__ = PlainShell.__qualname__ = TerminalInteractiveShell.__name__
 
 
@@ -115,7 +118,7 @@ class PlainApp(ConfiguredCode, TerminalIPythonApp):
         main = sys.modules["__main__"]
         where = {"user_module": main} if vars(main) is namespace else {"user_ns": namespace}
         self.shell = PlainShell.instance(parent=self, profile_dir=folder, ipython_dir=self.ipython_dir, **where)
-        self.shell.configurables.append(self)  # pyright: ignore[reportArgumentType] - as IPython's application does
+        self.shell.configurables.append(self)  # pyright: ignore[reportArgumentType] - like IPython's application
         prepare(self.shell)
         self.init_gui_pylab()
         self.init_extensions()
@@ -144,10 +147,11 @@ def discard_shell(shell: PlainShell) -> None:
 def prepare(shell: Any) -> None:
     """Let every module call ``get_ipython()`` without importing it, and restore ``shell.magic``.
 
-    Both last as long as the process, because plans and uploaded scripts use them long after the startup files have run.
+    Both changes last as long as the process, because plans and uploaded scripts use them long after the startup files
+    have run.
     """
     shell.builtin_trap.__enter__()
-    if not hasattr(InteractiveShell, "magic"):  # gone since IPython 9, and still in many a profile
+    if not hasattr(InteractiveShell, "magic"):  # removed in IPython 9, but still used in many profiles
         shell.magic = lambda line: _magic(shell, line)
 
 

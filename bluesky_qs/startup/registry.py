@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 
 class DeviceEntry(NamedTuple):
-    """How a device is listed. ``depth`` is the number of levels: 1 = only the device, 0 = all levels."""
+    """How a device is listed. ``depth`` is the number of levels: 1 means only the device, 0 means all levels."""
 
     depth: int
     exclude: bool
 
 
-#: Names of plans, and whether they are excluded from the list.
+#: Plan names, and whether each plan is excluded from the list.
 plans: dict[str, bool] = {}
 devices: dict[str, DeviceEntry] = {}
 

@@ -1,10 +1,10 @@
-"""The report on the opening of the environment: the files that ran, and problems that did not stop the startup code."""
+"""The report on the opening of the environment: the files that ran, and problems that did not stop the code."""
 
 import msgspec
 
 
 class LoadedFile(msgspec.Struct, frozen=True):
-    """A file that ran, and how many seconds it took."""
+    """A file that ran, and the number of seconds that it took."""
 
     file: str
     seconds: float

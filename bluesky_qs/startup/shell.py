@@ -1,8 +1,8 @@
 """``get_ipython()`` for startup code that runs in plain Python.
 
 It returns IPython's own shell (`bluesky_qs.startup.plain_shell`). Importing IPython takes a long time, so the shell is
-made when the code needs it: at a call of ``get_ipython()``, at an import of IPython, or for code in the configuration
-of its profile.
+made only when the code needs it: for a call of ``get_ipython()``, for an import of IPython, or for code in the
+configuration of its profile.
 """
 
 import builtins
@@ -63,7 +63,7 @@ class LazyShell:
             self.shell  # noqa: B018 - made here
 
     def finish(self) -> list[LoadProblem]:
-        """Run the configured code that follows the startup files; return the problems of the whole opening."""
+        """Run the configured code that follows the startup files. Return the problems from the whole opening."""
         if self._app is not None:
             self._app.run_configured_code()
         self._watching.close()
@@ -79,38 +79,39 @@ class LazyShell:
 
 
 def get_ipython() -> Any:
-    """The shell; None if none is installed."""
+    """Return the shell; None if no shell is installed."""
     return _installed.shell if _installed else None
 
 
 def display(*objects: Any, **options: Any) -> Any:
-    """IPython's ``display``."""
+    """Call IPython's ``display``."""
     from IPython.display import display  # noqa: PLC0415 - only for code that displays something
 
     return display(*objects, **options)
 
 
-#: The shell replaces these builtins by its own as soon as it is made.
+#: As soon as the shell is made, it replaces these builtins with its own.
 _BUILTINS = {"display": display, "get_ipython": get_ipython}
 
 
 def install(code: StartupCode, namespace: dict[str, Any], roots: list[Path]) -> LazyShell:
-    """From now on, ``get_ipython()`` returns a shell in every module of this process, imported or not.
+    """Make ``get_ipython()`` return a shell in every module of this process, whether or not the module imports it.
 
-    It stays, because plans and uploaded scripts need it long after the startup files have run. `uninstall` removes it.
+    The shell stays, because plans and uploaded scripts need it long after the startup files have run. `uninstall`
+    removes it.
     """
     global _installed  # noqa: PLW0603 - there is one shell per process
     _installed = LazyShell(code, namespace, roots)
     namespace["get_ipython"] = get_ipython
     for name, value in _BUILTINS.items():
         setattr(builtins, name, value)
-    # Every other way to the shell (`InteractiveShell.instance()`, `IPython.get_ipython`) begins with this import.
+    # All other ways to get the shell (`InteractiveShell.instance()`, `IPython.get_ipython`) begin with this import.
     after_import(_IPYTHON, lambda _: get_ipython())
     return _installed
 
 
 def uninstall() -> None:
-    """Remove the shell; in the namespace the name ``get_ipython`` remains."""
+    """Remove the shell. The name ``get_ipython`` remains in the namespace."""
     global _installed  # noqa: PLW0603 - see install
     forget(_IPYTHON)
     if _installed:
@@ -123,7 +124,7 @@ def uninstall() -> None:
 
 @contextlib.contextmanager
 def installed(code: StartupCode, namespace: dict[str, Any], roots: list[Path]) -> Iterator[LazyShell]:
-    """`install` for a ``with`` block."""
+    """Call `install` for the duration of a ``with`` block."""
     try:
         yield install(code, namespace, roots)
     finally:

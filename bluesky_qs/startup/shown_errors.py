@@ -1,7 +1,7 @@
-"""Errors that an IPython shell prints but does not raise:
+"""Records errors that an IPython shell prints but does not raise.
 
-``%run``, ``run_cell`` and ``showtraceback`` return normally. The startup code continues after such an error, so it has
-to be in the report and in the console.
+``%run``, ``run_cell`` and ``showtraceback`` return normally, and the startup code continues after the error. Therefore,
+the error must appear in the report and on the console.
 """
 
 import sys
@@ -13,7 +13,7 @@ from typing import Any
 from bluesky_qs.startup.failure import place, sentence, traceback_text
 from bluesky_qs.startup.report import LoadProblem
 
-#: Record an error only once, even if a loop shows it a thousand times.
+#: Maximum number of recorded errors, because a loop may show an error a thousand times.
 _MOST = 50
 
 
@@ -25,7 +25,7 @@ class ShownErrors:
     roots
         Folders of the user's own code. Each error is traced to a line in one of them.
     print_them
-        Also print each traceback to standard error. A kernel sends tracebacks only to its clients.
+        Whether to also print each traceback to standard error. A kernel sends tracebacks only to its clients.
     """
 
     def __init__(self, *, roots: list[Path], print_them: bool = False) -> None:
@@ -56,7 +56,7 @@ class ShownErrors:
     def _noting(self, show: Callable[..., Any], shown: Callable[[tuple[Any, ...]], Any]) -> Callable[..., Any]:
         def noting(*args: Any, **kwargs: Any) -> Any:
             error = shown(args)
-            # `showtraceback` calls the other two for some errors.
+            # For some errors, `showtraceback` calls the other two.
             if isinstance(error, BaseException) and error is not self._last:
                 self._last = error
                 self.note(f"{sentence(error)} (IPython showed the error, and the startup code continued)", error)

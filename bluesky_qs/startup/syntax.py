@@ -1,4 +1,4 @@
-"""Turns IPython syntax (``%magic``, ``!command``, ``name?``) into Python; lines keep their numbers.
+"""Turns IPython syntax (``%magic``, ``!command``, ``name?``) into Python. Line numbers do not change.
 
 Importing this module imports IPython.
 """
@@ -13,16 +13,17 @@ from IPython.core.getipython import get_ipython
 from IPython.core.inputtransformer2 import TransformerManager, cell_magic, make_tokens_by_line
 
 _FINDERS = TransformerManager().token_transformers
-#: After a name these make an expression or an assignment of it, and no argument of a magic.
+#: If one of these follows a name, the line is an expression or an assignment, and the text is not an argument of a
+#: magic.
 _NO_ARGUMENT = ("=", "(", "[", ".", ",", ":", ")")
 TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def to_python(source: str, *, autocall: bool = False) -> str | None:
-    """Replace IPython syntax with calls of ``get_ipython()``; return None if the source has none.
+    """Replace IPython syntax with calls of ``get_ipython()``; return None if the source has no IPython syntax.
 
-    With ``autocall``, replace ``/f x`` and similar too, and magics without their ``%``. In a Python file these are more
-    likely to be parts of a broken line.
+    With ``autocall``, also replace ``/f x`` and similar syntax, and magics without ``%``. In a Python file, these are
+    more likely to be parts of a broken line.
     """
     lines = list(io.StringIO(source if source.endswith("\n") else source + "\n"))
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
@@ -35,7 +36,7 @@ def to_python(source: str, *, autocall: bool = False) -> str | None:
 
 def _lines_replaced(lines: list[str], *, autocall: bool) -> list[str]:
     # TransformerManager.transform_cell would drop empty lines at the top and join continued lines, so that tracebacks
-    # name other lines. It also reads the whole file again for each line, which takes seconds for many lines.
+    # would name the wrong lines. It also reads the whole file again for each line, which takes seconds for many lines.
     changed = True
     while changed:
         changed = False
@@ -55,16 +56,16 @@ def _replaced(lines: list[str], statement: list[TokenInfo], *, autocall: bool) -
         at = one.start_line
         if not autocall and lines[at][one.start_col :].startswith((",", ";", "/")):
             continue
-        with contextlib.suppress(SyntaxError):  # this is not IPython syntax after all
+        with contextlib.suppress(SyntaxError):  # this is not IPython syntax
             after = one.transform(lines)
             return after[: at + 1] + ["\n"] * (len(lines) - len(after)) + after[at + 1 :]
     return _automagic(lines, statement) if autocall else None
 
 
 def _automagic(lines: list[str], statement: list[TokenInfo]) -> list[str] | None:
-    """The lines with ``%`` put before a statement that begins with the name of a magic: ``cd /tmp``, ``pwd``.
+    """Put ``%`` before a statement that begins with the name of a magic, such as ``cd /tmp`` or ``pwd``.
 
-    IPython's own rule: the name is not a variable, and no value is assigned to it.
+    This is IPython's own rule: the name is not a variable, and no value is assigned to it.
     """
     first = next((token for token in statement if token.string.strip()), None)
     if first is None or first.type != NAME or not _is_magic(first.string):
@@ -84,12 +85,12 @@ def _is_magic(name: str) -> bool:
 
 
 def _assigned(name: str, lines: list[str]) -> bool:
-    """Whether the file itself creates a variable with this name; it has not run yet."""
+    """Return whether the file itself creates a variable with this name. The file has not run yet."""
     made = re.compile(rf"\b(?:{name}\s*[:=](?!=)|(?:def|class|import|as|for)\s+{name}\b)")
     return any(made.search(line) for line in lines)
 
 
 def _confuses_tokenizer(statement: list[TokenInfo]) -> bool:
-    """Whether an open bracket or quote, as in ``!it's``, makes the next lines look like part of the statement."""
+    """Return whether an open bracket or quote (as in ``!it's``) makes the next lines look like part of this one."""
     broken = any(t.type == ERRORTOKEN and t.string.lstrip()[:1] in ("'", '"') for t in statement)
     return broken or statement[0].start[0] != statement[-1].end[0] or statement[-1].type != NEWLINE

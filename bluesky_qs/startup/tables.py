@@ -1,4 +1,4 @@
-"""The tables and statistics of BestEffortCallback, without plots and without matplotlib."""
+"""Prints the tables and statistics of BestEffortCallback, without plots and without matplotlib."""
 
 import importlib.util
 import logging
@@ -29,7 +29,7 @@ def best_effort_callback() -> Any:
 class LiveTables(CallbackBase):
     """Print a heading and a table of the hinted fields for every run, even if several runs are open.
 
-    It has the parameters, methods and attributes of BestEffortCallback; settings for plots have no effect.
+    This class has the parameters, methods and attributes of BestEffortCallback. Plot settings have no effect.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class LiveTables(CallbackBase):
         self._table = table_enabled
 
     def enable_heading(self) -> None:
-        """Print the time and identifiers of a run at its start, and a line at its end."""
+        """Print a run's time and identifiers when it starts, and a line when it ends."""
         self._heading = True
 
     def disable_heading(self) -> None:
@@ -65,7 +65,7 @@ class LiveTables(CallbackBase):
         self._table = False
 
     def enable_baseline(self) -> None:
-        """Print the baseline readings at the start and at the end of a run."""
+        """Print the baseline readings at the start and end of a run."""
         self._baseline = True
 
     def disable_baseline(self) -> None:
@@ -134,7 +134,7 @@ class Peaks:
 
 class _Table(LiveTable):
     def stop(self, doc: Any) -> None:
-        """Close the table without LiveTable's sleep of 0.1 s, which would delay the next plan of a queue."""
+        """Close the table without LiveTable's sleep of 0.1 s, which would delay the next plan in the queue."""
         print(self._sep_format)
         print(self.water_mark.format(st=self._start))
         self._stop = doc
@@ -182,7 +182,7 @@ class _Run:
     def _show(self, doc: Any) -> None:
         along, read = self._dimensions.fields(doc)
         if self._table:
-            # LiveTable already has columns for time and number.
+            # LiveTable already has columns for the time and the number.
             table = _Table([*along, *read], separator_lines=False)
             table("start", self._start)
             table("descriptor", doc)
@@ -195,7 +195,7 @@ class _Run:
                 one("descriptor", doc)
 
     def _read_baseline(self, doc: Any, fields: list[str]) -> None:
-        """Print the first reading now and the last one at the end."""
+        """Print the first reading now and the last reading at the end."""
         border = f"+{'-' * 32}+{'-' * 32}+"
         rows = [f"| {field:>30} | {doc['data'][field]:<30} |" for field in fields]
         if self._at_end is None:

@@ -1,4 +1,4 @@
-"""How user code is compiled and run: Python, or Python with IPython's syntax."""
+"""Compiles and runs user code: Python, or Python with IPython syntax."""
 
 import importlib.util
 import inspect
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def compiled(source: str | bytes, filename: str, *, ipython: bool = True) -> CodeType:
-    """Compile Python, or Python with IPython's syntax; lines keep their numbers."""
+    """Compile Python, or Python with IPython syntax. Line numbers do not change."""
     if ipython and filename.endswith(".ipy"):
-        # Not as Python first: a line such as `cd -q folder` would be a subtraction.
+        # Do not try plain Python first: a line such as `cd -q folder` would be a subtraction.
         return _compiled_ipython(source, filename)
     try:
         return compile(source, filename, "exec", dont_inherit=True)
@@ -22,7 +22,7 @@ def compiled(source: str | bytes, filename: str, *, ipython: bool = True) -> Cod
 
 
 def _compiled_ipython(source: str | bytes, filename: str, not_python: SyntaxError | None = None) -> CodeType:
-    """Compile a source with IPython's syntax; ``not_python`` is the error of the same source as Python."""
+    """Compile source with IPython syntax. ``not_python`` is the error that the same source caused as plain Python."""
     from bluesky_qs.startup import syntax  # noqa: PLC0415 - it imports IPython, which few files need
 
     try:
@@ -30,7 +30,7 @@ def _compiled_ipython(source: str | bytes, filename: str, not_python: SyntaxErro
     except (UnicodeDecodeError, SyntaxError):
         if not_python:
             raise not_python from None
-        return compile(source, filename, "exec", dont_inherit=True)  # Python's own error for the encoding
+        return compile(source, filename, "exec", dont_inherit=True)  # raises Python's own error about the encoding
     plain = syntax.to_python(text, autocall=filename.endswith(".ipy"))
     if plain is None and not_python:
         raise not_python

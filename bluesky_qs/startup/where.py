@@ -10,7 +10,7 @@ def is_re_worker_active() -> bool:
 
 
 def is_ipython_mode() -> bool:
-    """Return True if the code runs in an IPython shell or kernel, including that of the worker."""
+    """Return True if the code runs in an IPython shell or kernel, including the worker's kernel."""
     if is_re_worker_active():
         return os.environ.get("_QSERVER_RUNNING_IPYTHON_KERNEL", "0") not in ("", "0")
     shell = sys.modules.get("IPython.core.interactiveshell")

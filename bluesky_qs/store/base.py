@@ -6,17 +6,17 @@ from typing import Protocol
 
 from bluesky_qs.plan_queue.changes import Change, NumberedItem, Snapshot
 
-#: Texts to look for in an item: one of each group must occur in its JSON text.
+#: Strings to look for in an item: one string of each group must occur in its JSON text.
 Words = Sequence[Sequence[bytes]]
 
 
 def has_words(data: bytes, words: Words) -> bool:
-    """Whether one text of each group occurs in an item."""
+    """Return whether one string of each group occurs in an item."""
     return all(any(word in data for word in group) for group in words)
 
 
 def first_within(items: Iterable[NumberedItem], most_bytes: int) -> list[NumberedItem]:
-    """Return the first items, until they have ``most_bytes`` or more."""
+    """Return the first items, until they add up to ``most_bytes`` or more."""
     found: list[NumberedItem] = []
     size = 0
     for item in items:
@@ -32,10 +32,10 @@ Row = tuple[str, str, str]
 
 
 class DerivedRows(Protocol):
-    """Keeps rows that can be lost, without losing anything else."""
+    """Keeps rows that may be lost without losing anything else."""
 
     async def load(self) -> list[Row]:
-        """Return the rows, in the order in which they were kept last.
+        """Return the rows in the order in which they were last kept.
 
         Raises
         ------
@@ -44,7 +44,7 @@ class DerivedRows(Protocol):
         ...
 
     async def keep(self, changes: Sequence[tuple[str, str, str | None]]) -> None:
-        """Keep these rows. Drop those without a text.
+        """Keep these rows. Drop the rows that have no text.
 
         Raises
         ------
@@ -54,11 +54,11 @@ class DerivedRows(Protocol):
 
 
 class Store(Protocol):
-    """Keeps queue, history and facts, even through crashes and power cuts."""
+    """Keeps the queue, the history and the facts safe from crashes and power outages."""
 
     @property
     def description(self) -> str:
-        """The name of the store in the log: ``SQLite file /…``, ``Redis at …``."""
+        """The store's name in the log, such as ``SQLite file /…`` or ``Redis at …``."""
         ...
 
     @property
@@ -68,7 +68,7 @@ class Store(Protocol):
 
     @property
     def learned_times(self) -> DerivedRows | None:
-        """Keeps learned times of plans; None if they are kept in the state folder."""
+        """The object that keeps learned times; None if they are kept in the state folder."""
         ...
 
     async def open(self) -> None:
@@ -77,21 +77,21 @@ class Store(Protocol):
         Raises
         ------
         StoreError
-            Another service uses it, a newer version wrote it, it is unreachable, or it is not writable.
+            Another service uses the store, a newer version wrote it, or it is unreachable or not writable.
         """
         ...
 
     async def load(self) -> Snapshot:
-        """Return everything that is stored, but only the numbers of the items in the history."""
+        """Return everything that is stored, except that the history is given only by the numbers of its items."""
         ...
 
     async def read_history(
         self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None
     ) -> list[NumberedItem]:
-        """Return the items of the history with these numbers, in the same order.
+        """Return the items in the history with these numbers, in the same order.
 
-        Items that were dropped or that do not have the ``words`` are left out. Once the items have
-        ``most_bytes`` or more, the others are left out, too.
+        Items that were dropped or that do not contain the ``words`` are left out. Once the items add up to
+        ``most_bytes`` or more, the remaining items are left out, too.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class Store(Protocol):
         ...
 
     async def find_history(self, uids: Collection[str]) -> dict[str, NumberedItem]:
-        """Return those items with these uids that are in the history, by uid; the newest one of each uid.
+        """Return the items in the history with these uids, by uid; for each uid, the newest item.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Store(Protocol):
         ...
 
     async def history_size(self, numbers: range) -> int:
-        """Return the length in bytes of the items with these numbers.
+        """Return the total size in bytes of the items with these numbers.
 
         Raises
         ------
@@ -118,10 +118,10 @@ class Store(Protocol):
         ...
 
     async def commit(self, changes: Sequence[Change]) -> None:
-        """Make the changes durable, all of them or none, in order.
+        """Make the changes durable, in order: all of them or none.
 
         Commits are made one after the other, in the order of the calls. The caller combines edits into one commit. Once
-        it returns, nothing can be lost in a power cut. Canceling the caller does not stop its commit.
+        this method returns, the changes survive a power outage. Canceling the caller does not stop its commit.
 
         Raises
         ------

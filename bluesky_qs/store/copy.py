@@ -19,12 +19,15 @@ from bluesky_qs.store.base import Store
 
 
 def has_plans(content: Snapshot) -> bool:
-    """Whether a plan is queued or running in a store, or has run. Such a store is not overwritten unasked."""
+    """Return whether a plan is queued or running in a store, or has run.
+
+    If so, the store is not overwritten unasked.
+    """
     return bool(content.items or content.history or content.facts.get("running_plan", b"{}") != b"{}")
 
 
 async def copy_store(source: Store, target: Store) -> Snapshot:
-    """Replace the content of ``target`` with that of ``source`` in one commit, and return it. Both must be open.
+    """Replace the content of ``target`` with the content of ``source`` in one commit, and return it. Both must be open.
 
     Raises
     ------

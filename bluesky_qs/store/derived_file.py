@@ -17,21 +17,21 @@ _SURROUNDINGS = frozenset((
 
 
 class DerivedFile:
-    """The file, for one thread: all calls must be made in the same one.
+    """The file. All calls must be made in the same thread.
 
     Parameters
     ----------
     path
-        The file. It is created if it does not exist, with the folders above it.
+        Path of the file. The file and the folders above it are created if they do not exist.
     tables
         Statements that create its tables.
     application
-        Four letters that distinguish it from other files.
+        Four letters that distinguish the file from other files.
     layout
-        Number of the tables' layout. A file with another number is replaced by a new one.
+        Number of the table layout. A file with another number is replaced with a new one.
     """
 
-    #: When the file is made smaller; ``INCREMENTAL``: on request.
+    #: When the file is made smaller; ``INCREMENTAL`` means on request.
     vacuum = "NONE"
 
     def __init__(self, path: Path, tables: Sequence[str], *, application: bytes, layout: int) -> None:
@@ -42,7 +42,7 @@ class DerivedFile:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is open."""
+        """Whether the file is open."""
         return self._db is not None
 
     def open(self) -> None:
@@ -51,7 +51,7 @@ class DerivedFile:
         Raises
         ------
         sqlite3.Error, OSError
-            This is not possible, because the disk is full, for example.
+            This is not possible, for example because the disk is full.
         """
         try:
             self._connect()
@@ -62,7 +62,7 @@ class DerivedFile:
             self.start_anew()
 
     def start_anew(self) -> None:
-        """Replace the file by an empty one."""
+        """Replace the file with an empty one."""
         self.remove()
         self._connect()
 
@@ -91,8 +91,8 @@ class DerivedFile:
         make_folder(self._path.parent)
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         db = self._db = sqlite3.connect(self._path, isolation_level=None, timeout=5)
-        db.execute(f"PRAGMA auto_vacuum = {self.vacuum}")  # counts only for a file without tables
-        # After a power cut the newest rows may be missing.
+        db.execute(f"PRAGMA auto_vacuum = {self.vacuum}")  # has an effect only in a file without tables
+        # After a power outage, the newest rows may be missing.
         db.execute(f"PRAGMA journal_mode = {'delete' if network_file_system(self._path) else 'wal'}")
         db.execute("PRAGMA synchronous = NORMAL")
         (layout,), (application,) = (
@@ -111,5 +111,5 @@ class DerivedFile:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether a new file would fix an error."""
+    """Return whether a new file would fix the error."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _SURROUNDINGS

@@ -1,15 +1,16 @@
-"""The free space for the queue. SQLite refuses changes when there is none left."""
+"""Measures the free disk space for the queue. When no space is left, SQLite refuses changes."""
 
 import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-#: There is little space below the smaller one of these bytes and this part of the disk, and hardly any below `_FULL`.
+#: Space is low below this number of bytes or this fraction of the disk (the smaller one), and nearly gone below
+#: `_FULL`.
 _LOW, _LOW_PART, _FULL = 500_000_000, 0.05, 20_000_000
 
 
 class Space(NamedTuple):
-    """Bytes of a disk."""
+    """The space on a disk, in bytes."""
 
     free: int
     total: int
@@ -21,17 +22,17 @@ class Space(NamedTuple):
 
     @property
     def is_full(self) -> bool:
-        """Whether changes will be refused soon, or are refused already."""
+        """Whether changes are being refused, or soon will be."""
         return self.free < _FULL
 
 
 def space_of(folder: Path) -> Space:
-    """Return the space of the disk with a folder, or with the nearest existing one above it.
+    """Return the space on the disk that holds a folder, or the nearest existing folder above it.
 
     Raises
     ------
     OSError
-        The disk cannot be read.
+        The free space cannot be determined.
     """
     found = next((each for each in (folder, *folder.parents) if each.is_dir()), Path("/"))
     disk = shutil.disk_usage(found)

@@ -1,6 +1,8 @@
-"""The file with the documents of the last items.
+"""The file with the documents of the most recent items.
 
-It is derived: the measured data are elsewhere. If it is missing or damaged, a new one is created.
+It is derived: the measured data are elsewhere.
+
+If it is missing or damaged, a new one is created.
 """
 
 import sqlite3
@@ -13,10 +15,10 @@ import msgspec
 
 from bluesky_qs.store.derived_file import DerivedFile
 
-#: Number of the tables' layout. A file with another number is replaced by a new one.
+#: Number of the table layout. A file with another number is replaced with a new one.
 _LAYOUT = 1
-#: The number of a document is the number of its item times this, plus its place in the item. So the documents of an
-#: item are neighbors in the file, and are found and dropped as one range.
+#: A document's number is its item's number times this factor, plus its place in the item. Therefore, the documents of
+#: an item are adjacent in the file, and are found and dropped as one range.
 _PER_ITEM = 2**32
 #: Events have their own table, apart from the few documents that explain them.
 _TABLES = (
@@ -24,7 +26,7 @@ _TABLES = (
     "CREATE TABLE events (number INTEGER PRIMARY KEY, payload BLOB NOT NULL)",
     "CREATE TABLE others (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, run TEXT NOT NULL, payload BLOB NOT NULL)",
 )
-#: Bytes of the file that a document needs in addition to its text.
+#: Bytes that a document needs in the file in addition to its text.
 _OVERHEAD = 20
 #: Maximum number of events, of other documents, and of bytes in one page.
 MOST_EVENTS, MOST_OTHERS, MOST_BYTES = 50_000, 1000, 32_000_000
@@ -33,7 +35,7 @@ _KEPT = 0.9
 
 
 class KeptDocument(NamedTuple):
-    """A document of an item: its place there (from 1), its kind, and the message in which it was published."""
+    """A document of an item: its place in the item (from 1), its kind, and the message in which it was published."""
 
     place: int
     kind: str
@@ -46,9 +48,9 @@ class DocumentPage(NamedTuple):
     Attributes
     ----------
     before
-        Place of the oldest event of the page if the item has older documents; otherwise None.
+        Place of the oldest event on the page, if the item has older documents; otherwise None.
     missing
-        The number of events of the item that were not kept.
+        The number of the item's events that were not kept.
     """
 
     item_uid: str
@@ -68,7 +70,7 @@ class _Item(msgspec.Struct):
 
 
 class _Names(msgspec.Struct):
-    """How a document is related to its run."""
+    """The fields that relate a document to its run."""
 
     uid: str = ""
     run_start: str = ""
@@ -82,7 +84,7 @@ _names = msgspec.json.Decoder(_Message)
 
 
 class DocumentsFile(DerivedFile):
-    """The file, for one thread: all calls must be made in the same one.
+    """The file. All calls must be made in the same thread.
 
     Parameters
     ----------
@@ -100,7 +102,7 @@ class DocumentsFile(DerivedFile):
 
     @property
     def missing(self) -> dict[str, int]:
-        """The items with documents in the file, oldest first, with the number of their events that were not kept."""
+        """Return the items with documents in the file, oldest first, with the number of events that were not kept."""
         return {uid: item.missing for uid, item in self._items.items()}
 
     def read(self, db: sqlite3.Connection) -> None:
@@ -110,7 +112,7 @@ class DocumentsFile(DerivedFile):
         db.execute("PRAGMA journal_size_limit = 4000000")
 
     def add(self, documents: Mapping[str, Sequence[KeptDocument]], missing: Mapping[str, int]) -> None:
-        """Add documents of items, and the numbers of events that were not kept; drop documents beyond the limits.
+        """Add the items' documents, and the numbers of events that were not kept. Drop documents beyond the limits.
 
         Raises
         ------
@@ -134,11 +136,10 @@ class DocumentsFile(DerivedFile):
         self.connection.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
 
     def page(self, item_uid: str, limit: int, before: int | None = None) -> DocumentPage | None:
-        """The newest ``limit`` events older than the place ``before``, the documents between them, and those that they
-        need.
+        """Return the newest ``limit`` events before the place ``before``, with the other documents that they need.
 
-        They need the start and descriptor documents of runs that were open at the first of them. Fewer events are
-        returned if the page would be too large. None if the item is not in the file.
+        These are the documents between the events, and the start and descriptor documents of the runs that were open at
+        the first event. Fewer events are returned if the page would be too large. None if the item is not in the file.
         """
         if (item := self._items.get(item_uid)) is None:
             return None
@@ -162,7 +163,7 @@ class DocumentsFile(DerivedFile):
     # ------------------------------------------------------------------------------------------------------ writing
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
-        """Make all changes or none."""
+        """Make all changes in the ``with`` block, or none."""
         db = self.connection
         try:
             with db:
@@ -193,7 +194,7 @@ class DocumentsFile(DerivedFile):
                 events.append((number, document.payload))
             else:
                 others.append((number, document.kind, _run(document), document.payload))
-        # A number may exist already if the places were counted again because the file could not be read.
+        # A number may already exist if the places were counted again because the file could not be read.
         db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?)", events)
         db.executemany("INSERT OR IGNORE INTO others VALUES (?, ?, ?, ?)", others)
 
@@ -216,7 +217,7 @@ class DocumentsFile(DerivedFile):
         return item.bytes
 
     def _shorten(self, db: sqlite3.Connection, item: _Item) -> None:
-        """Drop the oldest events of the only item, whose documents are too large."""
+        """Drop the oldest events of the only item, because its documents are too large."""
         excess = item.bytes - int(self._most_bytes * _KEPT)
         last = None
         count = 0
@@ -233,7 +234,7 @@ class DocumentsFile(DerivedFile):
 
     # ------------------------------------------------------------------------------------------------------ reading
     def _events(self, begin: int, end: int, limit: int) -> tuple[list[_Row], int]:
-        """The newest events in a range of numbers, and the first number of the documents that belong to them."""
+        """Return the newest events in a range of numbers, and the first number of the documents that belong to them."""
         rows: list[_Row] = []
         size = 0
         query = "SELECT number, payload FROM events WHERE number >= ? AND number < ? ORDER BY number DESC LIMIT ?"
@@ -245,7 +246,7 @@ class DocumentsFile(DerivedFile):
         return rows, begin
 
     def _needed(self, begin: int, first: int) -> list[_Row]:
-        """The documents before ``first`` that describe the runs that were open then."""
+        """Return the documents before ``first`` that describe the runs that were open at that point."""
         query = (
             "SELECT number, kind, payload FROM others WHERE number >= ?1 AND number < ?2 AND kind <> 'stop' AND run "
             "NOT IN (SELECT run FROM others WHERE number >= ?1 AND number < ?2 AND kind = 'stop') "
@@ -259,7 +260,7 @@ class DocumentsFile(DerivedFile):
 
 
 def _run(document: KeptDocument) -> str:
-    """The uid of the run that a document starts, describes or stops; empty if it has an unexpected shape."""
+    """Return the uid of the run that a document starts, describes or stops; empty if it has an unexpected shape."""
     try:
         names = _names.decode(document.payload).doc
     except msgspec.DecodeError:

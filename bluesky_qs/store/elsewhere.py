@@ -1,17 +1,17 @@
-"""Detects a queue in a Redis on this machine, to help sites that move to this service."""
+"""Detects a queue in a Redis server on this machine, to help sites that move to this service."""
 
 import asyncio
 from contextlib import suppress
 
-#: Seconds. A Redis on this machine answers at once.
+#: Timeout in seconds. A Redis server on this machine answers immediately.
 _ANSWER = 0.3
 _KEYS = ("plan_queue", "plan_history", "running_plan")
 
 
 async def queue_in_redis(host: str = "localhost", port: int = 6379, *, prefix: str = "qs_default") -> bool:
-    """Whether a Redis at this address contains the queue or the history of a service.
+    """Return whether a Redis server at this address contains the queue or the history of a service.
 
-    Sends a few bytes itself, because importing a Redis client takes longer than the rest of the start.
+    This function sends a few bytes itself, because importing a Redis client takes longer than the rest of the startup.
     """
     names = " ".join(f"{prefix}_{key}" for key in _KEYS)
     with suppress(OSError):  # includes TimeoutError: no Redis there

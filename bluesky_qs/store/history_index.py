@@ -1,4 +1,4 @@
-"""The index of the history: a SQLite file that finds items by their words.
+"""The history index: a SQLite file that finds items by the words that they contain.
 
 It is derived from the history. If it is missing, damaged or out of date, it is built again, and nothing is lost.
 """
@@ -12,10 +12,11 @@ from bluesky_qs.plan_queue.items import uid_of
 from bluesky_qs.plan_queue.search_text import SearchWords, searched_text
 from bluesky_qs.store.derived_file import DerivedFile
 
-#: Number of the tables' layout. A file with another number is replaced by a new one.
+#: Number of the table layout. A file with another number is replaced with a new one.
 _LAYOUT = 1
-#: Contentless: the items themselves are in the store. Beginnings with these numbers of letters have their own index,
-#: which finds the newest items without reading all items with the word. Longer words are in fewer items.
+#: The table is contentless, because the items themselves are in the store. Word beginnings with these numbers of
+#: letters have their own index, which finds the newest items without reading all items with the word. Longer words
+#: occur in fewer items.
 _WORDS = "fts5 (text, content='', prefix='1 2 3 4 5 6 7 8', tokenize='unicode61 remove_diacritics 2')"
 _TABLES = (
     "CREATE TABLE items (number INTEGER PRIMARY KEY, uid TEXT NOT NULL)",
@@ -26,16 +27,17 @@ _TABLES = (
 
 
 class IndexedItem(NamedTuple):
-    """An item in the index: its number there, and its uid."""
+    """An item in the index: its number in the index, and its uid."""
 
     number: int
     uid: str
 
 
 class HistoryIndex(DerivedFile):
-    """The file, for one thread: all calls must be made in the same one.
+    """The file. All calls must be made in the same thread.
 
-    The items have numbers that grow by one from item to item. The index covers those from ``first`` to before ``stop``.
+    The items have numbers that increase by one from item to item. The index covers the items from ``first`` up to, but
+    not including, ``stop``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,11 +45,14 @@ class HistoryIndex(DerivedFile):
         self.first = self.stop = 0
 
     def read(self, db: sqlite3.Connection) -> None:
-        """Read the range of the items in the index."""
+        """Read which range of items is in the index."""
         self.first, self.stop = db.execute("SELECT first, stop FROM covered").fetchone()
 
     def add(self, number: int, items: Sequence[bytes]) -> None:
-        """Add items, oldest first; ``number`` is that of the first one. They must adjoin the items in the index."""
+        """Add items, oldest first; ``number`` is the first item's number.
+
+        The range must adjoin the items in the index.
+        """
         stop = number + len(items)
         first = min(number, self.first) if self.first < self.stop else number
         stop_of_all = max(stop, self.stop) if self.first < self.stop else stop
@@ -60,7 +65,7 @@ class HistoryIndex(DerivedFile):
         self.first, self.stop = first, stop_of_all
 
     def samples(self, first: int, count: int) -> list[IndexedItem]:
-        """Some rows to compare with the history: the newest one, and others from ``first`` on, evenly spaced."""
+        """Return sample rows to compare with the history: the newest row, and evenly spaced rows from ``first`` on."""
         first = max(first, self.first)
         step = max(1, (self.stop - first) // count)
         numbers = range(self.stop - 1, first - 1, -step)
@@ -77,7 +82,7 @@ class IndexReader:
         self._db: sqlite3.Connection | None = None
 
     def find(self, words: SearchWords, first: int, stop: int, limit: int) -> list[int]:
-        """The numbers of the newest items with these words, newest first; only those from ``first`` to before ``stop``.
+        """Return the numbers of the newest items with these words in ``range(first, stop)``, newest first.
 
         Raises
         ------
@@ -96,13 +101,14 @@ class IndexReader:
 
 
 def _expression(words: SearchWords) -> str:
-    """The query in the syntax of FTS5. Quoted text can be anything; FTS5 divides it into words."""
+    """Return the query in FTS5 syntax. Quoted text can contain anything; FTS5 divides it into words."""
     return " AND ".join(
         '"' + phrase.text.replace("\0", " ") + ('"' if phrase.whole else '" *') for phrase in words.phrases
     )
 
 
-# Generators, so that Python's interpreter lock is held for one item at a time, and the event loop never waits for many.
+# These are generators, so that the interpreter lock is held for one item at a time and the event loop never waits for
+# many.
 def _texts(number: int, items: Sequence[bytes]) -> Iterator[tuple[int, str]]:
     for each, item in enumerate(items, number):
         yield each, searched_text(item)
@@ -114,5 +120,5 @@ def _uids(number: int, items: Sequence[bytes]) -> Iterator[IndexedItem]:
 
 
 def index_uid(uid: str | None) -> str:
-    """A uid in the form of the index."""
+    """Return a uid in the form used in the index."""
     return (uid or "").encode(errors="replace").decode()

@@ -1,8 +1,8 @@
-"""The logs of items and tasks. The output of each one is in its own files in the state folder.
+"""The logs of items and tasks. Each item or task has its own files in the state folder.
 
-A log has up to three files: ``logs/START-UID.log`` with its first half, and ``….log.1`` and ``….log.2`` with its end,
-the latter being newer. Each line of a file is a message as on the console: ``{"time", "msg", "seq"}`` as JSON. Messages
-are numbered, so a gap in the numbers shows where messages are missing. Lines that cannot be read are skipped.
+A log has up to three files: ``logs/START-UID.log`` with its first half, and ``….log.1`` and ``….log.2`` (the newer one)
+with its end. Each line in a file is a message in the same form as on the console: ``{"time", "msg", "seq"}`` as JSON.
+Messages are numbered, so a gap in the numbers shows where messages are missing. Lines that cannot be read are skipped.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from bluesky_qs.wire.info import ConsoleMessage, console_payload
 
 #: Number of bytes to keep from the beginning and from the end of a log.
 HALF = 500_000
-#: Number of bytes to count for an empty file, because it needs an entry in the folder.
+#: Number of bytes that an empty file counts for, because it needs an entry in the folder.
 _LEAST = 4096
 _NAME = re.compile(r"(\d{17})-([\w-]+)\.log(\.[12])?")
 _PLAIN = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -34,7 +34,7 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        #: Bytes on the disk.
+        #: Size on the disk, in bytes.
         self.size = 0
         self._file: BinaryIO | None = None
         self._room = HALF
@@ -96,7 +96,7 @@ class LogFile:
                 path.unlink(missing_ok=True)
 
     def _go_on_in_another_file(self) -> None:
-        """Write the end of the log into a new file, and also keep the latest one."""
+        """Write the end of the log into a new file, and also keep the latest file."""
         _, older, newer = _paths(self.path)
         self.end()
         if newer.exists():
@@ -108,19 +108,19 @@ class LogFile:
     @staticmethod
     def _opened(path: Path) -> BinaryIO:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        # Not buffered, so nothing is lost if this process is killed.
+        # The file is not buffered, so that nothing is lost if this process is killed.
         return os.fdopen(descriptor, "wb", buffering=0)
 
 
 class LogFolder:
-    """The logs in a state folder, oldest first. The oldest ones are removed if all of them need more than ``limit``.
+    """The logs in a state folder, oldest first. The oldest are removed if all together they need more than ``limit``.
 
     Parameters
     ----------
     folder
         The state folder of the store. It need not exist.
     limit
-        Bytes.
+        Maximum size of all logs, in bytes.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
@@ -131,7 +131,7 @@ class LogFolder:
         self._find()
 
     def log(self, uid: str, start: float) -> LogFile:
-        """A log for an item that starts now; ``start`` in epoch seconds."""
+        """Create the log for an item that starts now; ``start`` is in epoch seconds."""
         name = f"{int(start * _MICRO):017d}-{_plain(uid)}.log"
         log = self._logs[_plain(uid)] = LogFile(self._folder / name)
         self._size += _LEAST
@@ -140,13 +140,13 @@ class LogFolder:
         return log
 
     def grown(self, log: LogFile, before: int) -> None:
-        """Record that a log has grown from this size, and remove the oldest logs if they are too large."""
+        """Record that a log has grown from this size. Remove the oldest logs if all together they are too large."""
         self._size += max(log.size, _LEAST) - max(before, _LEAST)
         if self._size > self._limit:
             self._remove_oldest()
 
     def find(self, uid: str) -> Path | None:
-        """The path of an item's log; None if there is none."""
+        """Return the path of an item's log; None if there is none."""
         log = self._logs.get(_plain(uid))
         return None if log is None else log.path
 
@@ -182,7 +182,7 @@ class LogFolder:
 
 
 def read_log(path: Path) -> list[ConsoleMessage]:
-    """The messages of a log, oldest first: its first and its last half, without lines that cannot be read.
+    """Return the messages in a log, oldest first: its first and last halves, without lines that cannot be read.
 
     Raises
     ------
@@ -221,5 +221,5 @@ def _paths(path: Path) -> tuple[Path, Path, Path]:
 
 
 def _plain(uid: str) -> str:
-    """The uid as a part of a file name. Uids from other services may contain any characters."""
+    """Return the uid in a form for file names. Uids from other services may contain any characters."""
     return uid if _PLAIN.fullmatch(uid) else hashlib.sha256(uid.encode(errors="replace")).hexdigest()[:32]

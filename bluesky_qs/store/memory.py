@@ -28,9 +28,9 @@ from bluesky_qs.store.memory_history import MemoryHistory
 
 
 class Contents:
-    """Queue, history, events, undo records, answers and facts after all changes so far.
+    """The queue, history, events, undo records, answers and facts after all changes so far.
 
-    ``history`` has the items of the history, because those of a ``snapshot`` are only numbers.
+    ``history`` has the items in the history, because a ``snapshot`` has only their numbers.
     """
 
     def __init__(self, snapshot: Snapshot | None = None, history: MemoryHistory | None = None) -> None:
@@ -43,7 +43,7 @@ class Contents:
         self._facts = dict(snapshot.facts)
 
     def snapshot(self) -> Snapshot:
-        """The content as it is now."""
+        """Return the present content."""
         return Snapshot(
             sorted(self._items.values(), key=lambda item: item.rank),
             self.history.numbers,
@@ -54,11 +54,11 @@ class Contents:
         )
 
     def copy(self) -> "Contents":
-        """The same content, to be changed on its own."""
+        """Return a copy that can be changed independently."""
         return Contents(self.snapshot(), self.history.copy())
 
     def sizes(self) -> tuple[int, int, int, int, int]:
-        """Numbers of items, history items, events, undo records and answers."""
+        """Return the numbers of items, history items, events, undo records and answers."""
         return len(self._items), len(self.history.items), len(self._events), len(self._undo), len(self._answers)
 
     def apply(self, changes: Iterable[Change]) -> None:  # noqa: C901, PLR0912 - one case for each kind of change
@@ -96,7 +96,7 @@ class Contents:
 
 
 class ReadFromMemory:
-    """The reading half of a store that has its contents in memory."""
+    """The reading half of a store whose contents are in memory."""
 
     _contents: Contents
 
@@ -107,15 +107,15 @@ class ReadFromMemory:
     async def read_history(
         self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None
     ) -> list[NumberedItem]:
-        """Return items of the history, by number."""
+        """Return history items by number."""
         return self._contents.history.read(numbers, words=words, most_bytes=most_bytes)
 
     async def find_history(self, uids: Collection[str]) -> dict[str, NumberedItem]:
-        """Return items of the history, by uid."""
+        """Return history items by uid."""
         return self._contents.history.find(uids)
 
     async def history_size(self, numbers: range) -> int:
-        """Return the length in bytes of items of the history."""
+        """Return the total size of history items in bytes."""
         return self._contents.history.size(numbers)
 
 
@@ -125,7 +125,7 @@ class MemoryStore(ReadFromMemory):
     Attributes
     ----------
     refuse
-        While this is not None, every commit fails with it as the message.
+        While this is not None, every commit fails with this message.
     """
 
     description = "memory"

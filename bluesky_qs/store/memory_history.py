@@ -8,13 +8,13 @@ from bluesky_qs.store.base import Words, first_within, has_words
 
 
 class MemoryHistory:
-    """Items are added at the new end, dropped at the old end, and read by number or by uid."""
+    """The history. Items are added at the new end, dropped at the old end, and read by number or by uid."""
 
     def __init__(self, items: Iterable[bytes] = ()) -> None:
         self._items: list[bytes] = []
         self._uids: list[str | None] = []
         self._first = 0
-        #: For each uid the number of its newest item: other services and damaged stores may hold a uid twice.
+        #: For each uid, the number of its newest item: other services and damaged stores may contain a uid twice.
         self._numbers: dict[str, int] = {}
         for data in items:
             self.add(data)
@@ -54,7 +54,7 @@ class MemoryHistory:
         self._first += count
 
     def read(self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None) -> list[NumberedItem]:
-        """As `Store.read_history`."""
+        """Do the same as `Store.read_history`."""
         have = self.numbers
         items = ((number, self._items[number - have.start]) for number in numbers if number in have)
         if words:
@@ -62,10 +62,10 @@ class MemoryHistory:
         return list(items) if most_bytes is None else first_within(items, most_bytes)
 
     def find(self, uids: Collection[str]) -> dict[str, NumberedItem]:
-        """As `Store.find_history`."""
+        """Do the same as `Store.find_history`."""
         numbers = {uid: self._numbers[uid] for uid in uids if uid in self._numbers}
         return {uid: (number, self._items[number - self._first]) for uid, number in numbers.items()}
 
     def size(self, numbers: range) -> int:
-        """As `Store.history_size`."""
+        """Do the same as `Store.history_size`."""
         return sum(map(len, self._items[max(0, numbers.start - self._first) : max(0, numbers.stop - self._first)]))

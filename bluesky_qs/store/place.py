@@ -1,4 +1,4 @@
-"""The place of the queue file: the default path, network file systems, the lock on the file."""
+"""The location of the queue file: its default path, network file systems, and the lock on the file."""
 
 import contextlib
 import fcntl
@@ -12,7 +12,7 @@ import platformdirs
 
 from bluesky_qs.errors import StoreError
 
-#: File systems on which a write-ahead log is not safe, because its index is memory shared by processes of one machine.
+#: File systems on which a write-ahead log is not safe, because its index is memory shared by processes on one machine.
 _NETWORK = frozenset({
     "9p", "afs", "beegfs", "ceph", "cifs", "daos", "davfs", "davfs2", "gfs", "gfs2", "glusterfs", "gpfs", "juicefs",
     "lustre", "moosefs", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "quobyte", "s3fs", "smb2",
@@ -27,9 +27,9 @@ def default_store_path() -> Path:
 
 
 def redis_state_folder(place: str, prefix: str) -> Path:
-    """Return the folder for files that are derived from the keys with this prefix in the Redis at this place.
+    """Return the folder for files that are derived from the keys with this prefix in the Redis server at this place.
 
-    Its name is readable, and different for each place and prefix.
+    The folder's name is readable, and different for each place and prefix.
     """
     name = f"{place}-{prefix}"
     digest = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:8]
@@ -55,14 +55,14 @@ def network_file_system(path: Path, mounts: str | None = None) -> str | None:
         fields = line.split()
         point = _unescaped(fields[1])
         inside = real == point or real.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(found):  # a later mount at the same point hides the earlier one
+        if inside and len(point) >= len(found):  # a later mount at the same point hides an earlier one
             found, found_type = point, fields[2]
     found_type = found_type.removeprefix("fuse.")
     return found_type if found_type in _NETWORK else None
 
 
 def sync_folder(folder: Path) -> None:
-    """Write the folder's list of files to the disk, so that a power cut does not lose a new file."""
+    """Write the folder's list of files to the disk, so that a new file is not lost in a power outage."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -95,19 +95,22 @@ class LockFile:
         except BlockingIOError:
             holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
             os.close(descriptor)
-            msg = f"Another service is using it: {holder or 'a process that is just starting'} holds {self._path}"
+            msg = f"Another service is using the store: {holder or 'a process that is starting'} holds {self._path}"
             raise StoreError(msg) from None
         except OSError as error:
             os.close(descriptor)
             msg = f"{self._path} cannot be locked: {error.strerror}. Try a path on a local disk (--store PATH)"
             raise StoreError(msg) from error
         self._descriptor = descriptor
-        with contextlib.suppress(OSError):  # a full disk: the file is locked, only the name of the holder is missing
+        with contextlib.suppress(OSError):  # the disk is full: the file is locked, but the holder's name is missing
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
 
     def release(self) -> None:
-        """Unlock it. The file stays, because deleting it would let two processes lock two files with the same name."""
+        """Unlock the file.
+
+        The file stays: if it were deleted, two processes could lock two files with the same name.
+        """
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,8 +1,8 @@
 """The queue in Redis, in the layout of bluesky-queueserver, so that existing queues can be used.
 
-While the service runs, its memory is authoritative, and a mirror here has the content that Redis should have. If Redis
-may differ (it was unreachable, an operator deleted keys), everything is rewritten from the mirror, except the lock,
-because an operator may have cleared it on purpose.
+While the service runs, its memory is authoritative, and a mirror in this module has the content that Redis should have.
+If Redis may differ (because it was unreachable, or an operator deleted keys), everything is rewritten from the mirror,
+except the lock, because an operator may have cleared the lock on purpose.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from bluesky_qs.store.refusals import RefusalLog
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two checks whether Redis is reachable.
+#: Seconds between checks of whether Redis is reachable.
 _LOOK = 0.5
-#: Clients wait two seconds for a reply, so they must learn within that time that Redis hangs.
+#: Clients wait two seconds for a reply, and must learn within that time that Redis does not respond.
 _CONNECT, _ANSWER = 0.5, 1.0
 _PATIENT = 10.0
 
@@ -39,7 +39,8 @@ class RedisStore(ReadFromMemory):
     prefix
         The prefix of all keys. No other key on the server is touched.
     beside_service
-        For tools that read a store or change a fact in it while a service may be using it: nothing is rewritten.
+        Whether this is a tool that reads a store, or changes a fact in it, while a service may be using it. If so,
+        nothing is rewritten.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class RedisStore(ReadFromMemory):
 
     @property
     def description(self) -> str:
-        """The server and its keys, for the log."""
+        """The server and its keys, as shown in the log."""
         return f"{self._link.name}, keys {self._layout.key('*')}"
 
     @property
@@ -94,11 +95,11 @@ class RedisStore(ReadFromMemory):
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make the changes in one MULTI/EXEC."""
-        # Shielded: a reply that is not read leaves the content of Redis uncertain.
+        # Shielded, because a reply that is not read leaves the content of Redis uncertain.
         await asyncio.shield(self._write(changes))
 
     async def other_prefixes(self) -> list[str]:
-        """Return the key prefixes of other services that keep a queue or a history in this Redis.
+        """Return the key prefixes of other services that keep a queue or a history on this Redis server.
 
         Raises
         ------
@@ -123,8 +124,8 @@ class RedisStore(ReadFromMemory):
         await self._link.close()
 
     async def _write(self, changes: Sequence[Change]) -> None:
-        async with self._busy:  # in the order of the calls, because the lock is fair
-            if not self._opened:  # its content was not read, so it must not be overwritten
+        async with self._busy:  # in call order, because the lock is fair
+            if not self._opened:  # the content was not read, so it must not be overwritten
                 raise StoreError(f"{self._link.name} is not open.")
             try:
                 await self._make_ready()
@@ -137,7 +138,7 @@ class RedisStore(ReadFromMemory):
         self._refusals.accepted()
 
     async def _ask_aside(self, commands: Sequence[Command], within: float) -> list[Any]:
-        """Send commands that do not concern the queue, between two commits, and return the replies."""
+        """Send commands that do not concern the queue between two commits, and return the replies."""
         async with self._busy:
             try:
                 return await self._link.ask(commands, within)
@@ -187,7 +188,7 @@ class RedisStore(ReadFromMemory):
     async def _lost(self, error: StoreError) -> None:
         """Handle a failure. If the connection is lost, the content of Redis may be wrong."""
         if self._link.connected and self._exact:
-            self._lock_exact = True  # the server works and refused the whole transaction
+            self._lock_exact = True  # the server works, and refused the whole transaction
             return
         if self._exact:
             log.error("%s Changes are refused until it is reachable again.", error.message)
@@ -195,7 +196,7 @@ class RedisStore(ReadFromMemory):
         await self._link.close()
 
     async def _watch(self) -> None:
-        """Detect that Redis becomes unreachable or reachable, even if nothing changes."""
+        """Detect when Redis becomes unreachable or reachable, even if nothing changes."""
         while True:
             await asyncio.sleep(_LOOK)
             async with self._busy:
@@ -206,7 +207,7 @@ class RedisStore(ReadFromMemory):
                     await self._lost(error)
 
     async def writes_each_change(self) -> bool:
-        """Whether Redis writes each change to disk at once. True if it does not say.
+        """Return whether Redis writes each change to disk immediately. True if the server does not report this.
 
         Raises
         ------
@@ -226,6 +227,6 @@ class RedisStore(ReadFromMemory):
         if not await self.writes_each_change():
             log.warning(
                 "%s does not write each change to disk, so the latest changes to the queue may be missing after a "
-                "power cut. To prevent this, set 'appendonly yes' and 'appendfsync always' in Redis.",
+                "power outage. To prevent this, set 'appendonly yes' and 'appendfsync always' in Redis.",
                 self._link.name,
             )

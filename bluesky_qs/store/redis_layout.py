@@ -1,4 +1,7 @@
-"""The keys in Redis and their content, and the commands that read and change them. This module sends nothing."""
+"""The keys in Redis, their content, and the commands that read and change them.
+
+This module does not send the commands.
+"""
 
 import json
 import logging
@@ -35,13 +38,13 @@ log = logging.getLogger(__name__)
 LOCK = "lock_info"
 #: A hash that nothing depends on; bluesky-queueserver ignores it.
 LEARNED_TIMES = "learned_times"
-#: The last three are ours; bluesky-queueserver ignores them.
+#: The last three belong to bluesky_qs; bluesky-queueserver ignores them.
 _QUEUE, _HISTORY, _EVENTS, _UNDO, _ANSWERS = "plan_queue", "plan_history", "events", "undo", "answers"
 _LISTS = (_QUEUE, _HISTORY, _EVENTS, _UNDO, _ANSWERS)
-#: Values in one command.
+#: Maximum number of values in one command.
 _CHUNK = 1000
-#: Redis searches the list from its front for each item that is moved or inserted: beyond this number it is
-#: faster to rewrite the list.
+#: Redis searches the list from its front for each item that is moved or inserted. Beyond this number, it is faster to
+#: rewrite the list.
 _MANY = 100
 _ANY = object()
 
@@ -68,7 +71,7 @@ class Layout:
         return self._prefix + name
 
     def others(self, names: Iterable[str]) -> list[str]:
-        """Return the prefixes of other services, from names of keys that may hold queues and histories."""
+        """Return the prefixes of other services, taken from the names of keys that may hold queues and histories."""
         parted = (name.removesuffix(kind) for name in names for kind in (_QUEUE, _HISTORY) if name.endswith(kind))
         found = {prefix for prefix in parted if prefix != self._prefix and (not prefix or prefix.endswith("_"))}
         return sorted(prefix.removesuffix("_") for prefix in found)
@@ -82,14 +85,14 @@ class Layout:
         )
         if searched <= _MANY:
             return _Changing(self, contents).steps(changes)
-        after = Contents(contents.snapshot())  # without the history, which makes no difference to the queue
+        after = Contents(contents.snapshot())  # without the history, which does not affect the queue
         after.apply(change for change in changes if isinstance(change, PutItem | DropItem | ClearQueue))
         queue = [item.data for item in after.snapshot().items]
         others = [change for change in changes if not isinstance(change, PutItem | DropItem | ClearQueue)]
         return [Step(["DEL", self.key(_QUEUE)]), *self._pushes(_QUEUE, queue), *_Changing(self, contents).steps(others)]
 
     def rewriting(self, contents: Contents, *, with_lock: bool) -> list[Step]:
-        """Return the commands that rewrite everything; the lock only with ``with_lock``."""
+        """Return the commands that rewrite everything, including the lock only if ``with_lock`` is true."""
         snapshot = contents.snapshot()
         facts = [name for name in FACTS if with_lock or name != LOCK]
         return [
@@ -119,7 +122,7 @@ class Layout:
                 items.append((uid, data))
             elif entry:
                 log.warning(
-                    "Ignored an entry of %s that has no uid or a repeated one: %r", self.key(_QUEUE), data[:200]
+                    "Ignored an entry in %s that has no uid or a repeated uid: %r", self.key(_QUEUE), data[:200]
                 )
         ranks = spread(None, None, len(items))
         past = MemoryHistory(data for data in history if self._object(_HISTORY, data))
@@ -144,7 +147,7 @@ class Layout:
         ]
 
     def _is_object(self, name: str, data: bytes) -> bool:
-        # Both services write an empty object for no value.
+        # Both services write an empty object in place of a missing value.
         return data == b"{}" or bool(self._object(name, data))
 
     def _object(self, name: str, data: bytes) -> dict[str, Any]:
@@ -152,7 +155,7 @@ class Layout:
         value = as_object(_value(data))
         if value:
             return value
-        log.warning("Ignored an entry of %s that is not a JSON object: %r", self.key(name), data[:200])
+        log.warning("Ignored an entry in %s that is not a JSON object: %r", self.key(name), data[:200])
         return {}
 
 
@@ -168,7 +171,7 @@ def _value(data: bytes) -> Any:
 
 
 class _Changing:
-    """Translates changes, and counts how long the lists become, because Redis replies with that number."""
+    """Translates changes, and counts the resulting lengths of the lists, because Redis replies with these lengths."""
 
     def __init__(self, layout: Layout, contents: Contents) -> None:
         self._key = layout.key

@@ -1,4 +1,4 @@
-"""One connection to a Redis server. It never reconnects by itself, because all keys must be rewritten afterwards."""
+"""One connection to a Redis server. It never reconnects by itself, because all keys must be rewritten afterward."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from bluesky_qs.errors import StoreError
 
 Command = Sequence[Any]
 
-#: Bytes for which a command may take one second longer than its time limit.
+#: Number of bytes that extends the time limit of a command by one second.
 _BYTES_A_SECOND = 5_000_000
 
 
 class RedisLink:
     """Sends commands and transactions over one connection, with a time limit for each (``within``, in seconds).
 
-    Every failure is a `StoreError`. Afterwards, `connected` is true if the server refused the commands. If it is false,
+    Every failure is a `StoreError`. Afterward, `connected` is true if the server refused the commands. If it is false,
     the connection is closed and the commands may have been carried out.
     """
 
@@ -41,7 +41,7 @@ class RedisLink:
                 socket_timeout=None,
             )
         except ValueError as error:
-            msg = f"The address of Redis is not valid: {address!r} ({error})"
+            msg = f"The Redis address is not valid: {address!r} ({error})"
             raise StoreError(msg) from error
         self._connection: AbstractConnection | None = None
 
@@ -95,7 +95,7 @@ class RedisLink:
         Raises
         ------
         StoreError
-            No command was run. If `connected` is false afterwards, all commands may have been run.
+            No command was run. However, if `connected` is false afterward, all commands may have been run.
         """
         replies = await self._exchange([("MULTI",), *commands, ("EXEC",)], within)
         made = replies[-1]
@@ -123,7 +123,7 @@ class RedisLink:
         except (RedisError, OSError) as error:
             raise self._explained("is unreachable", error) from error
         finally:
-            if len(replies) < len(commands):  # late replies would be mistaken for those of later commands
+            if len(replies) < len(commands):  # late replies would be mistaken for replies to later commands
                 await self.close()
         return replies
 

@@ -1,4 +1,7 @@
-"""Derived data in a Redis hash: each field is the kind and the key of a row, each value its number and its text."""
+"""Derived data in a Redis hash.
+
+Each field is the kind and the key of a row; each value is the row's number and text.
+"""
 
 import itertools
 import json
@@ -8,7 +11,7 @@ from typing import Any
 from bluesky_qs.store.base import Row
 from bluesky_qs.store.redis_link import Command
 
-#: Seconds for the replies: the start of the service waits for the first one.
+#: Seconds to wait for a reply. When the service starts, it waits for the first reply.
 _LOAD, _KEEP = 2.0, 1.0
 #: Maximum number of rows in one command.
 _CHUNK = 500
@@ -23,14 +26,14 @@ class RedisRows:
         self._next = 0
 
     async def load(self) -> list[Row]:
-        """Return the rows, in the order in which they were kept last. Ignore those that cannot be read."""
+        """Return the rows in the order in which they were last kept. Ignore rows that cannot be read."""
         (flat,) = await self._ask([("HGETALL", self._name)], _LOAD)
         found = sorted(filter(None, map(_row, flat[::2], flat[1::2])))
         self._next = found[-1][0] + 1 if found else 0
         return [row for _, row in found]
 
     async def keep(self, changes: Sequence[tuple[str, str, str | None]]) -> None:
-        """Keep these rows. Drop those without a text."""
+        """Keep these rows. Drop the rows that have no text."""
         commands: list[Command] = []
         for begin in range(0, len(changes), _CHUNK):
             chunk = changes[begin : begin + _CHUNK]
@@ -50,7 +53,7 @@ class RedisRows:
 
 
 def _row(field: bytes, value: bytes) -> tuple[int, Row] | None:
-    """The number and the row of an entry; None if it is not one of ours."""
+    """Return the number and the row of an entry; None if this service did not write the entry."""
     try:
         (kind, key), (number, text) = json.loads(field), json.loads(value)
     except (ValueError, TypeError):

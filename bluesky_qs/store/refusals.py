@@ -1,4 +1,4 @@
-"""Decides when to log that a store refuses changes: when that begins and when it ends."""
+"""Logs when a store starts to refuse changes, and when it accepts them again."""
 
 import logging
 
@@ -8,7 +8,10 @@ log = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """Logs the first of many refusals, and the end of the refusals. Clients get an error for each refusal anyway."""
+    """Logs only the first of many refusals, and the end of the refusals.
+
+    Clients get an error for each refusal anyway.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name

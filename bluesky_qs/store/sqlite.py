@@ -1,4 +1,4 @@
-"""The queue in a SQLite file: needs no server, and survives crashes and power cuts."""
+"""The queue in a SQLite file. It needs no server, and survives crashes and power outages."""
 
 import asyncio
 import logging
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Number of the tables' layout, kept in the file. A file of a higher number is not touched.
+#: Number of the table layout, kept in the file. A file with a higher number is not touched.
 _LAYOUT = 1
 _APPLICATION = int.from_bytes(b"BQS1")
-#: Files of older versions do not have them. They get them without a new layout, because those versions ignore them, so
-#: that a site can go back to them.
+#: Files from older versions do not have these tables. The tables are added without a new layout number, because older
+#: versions ignore them. This lets a site go back to an older version.
 _ADDED_TABLES = (
     "CREATE TABLE IF NOT EXISTS undo (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS answers (number INTEGER PRIMARY KEY, data BLOB NOT NULL)",
@@ -54,10 +54,10 @@ class SQLiteStore:
     Parameters
     ----------
     path
-        The file. It is created if it does not exist, with the folders above it.
+        Path of the file. The file and the folders above it are created if they do not exist.
     beside_service
-        For tools that read a store or change a fact in it while a service may be using it: no lock is taken, and
-        no file is created.
+        Whether this is a tool that reads a store, or changes a fact in it, while a service may be using it. If so, no
+        lock is taken, and no file is created.
     """
 
     def __init__(self, path: Path, *, beside_service: bool = False) -> None:
@@ -70,7 +70,7 @@ class SQLiteStore:
 
     @property
     def description(self) -> str:
-        """The path of the file, for the log."""
+        """The path of the file, as shown in the log."""
         return f"SQLite file {self._file.path}"
 
     @property
@@ -80,7 +80,7 @@ class SQLiteStore:
 
     @property
     def learned_times(self) -> None:
-        """They are kept in the state folder, so that the queue never waits for them."""
+        """None, because the times are kept in the state folder, so that the queue never waits for them."""
 
     @property
     def is_new(self) -> bool:
@@ -88,13 +88,13 @@ class SQLiteStore:
         return self._file.made
 
     async def open(self) -> None:
-        """Open the file or create it.
+        """Open the file, or create it.
 
         Raises
         ------
         StoreError
-            The file is used by another service, has a newer version, is not a store, is damaged or is not writable.
-            If only the disk is full, the file is opened for reading, and each change is a new attempt to write.
+            Another service uses the file, a newer version wrote it, it is not a store, or it is damaged or not
+            writable. If only the disk is full, the file is opened for reading, and each change tries to write again.
         """
         await self._run(self._file.open)
         if self._file.only_reads is not None:
@@ -102,21 +102,21 @@ class SQLiteStore:
         await self._follow_file()
 
     async def load(self) -> Snapshot:
-        """Return everything that is stored, but only the numbers of the items in the history."""
+        """Return everything that is stored, except that the history is given only by the numbers of its items."""
         return await self._run(self._file.load)
 
     async def read_history(
         self, numbers: Sequence[int], *, words: Words = (), most_bytes: int | None = None
     ) -> list[NumberedItem]:
-        """Return items of the history, by number, beside the thread that writes."""
+        """Return history items by number, without waiting for the thread that writes."""
         return await self._read(partial(self._history.read, numbers, words, most_bytes))
 
     async def find_history(self, uids: Collection[str]) -> dict[str, NumberedItem]:
-        """Return items of the history, by uid, beside the thread that writes."""
+        """Return history items by uid, without waiting for the thread that writes."""
         return await self._read(partial(self._history.find, uids))
 
     async def history_size(self, numbers: range) -> int:
-        """Return the length in bytes of items of the history."""
+        """Return the total size of history items in bytes."""
         return await self._read(partial(self._history.size, numbers))
 
     async def commit(self, changes: Sequence[Change]) -> None:
@@ -131,7 +131,7 @@ class SQLiteStore:
             await asyncio.wait([self._hashing])
             self._hashing = None
         await self._history.close()
-        await self._run(self._file.close)  # the one thread finishes what is being written first
+        await self._run(self._file.close)  # the thread first finishes what is being written
 
     async def _write(self, changes: Sequence[Change]) -> None:
         try:
@@ -145,7 +145,7 @@ class SQLiteStore:
         self._refusals.accepted()
 
     async def _follow_file(self) -> None:
-        """Adapt the reader of the history to the file, which may be open for reading only."""
+        """Tell the history reader whether the file is open for reading only."""
         only_reads = self._file.only_reads is not None
         if only_reads != self._history.only_reads:
             await self._history.close()
@@ -161,12 +161,12 @@ class SQLiteStore:
             raise self._file.explained(error) from error
 
     async def _hash_older_items(self) -> None:
-        """Prepare the lookups of items that an older version stored. Until then, such items are found by a scan."""
+        """Prepare lookups of items that an older version stored. Until then, these items are found by a scan."""
         try:
             while await self._run(self._file.hash_older_items):
                 pass
         except StoreError as error:
-            log.warning("Old items of the history are found more slowly until the next start. %s", error.message)
+            log.warning("Finding old items in the history takes longer until the next start. %s", error.message)
 
     async def _run(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -178,14 +178,16 @@ class _File:
     def __init__(self, path: Path, *, beside_service: bool) -> None:
         self.path = path
         self.made = False
-        #: The store itself caused the latest failure (a full disk, for example), not the change.
+        #: Whether the store itself (because of a full disk, for example), and not the change, caused the latest
+        #: failure.
         self.trouble = False
-        #: Why the file is open for reading only: the disk is full. None if changes can be written.
+        #: The error that explains why the file is open for reading only (the disk is full). None if changes can be
+        #: written.
         self.only_reads: StoreError | None = None
         self._beside_service = beside_service
         self._lock = LockFile(path.with_name(path.name + ".lock"))
         self._open_connection: sqlite3.Connection | None = None
-        #: The number of the next item of the history. It is not used again when the history is cleared.
+        #: The number of the next history item. Numbers are not reused when the history is cleared.
         self._next = 0
 
     def open(self) -> None:
@@ -235,13 +237,13 @@ class _File:
         self._next += sum(isinstance(change, AddHistory) for change in changes)
 
     def hash_older_items(self) -> bool:
-        """Prepare lookups of some items that an older version stored; False if there are none."""
+        """Prepare lookups of some items that an older version stored. Return False if there are none."""
         with self._transaction():
             return HashTable(self._connection).add_older()
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        """Make all of the changes durable at the end, or none of them."""
+        """Make all changes in the ``with`` block durable at its end, or none of them."""
         self.trouble = False
         db = self._connection
         try:
@@ -281,7 +283,10 @@ class _File:
             raise StoreError(msg) from error
 
     def _make_file(self) -> bool:
-        """Create an empty file that only its owner can read, because it holds the lock key; True if it is new."""
+        """Create an empty file that only its owner can read, because it holds the lock key.
+
+        Return whether it is new.
+        """
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
@@ -311,10 +316,10 @@ class _File:
         self._open_connection, self._next = db, following
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        """Make the file ready to be written to, with all tables."""
+        """Make the file ready for writing, with all tables."""
         network = network_file_system(self.path)
         if network:
-            # A write-ahead log that was started on a local disk can be read here only with exclusive access.
+            # Here, a write-ahead log that was started on a local disk can be read only with exclusive access.
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             log.warning(
                 "The queue store %s is on a network file system (%s). It is safe there but slow, and another service "
@@ -335,7 +340,7 @@ class _File:
                 db.execute(statement)
 
     def _connect_for_reading(self, error: sqlite3.Error) -> bool:
-        """Open a file that cannot be written to at present; return whether that is possible."""
+        """Open a file for reading that cannot be written to at present. Return whether this is possible."""
         if self._beside_service or self.made or _code(error) not in _NOT_WRITTEN or self._has_log():
             return False
         db = sqlite3.connect(reading_address(self.path, alone=True), uri=True, isolation_level=None, timeout=5)
@@ -353,12 +358,12 @@ class _File:
         return True
 
     def _has_log(self) -> bool:
-        """Whether there are changes in a write-ahead log, which a connection that only reads would miss."""
+        """Return whether there are changes in a write-ahead log, which a read-only connection would miss."""
         log_file = self.path.with_name(self.path.name + "-wal")
         return log_file.exists() and log_file.stat().st_size > 0
 
     def _connect_again(self) -> None:
-        """Open the file again for writing, if it was only readable before."""
+        """Reopen the file for writing if it was open for reading only."""
         only_reading = self._connection
         try:
             self._connect()
@@ -369,7 +374,7 @@ class _File:
         self.only_reads = None
 
     def _layout(self, db: sqlite3.Connection) -> int:
-        """Return the layout number of the file, 0 for an empty file. Refuse a file of another program."""
+        """Return the file's layout number; 0 for an empty file. Refuse a file that belongs to another program."""
         layout: int = db.execute("PRAGMA user_version").fetchone()[0]
         application: int = db.execute("PRAGMA application_id").fetchone()[0]
         empty: bool = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
@@ -392,8 +397,8 @@ class _File:
                 "The queue store %s uses the journal %r, because %r is not possible here", self.path, journal, wanted
             )
         db.execute("PRAGMA locking_mode = NORMAL")
-        # Each commit reaches the disk before it is acknowledged. Without a write-ahead log the deletion of the journal
-        # is what commits, so that the folder must reach the disk too.
+        # Each commit reaches the disk before it is acknowledged. Without a write-ahead log, the commit takes place when
+        # the journal is deleted, so the folder must reach the disk, too.
         db.execute(f"PRAGMA synchronous = {'FULL' if journal == 'wal' else 'EXTRA'}")
         db.execute("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
         db.execute("PRAGMA checkpoint_fullfsync = ON")
@@ -421,7 +426,7 @@ class _File:
         return StoreError(f"The queue store {self.path} failed: {error}.{hint}")
 
 
-#: Errors of writing, after which a file may still be read.
+#: Write errors after which a file may still be readable.
 _NOT_WRITTEN = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
@@ -430,7 +435,7 @@ def _code(error: Exception) -> int:
 
 
 def _added_later(db: sqlite3.Connection, table: str) -> list[bytes]:
-    """The records in a table that a file of an older version does not have yet, if it cannot be written to."""
+    """Return the records in a table; none if a read-only file from an older version lacks the table."""
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is None:
         return []
     return [data for (data,) in db.execute(f"SELECT data FROM {table} ORDER BY number")]  # noqa: S608 - our own names

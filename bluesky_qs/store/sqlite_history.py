@@ -1,8 +1,9 @@
-"""The history in the SQLite file: the table that finds items by uid, and a connection that reads beside the writer.
+"""The history in the SQLite file: the table that finds items by uid, and a second connection for reading.
 
-The table has the hashes of the uids, because they are shorter and can be those of any text. An item that is found by
-its hash is compared with the uid. Older versions neither know the table nor keep it up to date. They only add items at
-the new end and drop items at the old end, so it is right if the newest item that it has is still in its place.
+The table contains hashes of the uids, because hashes are shorter and uids may be any text. The uid of an item that is
+found by its hash is then compared. Older versions do not know the table and do not keep it up to date. They only add
+items at the new end and drop items at the old end, so the table is still correct if its newest item is still in its
+place.
 """
 
 import asyncio
@@ -28,17 +29,20 @@ ADD_ITEM = "INSERT INTO history (number, data) VALUES (?, ?)"
 ADD_HASH = "INSERT INTO history_uids (number, hash) VALUES (?, ?)"
 _FIRST, _LAST = "SELECT min(number) FROM history", "SELECT max(number) FROM history"
 _FIRST_HASHED, _LAST_HASHED = "SELECT min(number) FROM history_uids", "SELECT max(number) FROM history_uids"
-#: Number of items to hash in one transaction. It takes some hundredths of a second, during which other changes wait.
+#: Number of items to hash in one transaction. This takes some hundredths of a second, during which other changes wait.
 _HASHED = 2000
 _ALL = -(1 << 63)
-#: Number of items to search for a uid at a time, while some have no hashes.
+#: Number of items that are searched for a uid at a time, while some items have no hashes.
 _SEARCHED = 10_000
-#: Search the text of items for up to this number of uids; for more, decoding is faster.
+#: Maximum number of uids for which the text of items is searched. For more uids, decoding is faster.
 _MAX_TEXT_SEARCHES = 5
 
 
 def hash_of(item: bytes) -> int:
-    """The hash of an item's uid, as a signed integer of 64 bits; that of an empty text if it has no uid."""
+    """Return the hash of an item's uid as a signed 64-bit integer.
+
+    An item without a uid gets the hash of an empty string.
+    """
     return _hash(uid_of(item) or "")
 
 
@@ -48,14 +52,17 @@ def _hash(uid: str) -> int:
 
 
 class HashTable:
-    """The hashes of the newest items; all of them when `add_older` has nothing left to do. For the writing thread."""
+    """The hashes of the newest items, or of all items when `add_older` has nothing left to do.
+
+    For the writing thread.
+    """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         db.create_function("hash_of", 1, hash_of, deterministic=True)
 
     def check(self) -> None:
-        """Add the hashes that an older version did not write. Start again if the table does not match this history."""
+        """Add the hashes that an older version did not write. Clear the table if it does not match this history."""
         hashed, newest = _number(self._db, _LAST_HASHED), _number(self._db, _LAST)
         if hashed is not None and (newest is None or newest - hashed > _HASHED or not self._is_of_this_history(hashed)):
             self._db.execute("DELETE FROM history_uids")
@@ -64,7 +71,7 @@ class HashTable:
             self._add(_ALL if hashed is None else hashed, newest + 1)
 
     def add_older(self) -> bool:
-        """Add the hashes of some older items; False if there are none."""
+        """Add the hashes of some older items. Return False if there are none."""
         hashed, first = _number(self._db, _FIRST_HASHED), _number(self._db, _FIRST)
         if hashed is None or first is None or hashed <= first:
             return False
@@ -76,7 +83,7 @@ class HashTable:
         return self._db.execute(query, (number,)).fetchone() is not None
 
     def _add(self, above: int, below: int) -> None:
-        """Add the newest items with numbers between these, so that there is no gap in the table."""
+        """Add the newest items with numbers between these two, so that the table has no gap."""
         self._db.execute(
             "INSERT INTO history_uids SELECT number, hash_of(data) FROM history"
             " WHERE number > ? AND number < ? ORDER BY number DESC LIMIT ?",
@@ -90,12 +97,12 @@ class HistoryReader:
     Parameters
     ----------
     path
-        The file. It is opened by the first call.
+        Path of the file, which the first call opens.
 
     Attributes
     ----------
     only_reads
-        Nobody can write to the file at present, so its table of the uids may be wrong or missing.
+        Whether nobody can write to the file at present. Its table of uids may then be wrong or missing.
 
     Raises
     ------
@@ -110,11 +117,11 @@ class HistoryReader:
         self._db: sqlite3.Connection | None = None
 
     async def read(self, numbers: Sequence[int], words: Words, most_bytes: int | None) -> list[NumberedItem]:
-        """As `Store.read_history`."""
+        """Do the same as `Store.read_history`."""
         return await self._run(self._read, numbers, words, most_bytes)
 
     async def find(self, uids: Collection[str]) -> dict[str, NumberedItem]:
-        """As `Store.find_history`."""
+        """Do the same as `Store.find_history`."""
         found, without = await self._run(self._find, uids)
         missing = {uid for uid in uids if uid not in found}
         while missing and without:
@@ -125,7 +132,7 @@ class HistoryReader:
         return found
 
     async def size(self, numbers: range) -> int:
-        """As `Store.history_size`."""
+        """Do the same as `Store.history_size`."""
         return await self._run(self._size, numbers)
 
     async def close(self) -> None:
@@ -153,7 +160,7 @@ class HistoryReader:
             yield from self._connection.execute(query + order, (first, last, *texts))
 
     def _find(self, uids: Collection[str]) -> tuple[dict[str, NumberedItem], range]:
-        """The items with these uids that have hashes, and the numbers of the items that have none yet."""
+        """Return the items with these uids that have hashes, and the numbers of the items that have no hash yet."""
         db = self._connection
         if self.only_reads:
             return {}, numbers_of_history(db, 1)
@@ -197,15 +204,15 @@ class HistoryReader:
 
 
 def reading_address(path: Path, *, alone: bool) -> str:
-    """The address of the file for a connection that only reads; ``alone`` if no process can write to the file.
+    """Return the file's address for a read-only connection. ``alone`` means that no process can write to the file.
 
-    Otherwise, SQLite needs a file with shared memory, for which a full disk has no space.
+    Without ``alone``, SQLite needs a shared-memory file, for which a full disk has no space.
     """
     return f"{path.as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
 
 
 def numbers_of_history(db: sqlite3.Connection, number: int) -> range:
-    """The numbers of the items in the history. If there are none, ``number`` is that of the next item."""
+    """Return the numbers of the items in the history. If there are none, ``number`` is the number of the next item."""
     first, last = _number(db, _FIRST), _number(db, _LAST)
     return range(number, number) if first is None or last is None else range(first, last + 1)
 

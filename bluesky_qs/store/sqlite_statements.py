@@ -1,4 +1,4 @@
-"""The SQL statements for the changes of a store."""
+"""The SQL statements for the changes in a store."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
@@ -30,7 +30,7 @@ _SET_FACT = "INSERT INTO facts (name, data) VALUES (?, ?) ON CONFLICT (name) DO 
 def statements_of(  # noqa: C901, PLR0912 - one case for each kind of change
     changes: Iterable[Change], number: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """The statements that make the changes; ``number`` is that of the next item of the history."""
+    """Yield the statements that make the changes. ``number`` is the number of the next history item."""
     for change in changes:
         match change:
             case PutItem(uid=uid, rank=rank, data=data):

@@ -1,1 +1,1 @@
-"""The supervisor process: it starts the manager and the workers, and owns their output."""
+"""The supervisor process: it starts the manager, the workers and the HTTP door, and owns their output."""

@@ -1,4 +1,5 @@
-"""The supervisor starts the manager, the workers and the HTTP door, replaces those that die or freeze, and stops all.
+"""The supervisor starts the manager, the workers and the HTTP door, replaces those that die or freeze, and stops them
+all.
 
 One thread waits for a message from the manager, a signal (such as the death of a child) or the next deadline.
 """
@@ -52,12 +53,14 @@ from bluesky_qs.supervisor.workers import SPARE_DELAY, Workers
 
 _log = logging.getLogger(__name__)
 
-#: Seconds that the manager has for an orderly end when the service stops, besides those for the plan's clean-up.
+#: Seconds that the manager has for an orderly end when the service stops, in addition to the time for the plan's
+#: cleanup.
 STOP_TIMEOUT = 4.7
-#: The same after a second request to stop, when nobody waits for the plan.
+#: Seconds for the same after a second request to stop, when the manager no longer waits for the plan.
 HURRY_TIMEOUT = 3.2
-#: Longest time (s) between two looks at the processes, and the delay of such a look that does not count as silence of
-#: the others: a machine that is paused or busy lets nobody run, including the manager.
+#: Longest time between two checks of the processes, and the longest delay of a check that is not excused, in seconds.
+#: On a machine that is paused or busy, no process can run, not even the manager, so a longer delay does not count as
+#: the manager's silence.
 _LOOK = 1.0
 _LATE = 0.1
 _TRACEBACK_TIME = 0.2
@@ -82,14 +85,14 @@ def run(
     settings
         Settings from `config.load`.
     notes
-        Lines for a verbose log: where the settings come from.
+        Lines for a verbose log about the sources of the settings.
     config
         Path of the configuration file, for the log.
     door_key
-        Key of the HTTP door for a link in the terminal. It appears neither in the log nor in the console.
+        Key of the HTTP door, for a link in the terminal. The key appears neither in the log nor on the console.
     manager, worker, door
-        Functions that return the children's command lines, given the runtime directory or the address of the link, and
-        the file descriptors for a door.
+        Functions that return the children's command lines. The arguments are the runtime directory (manager), the
+        address of the link (worker), or the runtime directory and file descriptors (door).
 
     Raises
     ------
@@ -137,7 +140,7 @@ def run(
             command = door if settings.http.addr else metrics_command
             supervisor.keep_door(door_socket, partial(command, str(rundir.path)), door_key)
         code = supervisor.run()
-    if code and terminal is None:  # the reason is not in the log yet
+    if code and terminal is None:  # the reason has not been logged yet
         sys.stderr.write(console.record.text())
     return code
 
@@ -195,7 +198,7 @@ class Supervisor:
         self._exit_code: int | None = None
 
     def keep_door(self, door_socket: socket.socket, command: DoorCommand, key: str | None) -> None:
-        """Keep an HTTP door running on this socket, or without one a server of metrics.
+        """Keep an HTTP door (or, without a door, a metrics server) running on this socket.
 
         The link with the key is shown in the terminal once the door is open.
         """
@@ -210,7 +213,7 @@ class Supervisor:
             if key is not None:
                 self._console.show(f"\n    {url}/#api_key={key}\n\n")
 
-        name = "The server of metrics" if http.addr is None else "The HTTP door"
+        name = "The metrics server" if http.addr is None else "The HTTP door"
         self._door = Doorkeeper(door_socket, self._spawn_door, command, ready, name=name, reloads=http.addr is not None)
 
     def run(self) -> int:
@@ -220,7 +223,7 @@ class Supervisor:
         _log.info("ZMQ control channels: encryption %s", "enabled" if network.zmq_private_key else "disabled")
         if not network.zmq_private_key and reaches_beyond(network.zmq_control_addr):
             _log.warning(
-                "Anyone who reaches %s can run plans, because there is no encryption. Make keys with "
+                "Anyone who can reach %s can run plans, because there is no encryption. Make keys with "
                 "qserver-zmq-keys. If all clients are on this computer, use --zmq-control-addr tcp://localhost:60615.",
                 network.zmq_control_addr,
             )
@@ -253,7 +256,7 @@ class Supervisor:
                 self._stop_asked(number, now)
             if (ended := self._workers.reap(now)) is not None:
                 _log.debug("Worker process %d ended: %s", ended.pid, ended.how)
-                # Not kept: a manager that starts later learns it from the reply to its Hello.
+                # Not kept, because a manager that starts later learns about the end from the reply to its Hello.
                 self._link.push(ended, keep=False)
             wake = min(self._act(now), now + _LOOK)
 
@@ -271,7 +274,7 @@ class Supervisor:
             times.append(due)
         if self._door is not None:
             times += self._watch_door(self._door, now)
-        if self._exit_code is not None:  # a stop before the manager has served
+        if self._exit_code is not None:  # the service was stopped before the manager served
             return now
         if self._manager is not None:
             times.append(self._watch(self._manager, now))
@@ -292,7 +295,7 @@ class Supervisor:
         return [] if deadline is None else [deadline]
 
     def _watch(self, manager: Child, now: float) -> float:
-        """Keep or replace the manager, or give up; return the time of the next decision."""
+        """Keep or replace the manager, or give up. Return the time of the next decision."""
         ending = manager.poll()
         if self._stop_due is not None:
             return self._watch_stop(ending, now)
@@ -343,7 +346,7 @@ class Supervisor:
             self._workers.spare_due = None
             if self._door is None:
                 self._stop_manager(reason, now)
-            else:  # the door ends first: its last requests need the manager
+            else:  # the door ends first, because its last requests need the manager
                 self._door.stop(now)
         elif self._stop_due is None:
             assert self._door is not None
@@ -352,23 +355,23 @@ class Supervisor:
             self._stop_again(reason, now)
 
     def _stop_manager(self, reason: str, now: float) -> None:
-        # A manager that has not served yet has nothing to clean up, and reads no messages before its start is done.
+        # A manager that has not served yet has nothing to clean up, and reads no messages until it has started.
         patience = (self._settings.operation.plan_cleanup_timeout or math.inf) + STOP_TIMEOUT
         self._stop_due = now + patience if self._life.served else now
         self._link.push(
             supervision.StopRequested(reason), keep=False
-        )  # one that starts now learns it from the reply to its Hello
+        )  # a manager that starts now learns about the stop from the reply to its Hello
         if not self._life.served:
             self._exit_code = 0
 
     def _stop_again(self, reason: str, now: float) -> None:
-        """Stop waiting for the plan's clean-up; after the next request, end everything immediately."""
+        """Stop waiting for the plan's cleanup. After the next request, end everything immediately."""
         assert self._stop_due is not None
         if self._hurried:
             _log.warning("Another request to stop (%s): stopping immediately", reason)
             self._stop_due = now
             return
-        _log.warning("Second request to stop (%s): not waiting any longer for the running plan", reason)
+        _log.warning("Second request to stop (%s): no longer waiting for the running plan", reason)
         self._hurried = True
         self._stop_due = min(self._stop_due, now + HURRY_TIMEOUT)
         self._link.push(supervision.StopRequested(reason, hurry=True), keep=False)
@@ -384,7 +387,7 @@ class Supervisor:
         now = time.monotonic()
         match command:
             case supervision.Beat():
-                if self._greeted:  # otherwise it comes from the previous manager
+                if self._greeted:  # otherwise, the message comes from the previous manager
                     self._beat(now)
             case supervision.Hello(_, state_folder):
                 self._greeted = True
@@ -452,7 +455,7 @@ class Supervisor:
         manager, self._manager = self._manager, None
         if manager is not None:
             if traceback and manager.poll() is None and not manager.is_stopped:
-                manager.send_signal(signal.SIGUSR1)  # it prints its traceback, or dies
+                manager.send_signal(signal.SIGUSR1)  # the manager prints its traceback, or dies
                 manager.wait(_TRACEBACK_TIME)
             manager.kill()
             manager.wait(1.0)

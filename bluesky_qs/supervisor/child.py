@@ -39,19 +39,19 @@ class Lifeline:
 class Child:
     """A running child.
 
-    Start it from the main thread only. The child asks the kernel for a signal when its parent dies, and to the kernel
-    the parent is the thread that started it.
+    Start it from the main thread only. The child asks the kernel for a signal when its parent dies, and for the kernel,
+    the parent is the thread that started the child.
 
     Parameters
     ----------
     files
         File descriptors that the child inherits.
     secrets
-        Variables with secrets that this child needs; others have been removed from its environment.
+        Variables with secrets that this child needs; other secrets have been removed from its environment.
     variables
         Variables that only this child gets.
     held_signals
-        Signals that wait until the child is ready for them, and unblocks them. They would end a starting process.
+        Signals that are blocked until the child is ready and unblocks them. They would end a process that is starting.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Child:
         variables: Mapping[str, str] | None = None,
         held_signals: Collection[signal.Signals] = (),
     ) -> None:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, held_signals)  # a child inherits it
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, held_signals)  # the child inherits this
         try:
             self._process = subprocess.Popen(
                 [*command, "--parent-pipe", str(lifeline.reader)],
@@ -73,7 +73,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 pass_fds=(lifeline.reader, *files),
-                start_new_session=True,  # only the supervisor gets a Ctrl-C of the terminal
+                start_new_session=True,  # only the supervisor gets Ctrl-C from the terminal
                 env={**_environment(os.environ, secrets), **(variables or {})},
             )
         finally:
@@ -91,27 +91,27 @@ class Child:
         return False
 
     def poll(self) -> Exit | None:
-        """How the process ended; None while it is running."""
+        """Return how the process ended; None while it is running."""
         code = self._process.poll()
         return None if code is None else Exit(code, _phrase(code))
 
     def wait(self, timeout: float) -> Exit | None:
-        """Wait until it ends; return None if it did not end in time."""
+        """Wait until the process ends. Return None if it did not end in time."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout)
         return self.poll()
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Ask the process to end."""
         self._process.terminate()
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal, if it is still running."""
+        """Send a signal, if the process is still running."""
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """Kill it and its process group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: not permitted, for a group of zombies
+        """Kill the process and its process group."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # on macOS, not permitted for a group of zombies
             os.killpg(self.pid, signal.SIGKILL)
 
 

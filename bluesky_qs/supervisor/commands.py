@@ -1,4 +1,4 @@
-"""The command lines of the children. ``-P`` keeps them from importing modules in the current folder."""
+"""The children's command lines. ``-P`` keeps the children from importing modules from the current folder."""
 
 import logging
 import sys
@@ -9,7 +9,8 @@ from bluesky_qs.config.schema import Settings
 
 #: Returns a command line, given the runtime directory or the address of the link.
 Command = Callable[[str], Sequence[str]]
-#: The same for a child that answers HTTP requests, given also the file descriptors of its socket and its heartbeats.
+#: Returns the command line of a child that answers HTTP requests. The additional arguments are the file descriptors of
+#: its socket and of the pipe for its heartbeats.
 ListenerCommand = Callable[[str, int, int], Sequence[str]]
 
 
@@ -19,13 +20,13 @@ def manager_command(rundir: str) -> Sequence[str]:
 
 
 def worker_command(settings: Settings, address: str, *, open_files: int | None = None) -> Sequence[str]:
-    """Return the command line of a worker. ``open_files`` is the soft limit of open files for user code.
+    """Return the command line of a worker. ``open_files`` is the soft limit on open files for user code.
 
-    In a service it is the limit with which the service was started, as in a terminal. User code that uses ``select()``
-    fails with files of higher numbers than 1023, and some programs close every file that a process might have.
+    In a service, this is the limit with which the service was started, as in a terminal. User code that uses
+    ``select()`` fails for file numbers higher than 1023, and some programs close every file that a process might have.
     """
     level = logging.getLevelName(LEVELS[settings.operation.console_logging_level])
-    # A worker with a kernel imports IPython before its startup code runs, so the spare one may import it in advance.
+    # A worker with a kernel imports IPython before its startup code runs, so the spare worker may import it in advance.
     kernel = ["bluesky_qs.worker.kernel"] if settings.worker.use_ipython_kernel else []
     preload = [f"--preload={module}" for module in (*kernel, *settings.worker.preload)]
     files = [] if open_files is None else [f"--open-files={open_files}"]

@@ -1,7 +1,7 @@
-"""The console: the output of all processes, and a thread that publishes, keeps and prints it.
+"""The console: a thread that publishes, keeps and prints the output of all processes.
 
-Each worker has its own pipe, so the output of each plan and task can also be kept separately. The same
-thread owns the info socket, so it also publishes the manager's messages.
+Each worker has its own pipe, so the output of each plan and task can also be kept separately. The thread owns the info
+socket, so it also publishes the manager's messages.
 """
 
 import fcntl
@@ -26,30 +26,31 @@ from bluesky_qs.wire.codec import Encoding
 from bluesky_qs.wire.control import LARGEST_SUBSCRIPTION, server_socket
 from bluesky_qs.wire.info import ConsoleMessage
 
-#: Messages kept for a slow subscriber before it loses some. The longest has 128 KiB, so 128 MiB at most.
+#: Maximum number of messages kept for a slow subscriber, which then loses some. The longest message is 128 KiB, so the
+#: maximum is 128 MiB.
 SEND_LIMIT = 1000
-#: Seconds for the last publications to leave the process.
+#: Seconds that the last publications have to leave the process.
 LINGER = 0.5
 
 _READ_SIZE = 64 * 1024
 _PIPE_SIZE = 1024 * 1024
-#: Seconds for one read, on average, and the reads without delay after a pause: waking up for each of many lines would
-#: cost more than the lines.
+#: Average number of seconds per read, and the number of reads without delay after a pause. Waking up for each of many
+#: lines would cost more than reading the lines.
 _READ_PERIOD, _READ_BURST = 0.005, 50
 _FORWARD_AT_ONCE = 100
-#: Seconds that console messages wait after the start: a subscriber that waited for the service reconnects every 0.1 to
-#: 0.2 s and must miss nothing.
+#: Seconds that console messages wait after the start: a subscriber that was waiting for the service reconnects every
+#: 0.1 to 0.2 s and must not miss anything.
 _WELCOME = 0.35
 #: The manager's last messages may still be in the operating system when the manager has ended.
 _LAST_PUSH_MS = 10
-#: Seconds for the last output to get into the logs of items when the service ends.
+#: Seconds that the last output has to get into the item logs when the service ends.
 _LAST_LOGS = 1.0
-#: Reads of each pipe before a log is handed out: more than a full pipe.
+#: Number of reads from each pipe before the path of a log is returned. This is more than a full pipe.
 _READS_AT_ONCE = 2 * _PIPE_SIZE // _READ_SIZE
 
 
 class Console:
-    """Reader of the children's output.
+    """Reads the children's output.
 
     Attributes
     ----------
@@ -71,13 +72,13 @@ class Console:
         reader, self.output = os.pipe()
         self.logs = ItemLogs(0) if logs is None else logs
         self._own = ManagerPipe(reader)
-        # Those of workers come first: the manager's line about the end of a plan follows what the plan printed.
+        # The workers' pipes come first: the manager's line about the end of a plan follows the plan's own output.
         self._pipes: list[Pipe] = [self._own]
         self._polled: list[int] = []
         self._reads = Pace(_READ_PERIOD if _enlarged(self.output) else 0.0, _READ_BURST)
         self._stop_reader, self._stop_writer = os.pipe()
         self._wake_reader, self._wake_writer = os.pipe()
-        #: Calls from other threads that run in the console's thread.
+        #: Calls that other threads have queued for the console's thread.
         self._jobs: deque[Callable[[], None]] = deque()
         self._publish = publish
         self._encoding: Encoding = encoding
@@ -109,7 +110,7 @@ class Console:
     ) -> None:
         """Bind the sockets and start reading.
 
-        ``feed`` is the address for a subscriber that always gets the console.
+        ``feed`` is the address for a subscriber that always receives the console output.
 
         Raises
         ------
@@ -133,25 +134,25 @@ class Console:
         self._thread.start()
 
     def show(self, text: str) -> None:
-        """Write text to the terminal only, if there is one: it is neither kept nor published."""
+        """Write text to the terminal only, if there is one. The text is neither kept nor published."""
         if self._terminal is not None and self._terminal.is_terminal:
             self._terminal.write(text.encode())
 
     @property
     def manager_token(self) -> str:
-        """The token with which the manager marks in its output which items it sends to the worker."""
+        """The token for the marks in the manager's output, which show the items that it sends to the worker."""
         return self._own.token
 
     def worker_output(self) -> WorkerOutput:
-        """A pipe for the output of a new worker. Any thread may call this."""
+        """Create a pipe for the output of a new worker. Any thread may call this."""
         output = WorkerOutput(self.logs, _enlarged, before_item=self._show_start)
         self._do(lambda: self._pipes.insert(0, output.pipe))
         return output
 
     def log_of(self, uid: str, timeout: float) -> str | None:
-        """The path of an item's log, after all its output was written; None if there is no log.
+        """Return the path of an item's log after all its output has been written; None if there is no log.
 
-        After ``timeout`` seconds, the path is None, too.
+        None is also returned after ``timeout`` seconds.
         """
         found: list[str | None] = []
         ready = threading.Event()
@@ -220,7 +221,7 @@ class Console:
         polled = [pipe.reader for pipe in self._pipes] if wanted else []
         if polled != self._polled:
             for fd in self._polled:
-                poller.register(fd, 0)  # which unregisters it
+                poller.register(fd, 0)  # this unregisters it
             for fd in polled:
                 poller.register(fd, zmq.POLLIN)
             self._polled = polled
@@ -232,7 +233,7 @@ class Console:
             self._jobs.popleft()()
 
     def _read_for_log(self, uid: str, reply: Callable[[str | None], None]) -> None:
-        """Read the pipes, and reply when their content is in the log."""
+        """Read the pipes, and call ``reply`` when their content is in the log."""
         for _ in range(_READS_AT_ONCE):
             if not self._read():
                 break
@@ -241,7 +242,7 @@ class Console:
     def _drain(self) -> None:
         while self._jobs:
             self._jobs.popleft()()
-        until = time.monotonic() + LINGER  # a process that a plan left behind may print forever
+        until = time.monotonic() + LINGER  # a process left behind by a plan may print forever
         while self._read() and time.monotonic() < until:
             self._emit(time.monotonic())
         for pipe in self._pipes:
@@ -252,7 +253,7 @@ class Console:
                 self._forward(_FORWARD_AT_ONCE)
 
     def _read(self) -> int:
-        """Read a piece of the output of each pipe, and return the number of bytes of the longest."""
+        """Read a piece of output from each pipe. Return the number of bytes in the longest piece."""
         longest = 0
         for pipe in list(self._pipes):
             if data := pipe.read(_READ_SIZE):
@@ -265,7 +266,7 @@ class Console:
         return longest
 
     def _show_start(self, uid: str) -> None:
-        """Show the manager's line about the start of an item, which comes before what the item prints."""
+        """Show the manager's line about the start of an item, which comes before the item's output."""
         if data := self._own.read_until_sent(uid, _PIPE_SIZE):
             self._understand(self._own, data)
 
@@ -288,7 +289,7 @@ class Console:
 
     def _emit(self, now: float, *, everything: bool = False) -> None:
         if self._batcher.due is not None and now >= self._batcher.due:
-            self._read()  # the rest of an unfinished line may be in the pipe by now
+            self._read()  # the rest of an unfinished line may have arrived
         if text := self._batcher.take(now, everything=everything):
             message = self.record.add(text, time.time())
             if self._feed is not None:
@@ -313,7 +314,7 @@ class Console:
 
 
 def _enlarged(pipe: int) -> bool:
-    """Enlarge the pipe, so that it needs fewer reads; return whether that worked."""
+    """Enlarge the pipe, so that fewer reads are needed. Return whether this worked."""
     if not hasattr(fcntl, "F_SETPIPE_SZ"):
         return False
     try:

@@ -1,6 +1,6 @@
-"""The HTTP door as a child of the supervisor: it is started, watched by its heartbeats, replaced and stopped.
+"""Starts, watches (by its heartbeats), replaces and stops the HTTP door, a child of the supervisor.
 
-Without a door, a server of metrics can take its place.
+Without a door, a metrics server can take its place.
 """
 
 import contextlib
@@ -19,27 +19,27 @@ from bluesky_qs.supervisor.policy import Keep, Life, Restart, decide_door
 
 _log = logging.getLogger(__name__)
 
-#: Seconds for the door to answer the last requests and close its streams when the service stops.
+#: Seconds that the door has to answer the last requests and close its streams when the service stops.
 GRACE = 1.5
 _MANY_BEATS = 4096
 
 #: Returns the command line, given the file descriptors of the listening socket and of the pipe for heartbeats.
 DoorCommand = Callable[[int, int], Sequence[str]]
-#: Starts a child from a command line; it inherits the file descriptors.
+#: Starts a child from a command line. The child inherits the file descriptors.
 Spawn = Callable[[Sequence[str], Sequence[int]], Child]
 
 
 class Doorkeeper:
     """Keeps a door running.
 
-    The listening socket belongs to the supervisor: while a door is replaced, new connections wait for the next one.
+    The listening socket belongs to the supervisor. While a door is replaced, new connections wait for the next door.
 
     Attributes
     ----------
     beats
         File descriptor that becomes readable when the door has sent a heartbeat.
     reloads
-        Whether it reads its files again when it is asked.
+        Whether the process reads its files again on request.
     """
 
     def __init__(
@@ -90,11 +90,11 @@ class Doorkeeper:
             self.reload()
 
     def excuse(self, seconds: float) -> None:
-        """Do not count time in which nothing could run."""
+        """Do not count time in which no process could run."""
         self._life = self._life.excused(seconds)
 
     def stop(self, now: float) -> None:
-        """Request the door to end; the second time, end it."""
+        """Ask the door to end. On the second call, end it."""
         if self._child is not None and self._stop_due is not None:
             self._child.kill()
         elif self._child is not None:
@@ -103,13 +103,13 @@ class Doorkeeper:
             self._stop_due = now + GRACE
 
     def reload(self) -> None:
-        """Make the door read its files again. A door that is starting does so when it is ready."""
+        """Make the door read its files again. A door that is starting does this when it is ready."""
         self._reload_due = self._child is None or self._life.last_beat is None
         if self._child is not None and not self._reload_due:
             self._child.send_signal(signal.SIGHUP)
 
     def stopped(self, now: float) -> bool:
-        """Whether the door has ended after `stop`, or its time is over."""
+        """Return whether the door has ended after `stop`, or has used up its time."""
         assert self._stop_due is not None
         return self._child is None or self._child.poll() is not None or now >= self._stop_due
 
@@ -150,7 +150,7 @@ class Doorkeeper:
             child.wait(GRACE)
 
     def _drained(self) -> bool:
-        """Read the heartbeats; return whether there were any."""
+        """Read the heartbeats. Return whether there were any."""
         with contextlib.suppress(BlockingIOError):
             return bool(os.read(self.beats, _MANY_BEATS))
         return False

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 #: Seconds for which output is collected, so that there are fewer and longer messages.
 _PERIOD = 0.1
-#: Maximum number of characters in a message, and waiting for the disk. Further ones are not kept.
+#: Maximum number of characters in a message, and maximum number waiting for the disk. Further characters are not kept.
 _LONGEST, _MOST_WAITING = 64 * 1024, 16 * 1024 * 1024
 
 Step = Callable[[], None]
@@ -34,12 +34,12 @@ class _Open:
 
 
 class ItemLogs:
-    """The logs of this service. All methods return at once; the thread does their work, in order.
+    """The logs of this service. All methods return immediately; the thread does their work in order.
 
     Parameters
     ----------
     limit
-        Bytes for all logs; 0 keeps none.
+        Maximum size of all logs in bytes; with 0, no logs are kept.
     """
 
     def __init__(self, limit: int) -> None:
@@ -57,7 +57,7 @@ class ItemLogs:
 
     @property
     def failure(self) -> str:
-        """Why the last output could not be written; empty if it could."""
+        """Why the last output could not be written; empty if it was written."""
         return self._failure
 
     def use(self, folder: Path) -> None:
@@ -68,11 +68,11 @@ class ItemLogs:
         self._do(partial(self._use, folder))
 
     def begin(self, uid: str, start: float) -> None:
-        """Begin the log of an item; ``start`` in epoch seconds."""
+        """Begin the log of an item; ``start`` is in epoch seconds."""
         self._do(partial(self._begin, uid, start))
 
     def add(self, uid: str, text: str, when: float) -> None:
-        """Add output of an item, printed at this time (epoch seconds)."""
+        """Add output of an item that was printed at this time (epoch seconds)."""
         if self._waiting > _MOST_WAITING:
             self._missed.add(uid)
             return
@@ -88,14 +88,14 @@ class ItemLogs:
         self._do(partial(self._drop, before))
 
     def find(self, uid: str, reply: Callable[[str | None], None]) -> None:
-        """Call ``reply`` with the path of an item's log, when all its output is in it; with None if there is none."""
+        """Call ``reply`` with the path of an item's log when it contains all output; with None if there is no log."""
         if self._place is None:
             reply(None)
         else:
             self._do(lambda: reply(self._find(uid)))
 
     def stop(self, timeout: float) -> None:
-        """Write the waiting output, for at most this time."""
+        """Write the waiting output for at most this many seconds."""
         if self._thread is None:
             return
         with self._condition:
@@ -110,7 +110,7 @@ class ItemLogs:
         with self._condition:
             self._steps.append(step)
             if self._thread is None:
-                # A daemon: a disk that hangs must not keep the service from ending.
+                # A daemon thread: a disk that hangs must not keep the service from ending.
                 self._thread = threading.Thread(target=self._run, name="item-logs", daemon=True)
                 self._thread.start()
             self._condition.notify()
@@ -133,7 +133,7 @@ class ItemLogs:
                 return
 
     def _seconds_left(self) -> float | None:
-        """Seconds until some output must be written; None if there is none."""
+        """Return the seconds until some output must be written; None if there is no output."""
         due = min((log.due for log in self._open.values() if log.text), default=None)
         return None if due is None else max(due - time.monotonic(), 0.0)
 
@@ -143,7 +143,8 @@ class ItemLogs:
         except OSError as error:
             if str(error) != self._failure:
                 _log.warning(
-                    "Output could not be written to the log of its plan or task: %s. Queue and plans are not affected",
+                    "Output could not be written to the log of its plan or task: %s. "
+                    "The queue and the plans are not affected",
                     error,
                 )
             self._failure = str(error)

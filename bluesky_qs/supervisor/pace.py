@@ -7,7 +7,7 @@ class Pace:
     Parameters
     ----------
     period
-        Seconds for one action, on average.
+        Average number of seconds per action.
     burst
         Number of actions that are allowed immediately after a pause of ``burst`` periods.
     """
@@ -15,7 +15,7 @@ class Pace:
     def __init__(self, period: float, burst: int) -> None:
         self._period = period
         self._ahead = (burst - 1) * period
-        #: When the whole burst is possible again.
+        #: Time at which the whole burst is possible again.
         self._rested = float("-inf")
 
     @property
@@ -24,5 +24,5 @@ class Pace:
         return self._rested - self._ahead
 
     def count(self, now: float) -> None:
-        """Count an action that takes place now. One that is too early delays the next one by only one period."""
+        """Count an action that takes place now. An action that is too early delays the next one by only one period."""
         self._rested = min(max(self._rested, now), now + self._ahead) + self._period

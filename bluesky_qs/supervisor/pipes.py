@@ -1,4 +1,4 @@
-"""The pipes with the output for the console: one for the manager and the supervisor, and one for each worker."""
+"""The pipes for console output: one for the manager, the supervisor and the door, and one for each worker."""
 
 import codecs
 import os
@@ -9,8 +9,8 @@ from secrets import token_hex
 from bluesky_qs.ipc.item_marks import Begin, MarkReader, Marks, OutputEnd, Printed, Sent
 from bluesky_qs.supervisor.item_logs import ItemLogs
 
-#: Number of items that the manager has sent and the worker has not started. There is at most one, unless a worker is
-#: lost.
+#: Maximum number of items that the manager has sent and the worker has not started. There is at most one unless a
+#: worker is lost.
 _SENT_KEPT = 10
 
 
@@ -22,7 +22,7 @@ class Pipe:
     reader
         Its file descriptor.
     is_open
-        False when no process can write into it any longer.
+        Whether any process can still write to the pipe.
     """
 
     def __init__(self, reader: int) -> None:
@@ -32,7 +32,7 @@ class Pipe:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def read(self, size: int) -> bytes:
-        """Read output, at most this many bytes; empty if there is none."""
+        """Read at most this many bytes of output; empty if there is none."""
         try:
             data = os.read(self.reader, size)
         except BlockingIOError:
@@ -41,14 +41,14 @@ class Pipe:
         return data
 
     def understood(self, data: bytes, when: float) -> Iterator[tuple[bytes, str]]:  # noqa: ARG002 - workers need the time
-        """The pieces of output in these bytes, which were read at this time (epoch seconds).
+        """Yield the pieces of output in these bytes, which were read at this time (epoch seconds).
 
         Show each piece before you take the next one.
         """
         yield data, self._decoder.decode(data)
 
     def end(self) -> tuple[bytes, str]:
-        """The incomplete rest, when no more output follows."""
+        """Return the incomplete rest when no more output follows."""
         return b"", self._decoder.decode(b"", final=True)
 
     def close(self) -> None:
@@ -57,7 +57,9 @@ class Pipe:
 
 
 class ManagerPipe(Pipe):
-    """The pipe of the manager, the supervisor and the door. The manager marks in it when it sends an item to a worker.
+    """The pipe for the manager, the supervisor and the door.
+
+    The manager writes a mark when it sends an item to a worker.
 
     Attributes
     ----------
@@ -78,9 +80,9 @@ class ManagerPipe(Pipe):
         return held or super().read(size)
 
     def read_until_sent(self, uid: str, size: int) -> bytes:
-        """Read what was printed before the manager sent this item, if that was not read yet.
+        """Read the output from before the manager sent this item, if it has not been read yet.
 
-        The next `read` returns what follows. ``size`` is the number of bytes in a full pipe.
+        The next `read` returns the output after that. ``size`` is the number of bytes in a full pipe.
         """
         if uid in self._sent:
             self._sent.remove(uid)
@@ -99,14 +101,14 @@ class ManagerPipe(Pipe):
                     self._sent.append(uid)
                 case Printed(_, printed):
                     yield from super().understood(printed, when)
-                case _:  # marks of a worker: the manager writes none
+                case _:  # a worker's marks, which the manager never writes
                     pass
 
 
 class WorkerPipe(Pipe):
-    """The pipe of a worker, which marks in it where the output of its items begins and ends.
+    """The pipe for a worker, which writes marks where the output of its items begins and ends.
 
-    ``before_item`` is called with an item's uid before the output of this item is shown.
+    ``before_item`` is called with an item's uid before the output of the item is shown.
     """
 
     def __init__(self, reader: int, token: str, logs: ItemLogs, before_item: Callable[[str], None]) -> None:
@@ -133,7 +135,7 @@ class WorkerPipe(Pipe):
                     texts.append(text)
                     if uid is not None:
                         self._logs.add(uid, text, when)
-                case Sent():  # a mark of the manager
+                case Sent():  # one of the manager's marks
                     pass
         yield b"".join(shown), "".join(texts)
 

@@ -1,4 +1,4 @@
-"""Decides whether to keep or replace the manager or the HTTP door, or to give up. It uses no clock and no process."""
+"""Decides whether to keep or replace the manager or the HTTP door, or to give up. Uses no clock and no processes."""
 
 import msgspec
 
@@ -7,11 +7,11 @@ from bluesky_qs.ipc.supervision import ERROR_LOGGED
 
 #: Seconds without a heartbeat after which a manager or a door counts as frozen.
 FROZEN_AFTER = 4.0
-#: Seconds allowed for its start. Large lists and a slow store take time; a hanging start never ends.
+#: Seconds allowed for starting. Large lists and a slow store take time, but a start that hangs never ends.
 START_TIMEOUT = 60.0
-#: One that ends sooner is replaced more slowly each time.
+#: A manager or a door that ends sooner than this number of seconds is replaced more slowly each time.
 SHORT_LIFE = 2.0
-#: Longest time between two attempts. They never stop, because a running plan may need a manager.
+#: Longest time in seconds between two attempts. The attempts never stop, because a running plan may need a manager.
 LONGEST_DELAY = 30.0
 #: Exit codes of a manager that has logged why it cannot start, and the service's exit codes for them.
 _FINAL_EXIT_CODES = {ERROR_LOGGED: QSError.exit_code, ConfigError.exit_code: ConfigError.exit_code}
@@ -30,11 +30,11 @@ class Life(msgspec.Struct, frozen=True):
     Attributes
     ----------
     started
-        Time of its start.
+        Time at which it started.
     last_beat
         Time of its last heartbeat.
     served
-        Whether it or any predecessor has sent one.
+        Whether it or any predecessor has sent a heartbeat.
     short_lives
         Number of predecessors in a row that ended soon after they started.
     number
@@ -52,25 +52,25 @@ class Life(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, last_beat=now, served=True)
 
     def excused(self, seconds: float) -> "Life":
-        """Return the record after the whole machine was paused or busy, so that nothing could run for some time."""
+        """Return the record after the whole machine was paused or busy, so that no process could run for some time."""
         if self.last_beat is None:
             return msgspec.structs.replace(self, started=self.started + seconds)
         return msgspec.structs.replace(self, last_beat=self.last_beat + seconds)
 
     def ended(self, now: float) -> "Life":
-        """Return the record of the next one; set ``started`` when it starts."""
+        """Return the record for its successor. Set ``started`` when the successor starts."""
         short_lives = self.short_lives + 1 if now - self.started < SHORT_LIFE else 0
         return Life(now, served=self.served, short_lives=short_lives, number=self.number + 1)
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """Keep it; decide again at this time, or when something happens."""
+    """Keep the process. Decide again at this time, or when something happens."""
 
     until: float
 
 
 class Restart(msgspec.Struct, frozen=True):
-    """Start another one after ``delay`` seconds, and end this one if it is still running."""
+    """Start a new process after ``delay`` seconds, and end this one if it is still running."""
 
     delay: float
     reason: str
@@ -101,7 +101,7 @@ def decide(now: float, life: Life, ending: Exit | None) -> Keep | Restart | Give
 
 
 def decide_door(now: float, life: Life, ending: Exit | None, name: str = "The HTTP door") -> Keep | Restart:
-    """Decide what to do about an HTTP door that is running or has ended. It never takes the service down."""
+    """Decide what to do about an HTTP door that is running or has ended. This never ends the service."""
     if ending is not None:
         return Restart(_delay(life.short_lives), f"{name} ended unexpectedly ({ending.how})")
     last = life.started if life.last_beat is None else life.last_beat
@@ -118,5 +118,5 @@ def _no_start(ending: Exit) -> GiveUp:
 
 
 def _delay(short_lives: int) -> float:
-    """Return no delay for the first two, then twice as much each time."""
+    """Return the delay in seconds: 0 for the first two short lives, then twice as much each time."""
     return 0 if short_lives < 2 else min(0.25 * 2 ** min(short_lives, 10), LONGEST_DELAY)  # noqa: PLR2004 - see above

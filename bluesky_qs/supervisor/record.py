@@ -1,4 +1,4 @@
-"""Console output as numbered messages, split at line ends. The latest ones are kept."""
+"""Console output as numbered messages, split at line ends. The latest messages are kept."""
 
 import itertools
 import threading
@@ -10,9 +10,11 @@ from bluesky_qs.ipc.supervision import ConsolePage
 from bluesky_qs.supervisor.pace import Pace
 from bluesky_qs.wire.info import ConsoleMessage, console_payload
 
-#: Seconds for one message, on average: a subscriber's queue holds 1000, and a plan can print that in a moment.
+#: Average number of seconds per message. A subscriber's queue holds 1000 messages, and a plan can print that many lines
+#: in a moment.
 PERIOD = 0.010
-#: Messages that leave without delay after a pause. Then, what is printed within a period becomes one message.
+#: Number of messages that are sent without delay after a pause. After that, all output within a period becomes one
+#: message.
 BURST = 50
 #: Approximate number of characters in a message. This amount is published without waiting.
 SIZE = 64 * 1024
@@ -21,7 +23,7 @@ KEPT = 4 * 1024 * 1024
 
 
 class Batcher:
-    """Turns text into messages: each line at once, unless there are too many. The caller passes the time."""
+    """Turns text into messages: each line immediately, unless there are too many. The caller passes the time."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -47,7 +49,7 @@ class Batcher:
             return ""
         end = len(self._text)
         if not everything:
-            # Without an end of a line, it is one that has waited, or is too long.
+            # Text without a line end has waited long enough, or is too long.
             end = max(self._text.rfind("\n"), self._text.rfind("\r")) + 1 or end
         taken, self._text = self._text[:end], self._text[end:]
         if taken:
@@ -71,7 +73,7 @@ class Record:
         self._last = 0
 
     def add(self, text: str, when: float) -> ConsoleMessage:
-        """Number a message and keep it; drop the oldest one. ``when`` is in epoch seconds."""
+        """Number a message and keep it. Drop the oldest messages. ``when`` is in epoch seconds."""
         with self._lock:
             self._last += 1
             message = ConsoleMessage(when, text, self._last)
@@ -82,7 +84,7 @@ class Record:
         return message
 
     def page(self, since: int | None, limit: int) -> ConsolePage:
-        """Return the messages after number ``since``, or the latest; at most ``limit``."""
+        """Return at most ``limit`` messages after number ``since``, or the latest messages."""
         with self._lock:
             count = len(self._messages)
             begin = count - limit if since is None else count - (self._last - since)

@@ -1,4 +1,4 @@
-"""The runtime directory: create it, own it, and remove those of dead supervisors."""
+"""Creates, owns and removes the runtime directory, and removes the directories of dead supervisors."""
 
 import contextlib
 import fcntl
@@ -9,18 +9,18 @@ from pathlib import Path
 from bluesky_qs.errors import StartupError
 from bluesky_qs.ipc.runtime import NAME, SOCKET_PATH_LIMIT, RuntimeDir
 
-_TMP = "/tmp"  # noqa: S108 - what is made in it is private and has a new name
+_TMP = "/tmp"  # noqa: S108 - everything made there is private and has a new name
 
 
 class OwnedDir(RuntimeDir):
-    """A runtime directory, locked for as long as its owner lives."""
+    """A runtime directory that is locked for as long as its owner lives."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         path.mkdir(mode=0o700)
-        # The lock keeps other supervisors and programs that clean /tmp from removing it.
+        # The lock keeps other supervisors, and programs that clean /tmp, from removing the directory.
         self._lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        with contextlib.suppress(OSError):  # a file system without locks; then the pid alone decides
+        with contextlib.suppress(OSError):  # the file system has no locks; then only the pid counts
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @classmethod
@@ -40,7 +40,7 @@ class OwnedDir(RuntimeDir):
         raise StartupError(f"Cannot create a runtime directory: {'; '.join(reasons)}")
 
     def release(self) -> None:
-        """Remove it and release the lock."""
+        """Remove the directory and release the lock."""
         self.remove()
         os.close(self._lock)
 

@@ -1,4 +1,4 @@
-"""Signals that the supervisor handles, as a readable file descriptor."""
+"""The signals that the supervisor handles, as a readable file descriptor."""
 
 import os
 import signal
@@ -18,12 +18,13 @@ class Signals:
         self._wakeup_before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         self._before: dict[signal.Signals, Any] = {}
         for number in (signal.SIGCHLD, *STOPS):
-            # A signal that was ignored from the start (nohup, background jobs of scripts) stays ignored.
+            # A signal that was ignored from the start (because of nohup, or in a script's background job) stays
+            # ignored.
             if number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, lambda *_: None)
 
     def arrived(self) -> list[signal.Signals]:
-        """Return the signals that request a stop; the death of a child only wakes the loop."""
+        """Return the signals that request a stop. The death of a child only wakes the loop."""
         try:
             return [signal.Signals(number) for number in os.read(self.fd, 4096) if number in STOPS]
         except BlockingIOError:

@@ -1,7 +1,7 @@
-"""Messages to systemd: the service is ready, stops, and is alive. See sd_notify(3).
+"""Tells systemd that the service is ready, alive or stopping. See sd_notify(3).
 
-Units with ``Type=notify`` ask for them with the variable ``NOTIFY_SOCKET``, and those with ``WatchdogSec=`` with
-``WATCHDOG_USEC``.
+For units with ``Type=notify``, systemd sets the variable ``NOTIFY_SOCKET``; for units with ``WatchdogSec=``, it also
+sets ``WATCHDOG_USEC``.
 """
 
 import logging
@@ -12,19 +12,19 @@ from collections.abc import MutableMapping
 _log = logging.getLogger(__name__)
 
 _SOCKET, _WATCHDOG, _WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
-#: While the service stops, it asks for more time this often, and for this much: seconds.
+#: While the service stops, it asks for more time. The interval between requests, and the time requested, in seconds.
 EXTEND_PERIOD, EXTENSION = 5.0, 20.0
 
 
 class Systemd:
-    """Sends the messages, if somebody wants them.
+    """Sends the messages if systemd has requested them.
 
     Parameters
     ----------
     address
-        Path of the socket, or its abstract name after ``@``; None if nobody listens.
+        Path of the socket, or ``@`` and its abstract name; None if nobody listens.
     watchdog
-        Seconds after which systemd ends a service that sends no sign of life; None if it does not watch.
+        Seconds after which systemd ends a service that has sent no sign of life; None if there is no watchdog.
     """
 
     def __init__(self, address: str | None = None, watchdog: float | None = None) -> None:
@@ -38,35 +38,36 @@ class Systemd:
 
     @classmethod
     def of(cls, environ: MutableMapping[str, str]) -> "Systemd":
-        """Use these environment variables, and remove them: they are not meant for children."""
+        """Use these environment variables, and remove them, because they are not meant for child processes."""
         address, watchdog, pid = (environ.pop(name, "") for name in (_SOCKET, _WATCHDOG, _WATCHDOG_PID))
         is_watched = watchdog.isdecimal() and int(watchdog) > 0 and pid in ("", str(os.getpid()))
         return cls(address if address.startswith(("/", "@")) else None, int(watchdog) / 1e6 if is_watched else None)
 
     def ready(self, status: str) -> None:
-        """The service answers requests. ``status`` is what ``systemctl status`` shows."""
+        """Report that the service answers requests. ``status`` is the text that ``systemctl status`` shows."""
         self._send(f"STATUS={_one_line(status)}", *([] if self._is_ready else ["READY=1"]))
         self._is_ready = True
 
     def status(self, text: str) -> None:
-        """Change what ``systemctl status`` shows."""
+        """Change the text that ``systemctl status`` shows."""
         self._send(f"STATUS={_one_line(text)}")
 
     def stopping(self, status: str) -> None:
-        """The service has begun to stop."""
+        """Report that the service has begun to stop."""
         if not self._is_stopping:
             self._send(f"STATUS={_one_line(status)}", "STOPPING=1")
         self._is_stopping = True
 
     def act(self, now: float, *, answers: bool) -> float | None:
-        """Send what is due; return the time of the next message, if one is planned.
+        """Send the messages that are due. Return the time of the next message, if one is planned.
 
         Parameters
         ----------
         now
             Monotonic time.
         answers
-            Whether the manager answers; otherwise there is no sign of life, so systemd restarts the service in the end.
+            Whether the manager answers. If not, no sign of life is sent, so that systemd eventually restarts the
+            service.
         """
         times: list[float] = []
         if self._period is not None and answers:
@@ -91,7 +92,7 @@ class Systemd:
             return
         try:
             self._socket.sendto("\n".join(lines).encode(), self._address)
-        except OSError as error:  # the service works without
+        except OSError as error:  # the service also works without this message
             _log.debug("systemd did not get %s: %s", ", ".join(lines), error)
 
 

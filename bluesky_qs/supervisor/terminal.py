@@ -33,12 +33,13 @@ class OutputWriter:
     def write(self, data: bytes) -> None:
         """Queue output.
 
-        If too much output is already waiting, omit this; a note gives the number of omitted bytes later.
+        If too much output is already waiting, omit this output. Later, a note gives the number of omitted bytes.
         """
         with self._changed:
             if self._broken:
                 return
-            # After a first omission everything is omitted until there is room again: one gap instead of many.
+            # After the first omission, everything is omitted until there is room again, so that there is one gap
+            # instead of many.
             if self._left_out or self._size + len(data) > self._limit:
                 self._left_out += len(data)
                 return

@@ -14,11 +14,11 @@ from bluesky_qs.supervisor.child import Child
 
 _log = logging.getLogger(__name__)
 
-#: Seconds from the start of the service, and from the start of a worker, to the start of the spare worker: it must not
-#: take processor time from the user's request.
+#: Seconds from the start of the service, and from the start of a worker, to the start of the spare worker. The spare
+#: worker must not take processor time from the user's request.
 SPARE_DELAY = 0.5
 SPARE_DELAY_AFTER_WORKER = 1.5
-#: Seconds in which a worker may end by itself before it is killed.
+#: Seconds that a worker has to end by itself before it is killed.
 GRACE = 0.5
 
 Command = Callable[[str], Sequence[str]]
@@ -111,7 +111,7 @@ class Workers:
         if self._spare and (exit_ := self._spare.child.poll()):
             _log.warning("The spare worker process ended unexpectedly (%s)", exit_.how)
             self._spare.clear()
-            self._spare = None  # not replaced before the next worker starts: the reason for its end may persist
+            self._spare = None  # not replaced before the next worker starts: the reason why it ended may persist
         if self._current is None or (exit_ := self._current.child.poll()) is None:
             return None
         process = self._current.process
@@ -123,7 +123,7 @@ class Workers:
         return self.ended
 
     def end(self) -> None:
-        """End all workers. The worker in use is asked to end first."""
+        """End all workers. The worker in use is first asked to end."""
         self.spare_due = None
         if self._spare:
             self._spare.child.kill()
@@ -153,10 +153,10 @@ class Workers:
 
 
 def _packages() -> dict[str, int]:
-    """Return a value that changes with the installed packages: a spare worker has imported the old ones."""
+    """Return a value that changes with the installed packages, because a spare worker has imported the old ones."""
     times: dict[str, int] = {}
     for folder in sys.path:
-        if not folder.endswith("-packages"):  # the current folder may be among them, and it changes all the time
+        if not folder.endswith("-packages"):  # the current folder may be on the path, and it changes all the time
             continue
         with contextlib.suppress(OSError):
             times[folder] = os.stat(folder).st_mtime_ns  # noqa: PTH116 - sys.path has text

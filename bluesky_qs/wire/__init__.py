@@ -1,1 +1,1 @@
-"""The public sockets: encodings, addresses, keys, topics."""
+"""The public sockets: their encodings, addresses, keys and topics."""

@@ -1,4 +1,4 @@
-"""Encoding of messages on the public sockets: JSON or MessagePack, with the rules of Python's ``json`` module.
+"""Encodes and decodes messages on the public sockets: JSON or MessagePack, with the rules of Python's ``json`` module.
 
 msgspec is used where it agrees with ``json``. For NaN, infinities and integers beyond 64 bits, the standard library is
 used, so that clients of bluesky-queueserver see no difference.
@@ -39,7 +39,7 @@ class DecodeError(ValueError):
 def json_text(value: Any) -> bytes:
     """Return ``json.dumps(value)`` as bytes.
 
-    It is for values that come from users or user code: NaN is kept; bytes, sets, arrays and other objects are refused.
+    Use it for values that come from users or user code. NaN is kept; bytes, sets, arrays and other objects are refused.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def standard_json(text: bytes) -> bytes:
     return json.dumps(json.loads(text, parse_constant=lambda _: None)).encode()
 
 
-#: It also finds such words in strings, which only takes time.
+#: The pattern also finds these words in strings, which does no harm except that it takes time.
 _NOT_STANDARD = re.compile(rb"[\[:,]\s*(?:NaN|-?Infinity)")
 
 
@@ -70,11 +70,11 @@ def encode(message: Any, encoding: Encoding = "json") -> bytes:
     """Encode a message of plain values and `Encoded` parts."""
     try:
         return _json_encoder.encode(message) if encoding == "json" else _msgpack_encoder.encode(message)
-    except UnicodeEncodeError:  # a lone surrogate: JSON can hold it, UTF-8 cannot
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can hold but UTF-8 cannot
         if encoding == "json":
             return json.dumps(message, default=_value_of).encode()
         return _msgpack_encoder.encode(_packable(message))
-    except OverflowError:  # an integer of more than 64 bits: JSON can hold it, MessagePack cannot
+    except OverflowError:  # an integer of more than 64 bits, which JSON can hold but MessagePack cannot
         return _msgpack_encoder.encode(_packable(message))
 
 
@@ -84,7 +84,7 @@ def storable(value: Any) -> Any:
 
 
 def _packable(value: Any) -> Any:
-    """Convert values that JSON supports and MessagePack does not: lone surrogates, integers of more than 64 bits."""
+    """Convert values that JSON supports but MessagePack does not: lone surrogates, integers of more than 64 bits."""
     return _each(value, _as_packed_number)
 
 
@@ -119,7 +119,7 @@ def decode(frame: bytes, encoding: Encoding = "json") -> Any:
     Raises
     ------
     DecodeError
-        With a message that existing clients match: ``JSON decode error: …`` or ``MSGPACK decode error: …``.
+        The message has a form that existing clients match: ``JSON decode error: …`` or ``MSGPACK decode error: …``.
     """
     if encoding == "json":
         try:
@@ -134,7 +134,7 @@ def decode(frame: bytes, encoding: Encoding = "json") -> Any:
 
 
 def _json_loads(frame: bytes) -> Any:
-    """Decode with the standard library, which accepts NaN and infinities. Raise an error for other invalid input."""
+    """Decode with the standard library, which accepts NaN and infinities. Other invalid input raises an error."""
     try:
         return json.loads(frame)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Keys and options of the control and info sockets."""
+"""The keys and options of the control and info sockets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,8 @@ import zmq
 from bluesky_qs.addresses import CONTROL_ADDRESS, bind_address, client_address
 from bluesky_qs.errors import AddressInUse, ConfigError
 
-#: Connections that may wait until the service accepts them. The operating system may allow fewer. More arrive at once
-#: when the manager is replaced and all clients connect again.
+#: Maximum number of connections that wait until the service accepts them. The operating system may allow fewer. Many
+#: arrive at the same time when the manager is replaced and all clients reconnect.
 _BACKLOG = 4096
 #: Length of a key in its text form (Z85).
 KEY_LENGTH = 40
@@ -20,7 +20,7 @@ LARGEST_SUBSCRIPTION = 65_536
 
 
 def generate_keys() -> tuple[str, str]:
-    """Create a public key and a private key; return them in this order."""
+    """Create a public key and a private key, and return them in this order."""
     public, private = zmq.curve_keypair()
     return public.decode(), private.decode()
 
@@ -43,10 +43,10 @@ def check_key(key: str, what: str = "key") -> str:
     Raises
     ------
     ConfigError
-        It is not valid. The message does not show it.
+        The key is not valid. The message does not show it.
     """
     if len(key) != KEY_LENGTH:
-        raise ConfigError(f"The {what} is not valid: it has {len(key)} characters instead of {KEY_LENGTH}")
+        raise ConfigError(f"The {what} is not valid: it has {len(key)} characters, but must have {KEY_LENGTH}")
     try:
         zmq.curve_public(key.encode("ascii"))
     except (zmq.ZMQError, ValueError):  # a UnicodeEncodeError is a ValueError
@@ -63,7 +63,7 @@ def client_socket(
     before_connecting: Callable[[Any], object] | None = None,
     **options: int,
 ) -> Any:
-    """Return a socket connected to the service; a plain or an asyncio socket, depending on the context.
+    """Return a socket that is connected to the service: a plain or an asyncio socket, depending on the context.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def client_socket(
     address
         Address of the service. An address to bind to (``tcp://*:60615``) means this host.
     server_key
-        Public key of the service, if its control socket is encrypted.
+        The service's public key, if its control socket is encrypted.
     kind
         Type of the socket: ``zmq.REQ``, ``zmq.DEALER``, ``zmq.SUB``, ….
     before_connecting

@@ -31,7 +31,7 @@ def main() -> None:
     # Startup code must not see the service's own options.
     sys.argv = [sys.argv[0]]
 
-    from bluesky_qs.worker.app import WorkerProcess  # noqa: PLC0415 - after the parent is being watched
+    from bluesky_qs.worker.app import WorkerProcess  # noqa: PLC0415 - imported once the parent is being watched
 
     leave(WorkerProcess(options.address, preload=options.preload, output=output).serve())
 

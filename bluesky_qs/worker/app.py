@@ -68,8 +68,8 @@ log = logging.getLogger(__name__)
 
 NO_KERNEL = "IPython kernel mode needs the package ipykernel: pip install 'bluesky-qs[kernel]'"
 
-#: Modules that startup code is likely to import and that are safe to import before it: they start no Python threads
-#: and read no environment variables that startup code sets. bluesky, tqdm, ophyd, epics and matplotlib do.
+#: Modules that startup code is likely to import, and that are safe to import beforehand: they start no Python threads
+#: and read no environment variables that startup code sets. (bluesky, tqdm, ophyd, epics and matplotlib do.)
 WARM = (
     "event_model",
     "jsonschema",
@@ -80,20 +80,20 @@ WARM = (
     "packaging.version",
     "pint",
     "toolz",
-    "bluesky_qs.startup.plain_shell",  # the longest, and not all startup code needs it
+    "bluesky_qs.startup.plain_shell",  # takes longest, and not all startup code needs it
 )
 
 _BUSY = (EnvironmentState.EXECUTING_PLAN, EnvironmentState.EXECUTING_TASK)
 
 
 def _import(module: str) -> None:
-    # Startup code reports a missing or broken module if it needs it.
+    # If startup code needs a missing or broken module, its own import reports the error.
     with contextlib.suppress(Exception):
         importlib.import_module(module)
 
 
 def _soonest(*seconds: float | None) -> int | None:
-    """Milliseconds until the next check; None: only when something happens."""
+    """Return the milliseconds until the next check; None to check only when something happens."""
     some = [each for each in seconds if each is not None]
     return int(min(some) * 1000) + 1 if some else None
 
@@ -137,13 +137,13 @@ class WorkerProcess:
         world = World(self._environment, lambda: self._engine.RE)
         self._dry_runs = DryRuns(world, self._reports, self._devices, self._jobs.put)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        # Made here so that the process fails if the address cannot be bound. Only the link thread uses it.
+        # Created here, so that the process fails if the address cannot be bound. Only the link thread uses it.
         self._server = ServerEnd(
             self._context, address, WorkerCommand, self._answer, lambda: self._reports.send(self._server)
         )
 
     def serve(self) -> int:
-        """Run the jobs from the link thread until the environment is closed; return the exit code."""
+        """Run the jobs from the link thread until the environment is closed. Return the exit code."""
         signal.signal(signal.SIGINT, self._interrupt)
         link = threading.Thread(target=self._serve_link, name="link", daemon=True)
         link.start()
@@ -212,7 +212,7 @@ class WorkerProcess:
         self._engine.refuse_repeated(item["item_uid"])
         self._need_main_thread()
         if self._reports.state.environment is EnvironmentState.RESERVED:
-            # Not refused, because the queue would stop whenever somebody looks at a value between two plans.
+            # Not refused: otherwise, the queue would stop whenever somebody looks at a value between two plans.
             log.info("The plan will start when the code in the IPython console has ended")
         self._engine.begin(item["item_uid"])
         trace = tracing.context()
@@ -333,14 +333,15 @@ class WorkerProcess:
     # ----------------------------------------------------------------------------------------------- main thread
     def _warm_up(self) -> None:
         for module in WARM:
-            if self._jobs.waiting:  # the startup code imports all that it needs
+            if self._jobs.waiting:  # the startup code imports everything that it needs
                 break
             _import(module)
         for module in self._preload:
             _import(module)
 
     def _interrupt(self, _number: int, _frame: Any) -> None:
-        # Anywhere else the exception would end a job or lose a report. The RunEngine handles Ctrl-C while a plan runs.
+        # Anywhere else, the exception would end a job or lose a report. While a plan runs, the RunEngine handles
+        # Ctrl-C.
         if self._in_user_code:
             raise KeyboardInterrupt
 
@@ -363,7 +364,7 @@ class WorkerProcess:
         self._engine.streaming = Streaming(command.stream_progress, command.stream_messages)
         try:
             kernel = self._start_kernel(command.kernel, command.startup) if command.kernel else None
-            self._prompts.install(command.input_policy)  # after the kernel, which installs a debugger of its own
+            self._prompts.install(command.input_policy)  # after the kernel, which installs its own debugger
             os.environ["_QSERVER_RUNNING_IPYTHON_KERNEL"] = "1" if kernel else "0"  # see `is_ipython_mode`
             self._interruptible(partial(self._environment.open, command, kernel, last_words.begins))
             self._dry_runs.begin()

@@ -22,7 +22,7 @@ from bluesky_qs.startup.failure import text_of
 from bluesky_qs.startup.parts import part
 
 _Enums = Mapping[str, type[Enum]]
-#: The parameter of plans that takes the metadata of their runs.
+#: The plan parameter that takes run metadata.
 _METADATA = "md"
 
 
@@ -86,7 +86,7 @@ def bind_function(item: Mapping[str, Any], group: str, catalog: Catalog, namespa
     InvalidPlan
         The item is not a valid function item.
     NotPermitted, NotFound
-        The group may not call this function; the function does not exist.
+        The group may not call this function, or the function does not exist.
     """
     name, args, kwargs = item.get("name"), item.get("args"), item.get("kwargs")
     if not isinstance(name, str) or not name:
@@ -104,7 +104,7 @@ def bind_function(item: Mapping[str, Any], group: str, catalog: Catalog, namespa
 
 
 def merged(meta: Any) -> dict[str, Any]:
-    """Return the run metadata of an item; in a list of objects, earlier ones take precedence."""
+    """Return the run metadata of an item. In a list of objects, earlier ones take precedence."""
     parts = meta if isinstance(meta, list | tuple) else [meta or {}]
     result: dict[str, Any] = {}
     for each in reversed(parts):
@@ -131,7 +131,7 @@ class _Binder:
             for warning in parameter.warnings(given, self._names, parameter.name):
                 raise InvalidPlan(f"Plan validation failed: {warning}")
             value = parameter.type.convert(value, self._find(parameter, parameter.name, enums))
-            # The type itself shows where names belong; the flags are for types that do not.
+            # The type itself shows where names belong. The flags are for types that do not show this.
             everywhere = not parameter.type.has_names
             device = everywhere and parameter.spec.convert_device_names is True
             plan = everywhere and parameter.spec.convert_plan_names is True
@@ -140,9 +140,9 @@ class _Binder:
         return replaced(value, functools.partial(self._object, device=device, plan=plan))
 
     def built(self, plan: Any, parameter: Parameter, value: Any) -> Any:
-        """Return the object for the type in the plan's header, built from the value."""
+        """Return the object that the type in the plan's header requires, built from the value."""
         hint = header.parameters_of(plan)[parameter.name].annotation
-        # A type that could not be read is treated like a missing one.
+        # A type that could not be read is treated like a missing type.
         if hint is inspect.Parameter.empty or parameter.type is None:
             return value
         builder = Builder(functools.partial(self._field, parameter))
@@ -154,7 +154,7 @@ class _Binder:
             raise InvalidPlan(f"Plan validation failed: parameter '{parameter.name}': {text_of(err)}") from err
 
     def _field(self, parameter: Parameter, field: Field, value: Any) -> Any:
-        """Return the value for a field of an object in an argument, as for a parameter of the same type."""
+        """Return the value for a field of an object in an argument, treated like a parameter of the same type."""
         kind = header.type_in(field.hint, field.scope)
         if kind is None:
             return value
@@ -168,7 +168,7 @@ class _Binder:
         return kind.convert(value, self._find(parameter, field.name, header.enums_in(field.hint, field.scope)))
 
     def _find(self, parameter: Parameter, place: str, enums: _Enums) -> Find:
-        """Return the function that finds the object for a name in a parameter, or in a field of an object in it."""
+        """Return the function that finds the object for a name in a parameter, or in a field of one of its objects."""
         spec = parameter.spec
 
         def find(wanted: Wanted, label: str, name: str) -> Any:
@@ -188,9 +188,9 @@ class _Binder:
         return find
 
     def decorator_defaults(self, plan: Any, missing: Mapping[str, Parameter]) -> dict[str, Any]:
-        """Return the decorator's defaults that differ from those of the function, with names replaced.
+        """Return the decorator's defaults that differ from the function's, with names replaced with objects.
 
-        Permissions do not apply to them, because the plan's author chose them, not the user.
+        Permissions do not apply to them, because they were chosen by the plan's author, not by the user.
         """
         words = words_of(plan).parameters
         defaults: dict[str, Any] = {}
@@ -214,7 +214,7 @@ class _Binder:
         return name
 
     def _unlisted(self, name: str) -> Any:
-        """The device with a name below the lists, or None if there is none or the group may not use it."""
+        """Return the device with a name below the lists; None if it does not exist or the group may not use it."""
         root, *parts = name.split(".")
         if root not in self._namespace or not all(map(is_name_of_part, parts)):
             return None
@@ -270,7 +270,7 @@ class _Binder:
 
 
 def _anywhere(parameter: Parameter, place: str) -> tuple[bool, bool]:
-    """Whether names of devices, and of plans, become objects if the type accepts anything."""
+    """Return whether device names, and whether plan names, become objects if the type accepts anything."""
     devices, plans = parameter.spec.convert_device_names, parameter.spec.convert_plan_names
     if place == _METADATA:
         # Strings in metadata stay strings, even if one is a device name, unless the plan's author wants objects.

@@ -15,7 +15,7 @@ SHADOW: Sender = b"s"
 WORKER: Sender = b"w"
 
 _PACKET = 32_000
-#: The original function, because a dry run replaces `os.write` for user code.
+#: The original function. A dry run replaces `os.write` for user code.
 _write = os.write
 
 
@@ -27,7 +27,7 @@ class Channel:
     """One end of the pair of sockets.
 
     It uses only the descriptor, because the shadow refuses sockets. Each message has the number of its request, because
-    an answer may arrive too late.
+    an answer may arrive late.
     """
 
     def __init__(self, descriptor: int, sender: Sender, *, request: int = 0) -> None:
@@ -52,7 +52,7 @@ class Channel:
         Raises
         ------
         TimeoutError
-            None has arrived within ``timeout`` seconds.
+            No message arrived within ``timeout`` seconds.
         Closed
             The other side has ended.
         """

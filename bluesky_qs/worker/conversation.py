@@ -20,7 +20,7 @@ class Outcome(NamedTuple):
     Attributes
     ----------
     reports
-        Reports of the first items. The child ends after a plan whose walk was cut off.
+        The reports of the first items. The child ends after a plan whose walk was cut off.
     carried
         State of the devices after the last report.
     is_lost
@@ -28,9 +28,9 @@ class Outcome(NamedTuple):
     is_silent
         Whether the shadow did not answer in time.
     is_begun
-        Whether a child was started. If so, a plan may have caused a failure.
+        Whether a child was started. If so, a plan may have caused the failure.
     failure
-        Why there are no reports; empty if there are.
+        Why there are no reports; empty if there are reports.
     """
 
     reports: list[dict[str, Any]]
@@ -79,11 +79,11 @@ class _Talk:
         self._begin()
 
     def _begin(self) -> None:
-        """A plan begins."""
+        """Record that a plan begins."""
         self._until = time.monotonic() + self._seconds + 2 * GRACE
 
     def next(self) -> dict[str, Any]:
-        """Return the next message. Kill a child that has not sent its report in time."""
+        """Return the next message. Kill a child that does not send its report in time."""
         try:
             return self._receive(self._until)
         except TimeoutError:

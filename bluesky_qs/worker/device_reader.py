@@ -1,6 +1,6 @@
-"""Reads devices at any time, also while a plan runs: ophyd in threads, ophyd-async in the RunEngine's loop.
+"""Reads devices at any time, even while a plan runs: ophyd in threads, ophyd-async in the RunEngine's loop.
 
-It calls ``read`` and ``describe``, and reads ``hints``, ``limits`` and ``moving``. It does not trigger or move
+This module calls ``read`` and ``describe``, and reads ``hints``, ``limits`` and ``moving``. It does not trigger or move
 anything.
 """
 
@@ -30,7 +30,7 @@ _LONGEST_TEXT = 2000
 
 #: A generator that yields values, which may have to be awaited, and receives the results.
 Steps = Generator[Any, Any, Outcome]
-#: Whether the group may use a device below the lists, with this name and description.
+#: Returns whether the group may use a device below the lists with this name and description.
 IsAllowed = Callable[[str, dict[str, Any], str], bool]
 
 
@@ -66,13 +66,13 @@ class DeviceReader:
         self._readings = Readings(self._start, send, now)
 
     def ask(self, command: ReadDevices, namespace: Mapping[str, Any]) -> None:
-        """Read these devices of the namespace. See `Readings.ask`."""
+        """Read these devices in the namespace. See `Readings.ask`."""
         groups = dict.fromkeys(command.unlisted, command.user_group)
         names = [*command.names, *command.unlisted]
         self._readings.ask(command.uid, names, namespace=namespace, groups=groups, max_age=command.max_age)
 
     def details(self, name: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
-        """The last reading of a device with its data keys and their description; empty if it was never read."""
+        """Return the last reading of a device with its data keys and their descriptions; empty if it was never read."""
         device = self._readings.known(name, namespace)
         if device is None or device.reading is None:
             return {}
@@ -85,11 +85,11 @@ class DeviceReader:
         }
 
     def due(self) -> float | None:
-        """As in `Readings`."""
+        """Do the same as in `Readings`."""
         return self._readings.due()
 
     def check(self) -> None:
-        """As in `Readings`."""
+        """Do the same as in `Readings`."""
         self._readings.check()
 
     def _start(self, device: KnownDevice) -> None:
@@ -114,7 +114,7 @@ class DeviceReader:
             self._readings.begins(device)
             try:
                 answer = self._run(self._steps(device))
-            except BaseException as error:  # noqa: BLE001 - code of the device may raise anything
+            except BaseException as error:  # noqa: BLE001 - the device's code may raise anything
                 answer = device.failed(sentence(error))
             self._readings.ended(device, answer)
 
@@ -131,7 +131,7 @@ class DeviceReader:
                 waiting = asyncio.run_coroutine_threadsafe(_awaited(value), self._require_loop())
                 try:
                     value = waiting.result(ANSWER_WITHIN)
-                except Exception as raised:  # noqa: BLE001 - the steps decide what it means
+                except Exception as raised:  # noqa: BLE001 - the steps decide how to handle it
                     waiting.cancel()
                     error = raised
 
@@ -161,7 +161,7 @@ class DeviceReader:
                 if inspect.isawaitable(value):
                     try:
                         value = await value
-                    except Exception as raised:  # noqa: BLE001 - the steps decide what it means
+                    except Exception as raised:  # noqa: BLE001 - the steps decide how to handle it
                         error = raised
 
     def _ended_in_loop(self, device: KnownDevice, task: "asyncio.Task[Outcome]") -> None:
@@ -176,7 +176,7 @@ class DeviceReader:
     def _require_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop()
         if loop is None:
-            raise RuntimeError("it is read in the Run Engine's loop, and there is no Run Engine 'RE'")
+            raise RuntimeError("it can only be read in the RunEngine's loop, and there is no RunEngine 'RE'")
         return loop
 
     # ------------------------------------------------------------------------------------------- the device's code
@@ -201,7 +201,7 @@ class DeviceReader:
 
 
 class _Description(NamedTuple):
-    """Units by data key, the limits, if any, and what ``describe()`` has returned."""
+    """The units by data key, the limits (if any), and the result of ``describe()``."""
 
     units: Mapping[str, str]
     limits: list[float] | None
@@ -221,7 +221,7 @@ def _reading(found: Any, reading: Mapping[str, Mapping[str, Any]]) -> Outcome:
 
 
 def _main(found: Any, fields: Mapping[str, Any]) -> str:
-    """The data key of the device's main value: the first hinted one."""
+    """Return the data key of the device's main value: the first hinted key."""
     hinted: list[Any] = []
     with suppress(Exception):
         hinted = list((found.hints or {}).get("fields") or ())
@@ -239,12 +239,12 @@ def _field(each: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key(description: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a data key's description that describe its values."""
+    """Return the parts of a data key's description that describe its values."""
     return {part: _plain(description[part]) for part in ("dtype", "shape", "units", "choices") if part in description}
 
 
 def _size(value: Any) -> int:
-    """The number of elements of an array or a list."""
+    """Return the number of elements in an array or a list."""
     size = len(value) if isinstance(value, list | tuple) else getattr(value, "size", 1)
     return size if isinstance(size, int) else 1
 
@@ -254,7 +254,7 @@ def _plain(value: Any) -> Any:
         return cut(value, _LONGEST_TEXT)
     try:
         return plain_value(value)
-    except Exception:  # noqa: BLE001 - without a JSON form, or code of the value raises something
+    except Exception:  # noqa: BLE001 - it has no JSON form, or the value's code raises an error
         return cut(repr(value), _LONGEST_TEXT)
 
 
@@ -277,7 +277,7 @@ def _limits_in(key: Mapping[str, Any]) -> list[Any]:
 
 
 def _pair(limits: Any) -> list[float] | None:
-    """The limits as numbers; None if there are none. Equal limits, usually 0 and 0, mean no limits."""
+    """Return the limits as numbers; None if there are none. Equal limits (usually 0 and 0) mean that there are none."""
     try:
         low, high = (float(each) for each in limits)
     except (TypeError, ValueError):

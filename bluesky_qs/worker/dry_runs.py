@@ -31,17 +31,17 @@ log = logging.getLogger(__name__)
 _SELF_TEST, _TRIES = 2.0, 3
 #: Seconds to wait for the main thread to fork, if it is free.
 _FORK = 5.0
-#: Minimum seconds between forks while the queue runs.
+#: Minimum number of seconds between forks while the queue runs.
 _SELDOM = 60.0
-#: Maximum age of a reading in seconds: zero, because motors may have moved since.
+#: Maximum age of a reading in seconds: zero, because motors may have moved since the last reading.
 _RECENT = 0.0
-#: Seconds to wait for a reading; the reader gives up earlier.
+#: Seconds to wait for a reading. The reader itself gives up earlier.
 _READING = 1.5
 #: Seconds after the time limit of a dry run until the reply must be sent.
 LATER = 1.5
 
 _BUSY = "A dry run is not possible while {what}. Try again when nothing is running."
-_NOT_REACHED = "the time for all dry runs was over before this plan"
+_NOT_REACHED = "the time limit of all dry runs was reached before this plan"
 
 
 class NotPossible(Exception):
@@ -49,7 +49,7 @@ class NotPossible(Exception):
 
 
 class _TooLate(NotPossible):
-    """The time was over before the walk could begin."""
+    """The time limit was reached before the walk could begin."""
 
     def __init__(self) -> None:
         super().__init__("Other dry runs took too long. Try again.")
@@ -58,7 +58,7 @@ class _TooLate(NotPossible):
 class _Shadow(NamedTuple):
     process: int
     channel: Channel
-    #: When it was forked, in epoch seconds and on the monotonic clock.
+    #: When the shadow was forked, in epoch seconds and on the monotonic clock.
     made: float
     made_monotonic: float
 
@@ -69,7 +69,7 @@ class DryRuns:
     Parameters
     ----------
     in_main_thread
-        Gives a job to the main thread. Only the main thread forks.
+        Passes a job to the main thread. Only the main thread forks.
     reader
         Reads the devices of a plan in a dry run.
     """
@@ -102,7 +102,7 @@ class DryRuns:
             try:
                 self._replace()
                 self._fork_failure = ""
-            except OSError as error:  # too little memory, or too many processes; the main thread must go on
+            except OSError as error:  # too little memory, or too many processes; the main thread must continue
                 log.warning("The worker could not be copied for dry runs: %s", error)
                 self._fork_failure = f"Dry runs are not possible at present: the worker cannot be copied ({error})"
             finally:
@@ -129,10 +129,10 @@ class DryRuns:
     def close(self) -> None:
         """End the shadow, because the worker is ending."""
         if (shadow := self._shadow) is not None:
-            _kill(shadow)  # nobody waits for it: at its priority it may need a while on a busy machine
+            _kill(shadow)  # nobody waits for it: at its low priority, it may take a while to end on a busy machine
 
     def outdate(self) -> None:
-        """Record that user code has run, so the next dry run needs a new shadow. Any thread may call this."""
+        """Record that user code has run, so that the next dry run needs a new shadow. Any thread may call this."""
         self._is_outdated = True
 
     # ---------------------------------------------------------------------------------------------- link thread
@@ -146,7 +146,7 @@ class DryRuns:
         self._requests.put((command, time.monotonic() + command.timeout + LATER))
 
     def takes(self, uid: str) -> bool:
-        """Whether this answer of the reader is for a dry run. If so, the answer is kept for it."""
+        """Return whether this answer from the reader is for a dry run. If so, keep the answer for the dry run."""
         reading = self._reading
         if reading is None or reading[0] != uid:
             return False
@@ -170,7 +170,7 @@ class DryRuns:
             self._reports.push(DryRunEnded(command.uid, reports, carried, refusal, reached))
 
     def _made(self, command: DryRun, deadline: float) -> tuple[list[dict[str, Any]], bytes, int]:
-        """Return a report for each item, the devices after the last one as JSON, and the number of walked items."""
+        """Return a report for each item, the device state after the last one (JSON), and the number of walked items."""
         items, carried = json.loads(command.items), json.loads(command.carried)
         until = min(time.monotonic() + command.timeout, deadline - GRACE)
         reports: list[dict[str, Any]] = []
@@ -183,7 +183,7 @@ class DryRuns:
                     raise
                 reason = _NOT_REACHED if isinstance(refusal, _TooLate) else str(refusal)
                 break
-            if not walked.is_begun and not is_retry:  # the shadow had ended before
+            if not walked.is_begun and not is_retry:  # the shadow had already ended
                 is_retry = True
                 continue
             is_retry = False
@@ -238,7 +238,7 @@ class DryRuns:
             self._ask_for_fork()
             self._forked.wait(_FORK)
         elif self._shadow is None or time.monotonic() - self._shadow.made_monotonic > _SELDOM:
-            self._ask_for_fork()  # between two plans; until then, the present shadow is used, if any
+            self._ask_for_fork()  # between two plans; until then, the present shadow (if any) is used
 
     @property
     def _is_free(self) -> bool:
@@ -252,7 +252,10 @@ class DryRuns:
             self._in_main_thread(self.fork)
 
     def _passes(self, shadow: _Shadow) -> bool:
-        """Test a new shadow. End one that fails, unless it is only slow and the worker cannot create another now."""
+        """Test a new shadow.
+
+        End a shadow that fails, unless it is only slow and the worker cannot create another one now.
+        """
         with self._lock:
             if self._shadow is not shadow:
                 return False
@@ -272,7 +275,7 @@ class DryRuns:
         namespace = self._world.environment.namespace
         try:
             self._reader.ask(ReadDevices(uid, [name], [], "", _RECENT), namespace)
-            self._reports.wake()  # the link thread ends the wait for devices that do not answer
+            self._reports.wake()  # the link thread stops waiting for devices that do not answer
             answered.wait(_READING)
         finally:
             self._reading = None
@@ -284,12 +287,15 @@ class DryRuns:
         if shadow is not None:
             _kill(shadow)
             shadow.channel.close()
-            # Plans must not wait until the shadow is gone: at its priority it may need a while on a busy machine.
+            # Plans must not wait until the shadow is gone: at its low priority, it may take a while to end on a busy
+            # machine.
             threading.Thread(target=_reap, args=(shadow.process,), daemon=True, name="qs-reap").start()
 
 
 def _fork(descriptor: int, world: World) -> int:
-    """Fork a shadow that uses this descriptor; return its process id. Block signals until it has removed handlers."""
+    """Fork a shadow that uses this descriptor; return its process ID. Block signals until it has removed the
+    handlers.
+    """
     worker = os.getpid()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:

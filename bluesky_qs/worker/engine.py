@@ -1,4 +1,4 @@
-"""Runs plans: calls ``RE(plan)`` in the main thread, and pauses and resumes it when the manager requests it."""
+"""Runs plans: calls ``RE(plan)`` in the main thread, and pauses and resumes the plan when the manager requests it."""
 
 import contextlib
 import logging
@@ -53,26 +53,26 @@ class _Plan:
         self.standstill = Standstill()
         self.suspenders = SuspenderWatch()
         self.waits = PlanWaits(streaming=streaming)
-        #: The generator of its messages, once the RunEngine has requested the first one.
+        #: The generator of the plan's messages, once the RunEngine has requested the first message.
         self.messages: Iterator[Any] | None = None
         self.start = time.time()
         #: The last state of the RunEngine that ends a plan; None if there was none.
         self.ending: str | None = None
-        #: True while our own call runs it. Otherwise it is paused, or other code has resumed it.
+        #: True while this module's own call runs the plan. Otherwise, it is paused, or other code has resumed it.
         self.stepping = True
-        #: True once other code (from a console, for example) has resumed it.
+        #: True once other code (from a console, for example) has resumed the plan.
         self.resumed_by_hand = False
-        #: True once the RunEngine has finished with it.
+        #: True once the RunEngine has finished with the plan.
         self.over = False
-        #: The exception that it raised in other code, which had resumed it.
+        #: The exception that the plan raised in other code, which had resumed it.
         self.error: BaseException | None = None
-        #: The exception that ended it, before the RunEngine and asyncio handled it.
+        #: The exception that ended the plan, before the RunEngine and asyncio handled it.
         self.raised: BaseException | None = None
-        #: Its return value.
+        #: The plan's return value.
         self.value: Any = None
 
     def watched(self, messages: Iterator[Any]) -> Iterator[Any]:
-        """Pass the plan's messages on, and keep the value that it returns or the exception that ends it."""
+        """Pass the plan's messages on, and keep its return value or the exception that ends it."""
         self.standstill.plan_begins()
         self.messages = messages
         try:
@@ -87,18 +87,19 @@ class _Plan:
     def original(self, error: BaseException) -> BaseException:
         """Return the plan's own exception for the exception from the RunEngine.
 
-        asyncio replaces exceptions of some classes (`TimeoutError`) by copies without traceback, cause and notes.
+        asyncio replaces exceptions of some classes (such as `TimeoutError`) with copies that have no traceback, cause
+        or notes.
         """
         raised = self.raised
         if raised is None or type(raised).__name__ != type(error).__name__ or len(raised.args) != len(error.args):
             return error
-        # Not ``==``, because comparing arrays returns an array; a copy has the very same arguments.
+        # Not ``==``, because comparing arrays returns an array. A copy has the identical arguments.
         return raised if all(one is other for one, other in zip(raised.args, error.args, strict=True)) else error
 
 
 @contextlib.contextmanager
 def _outermost(engine: Any, wrap: Callable[[Iterator[Any]], Iterator[Any]]) -> Iterator[None]:
-    """Let ``wrap`` process the messages of the plan that is started in this block, after the user's preprocessors.
+    """Let ``wrap`` process the messages of the plan started in this block, after the user's preprocessors.
 
     The plan itself is not wrapped, because start documents contain its name and type.
     """
@@ -121,10 +122,10 @@ def _failed(error: BaseException) -> tuple[ExitStatus, str, str]:
 
 
 class Engine:
-    """The RunEngine of the environment and the plan that it runs.
+    """The RunEngine of the environment, and the plan that it runs.
 
     The main thread calls `run`. The link thread calls `begin`, `pause` and `resume`, which return immediately. While a
-    plan is paused the main thread is free, so code in the environment or from a console may also resume or end the
+    plan is paused, the main thread is free, so code in the environment or from a console may also resume or end the
     plan.
     """
 
@@ -132,7 +133,7 @@ class Engine:
         self, reports: Reports, in_main_thread: Callable[[Callable[[], None]], None], output: ItemOutput
     ) -> None:
         self.RE: Any = None
-        #: The messages to publish about each plan in the form of bluesky-queueserver.
+        #: The messages to publish about each plan, in the form of bluesky-queueserver.
         self.streaming = NOTHING
         self._reports = reports
         self._in_main_thread = in_main_thread
@@ -183,7 +184,7 @@ class Engine:
             raise WrongState(f"The worker already has the plan {item_uid!r}")
 
     def begin(self, item_uid: str) -> None:
-        """Accept an item; `run` follows in the main thread. Raise `NoRunEngine` if there is none."""
+        """Accept an item; `run` follows in the main thread. Raise `NoRunEngine` if there is no RunEngine."""
         if self.RE is None and not self._next:
             raise NoRunEngine
         self._accepted.add(item_uid)
@@ -194,7 +195,7 @@ class Engine:
         self._reports.update(environment=executing, item_uid=item_uid, pause_pending=False, pulses=True)
 
     def pause(self, option: PauseOption, user: str = "") -> None:
-        """Request a pause, for this user. If a plan is about to start, it is paused as soon as it runs."""
+        """Request a pause for this user. A plan that is about to start is paused as soon as it runs."""
         with self._lock:
             if self._item_uid is None:
                 raise WrongState("No plan is running")
@@ -240,7 +241,7 @@ class Engine:
         with self._lock:
             plan.stepping = not plan.over
         if plan.stepping:
-            self._watch()  # code of a console may have set hooks during the pause
+            self._watch()  # code from a console may have set hooks during the pause
             log.info("Continue plan execution with the option '%s'", how)
             self._step(plan, getattr(self.RE, how), how)
         else:
@@ -285,10 +286,10 @@ class Engine:
         return None if self._is_left(plan) else self._end(plan, how, otherwise=otherwise)
 
     def _is_left(self, plan: _Plan) -> bool:
-        """Whether our call has returned while the plan is not over.
+        """Return whether this module's call has returned although the plan is not over.
 
-        It is paused, or other code has resumed it at the moment of its pause. Then our call may even have returned as
-        if the plan had completed.
+        The plan is paused, or other code resumed it at the moment of its pause. In the second case, the call may even
+        have returned as if the plan had completed.
         """
         with self._lock:
             if plan.over or str(self.RE.state) in ("idle", "panicked"):
@@ -297,13 +298,13 @@ class Engine:
             return True
 
     def _end(self, plan: _Plan, how: How | None, *, otherwise: ExitStatus = "completed") -> tuple[ExitStatus, str, str]:
-        """Return how a plan ended if it raised nothing here; ``otherwise`` if nothing ended it early."""
+        """Return how a plan ended that did not raise an exception here; ``otherwise`` if nothing ended it early."""
         if plan.ending is None and plan.error is not None:
             return _failed(plan.original(plan.error))
         if plan.ending is None and plan.observer.last_exit_status == "fail":
             return "failed", "The plan failed after it was resumed by startup code or from a console", ""
         if plan.ending == "halting":
-            log.warning("The plan was halted without its clean-up; close the environment and open it again")
+            log.warning("The plan was halted without its cleanup; close the environment and open it again")
         if plan.ending is None and otherwise == "completed" and self._aborted_itself(plan):
             return "aborted", ABORTED_ITSELF, "" if plan.raised is None else traceback_text(plan.raised)
         status = _ENDS.get(plan.ending, otherwise)
@@ -312,7 +313,8 @@ class Engine:
         return status, PANICKED if plan.ending == "panicked" else ENDED_ELSEWHERE, ""
 
     def _aborted_itself(self, plan: _Plan) -> bool:
-        # For a plan without runs, no public attribute shows it, and `RE(…)` returns as if the plan had completed.
+        # For a plan without runs, no public attribute shows an early end, and `RE(…)` returns as if the plan had
+        # completed.
         return getattr(self.RE, "_exit_status", plan.observer.last_exit_status) == "abort"
 
     def _finish(self, plan: _Plan, status: ExitStatus, message: str, trace: str) -> None:
@@ -361,7 +363,7 @@ class Engine:
         try:
             if self.RE is not None and str(self.RE.state) == "paused":
                 self.RE.abort("the plan could not be resumed")
-        except BaseException:  # the plan's clean-up is user code and may raise anything; the next plan must run
+        except BaseException:  # the plan's cleanup is user code and may raise anything; the next plan must run
             log.exception("Could not end the plan")
 
     # --------------------------------------------------------------------------------------- RunEngine's own thread
@@ -370,7 +372,7 @@ class Engine:
         with self._lock:
             self._engine_state = state
             plan = self._plan if self._plan and not self._plan.over else None
-            by_hand = state == "running" and self._paused  # `resume` has cleared it if the resume is ours
+            by_hand = state == "running" and self._paused  # `resume` clears this for a resume by the manager
             self._paused = plan is not None and state == "paused"
             if state == "running":
                 self._loop_thread = threading.current_thread()
@@ -428,7 +430,7 @@ class Engine:
 
     # ---------------------------------------------------------------------------------------------- watching thread
     def _is_held(self) -> bool:
-        """Whether a pause, a suspender or a prompt holds the plan. During a pause, look at the suspenders."""
+        """Return whether a pause, a suspender or a prompt holds the plan. During a pause, check the suspenders."""
         state = self._reports.state
         if (plan := self._plan) is not None:
             self._look_at_suspenders(plan, is_paused=state.waiting is not None and state.waiting.kind == "pause")
@@ -441,37 +443,40 @@ class Engine:
             self.RE.loop.call_soon_threadsafe(self._suspenders_changed, plan, tripped)
 
     def _suspenders_changed(self, plan: _Plan, tripped: list[Suspension]) -> None:
-        """Report it. In the RunEngine's loop, which runs during a pause too."""
+        """Report the change. Called in the RunEngine's loop, which also runs during a pause."""
         if plan is self._plan and not plan.over:
             plan.standstill.suspenders_changed(tripped)
             self._reports.update(**plan.standstill.state())
 
     def _place(self, plan: _Plan) -> str:
-        """The file and line of user code that runs. Before the RunEngine has the plan, the main thread runs it."""
+        """Return the file and line of the running user code.
+
+        Before the RunEngine has the plan, the main thread runs it.
+        """
         thread = threading.main_thread() if plan.messages is None else self._loop_thread
         return place_of(thread.ident if thread else None, plan.messages)
 
     def _watch(self) -> None:
-        """Install our hooks. They call the user's own hooks, which may be set at any time."""
+        """Install the hooks. They call the user's own hooks, which may be set at any time."""
         for hook in self._hooks if self.RE is not None else ():
             hook.install(self.RE)
 
     def _start_pause(self) -> None:
-        # `request_pause` waits for the RunEngine's loop, which a plan may block. No other thread may wait for that.
+        # `request_pause` waits for the RunEngine's loop, which a plan may block. No other thread must wait for this.
         option = self._pause
         threading.Thread(target=self._request_pause, args=(self.RE, option), name="pause", daemon=True).start()
 
     def _request_pause(self, engine: Any, option: PauseOption) -> None:
         try:
             engine.request_pause(defer=option == "deferred")
-        except Exception as error:  # noqa: BLE001 - the end of a thread; bluesky's exception class is not public
+        except Exception as error:  # noqa: BLE001 - the thread ends here; bluesky's exception class is not public
             log.info("The plan was not paused: %s", error)
 
     def _thread_died(self, died: Any) -> None:
         """Restart the RunEngine's loop after ``sys.exit()`` in a plan; otherwise the plan would never return."""
         loop = self.RE.loop if self.RE is not None else None
         if loop is not None and died.thread is self._loop_thread and not loop.is_closed():
-            log.error("The plan stopped the Run Engine's thread (%s); the thread was restarted", died.exc_type.__name__)
+            log.error("The plan stopped the RunEngine's thread (%s); the thread was restarted", died.exc_type.__name__)
             threading.Thread(target=loop.run_forever, daemon=True, name="bluesky-run-engine").start()
             return
         if self._next_excepthook is not None:

@@ -36,7 +36,7 @@ NO_ENGINE = "The startup code does not create a RunEngine named 'RE'; plans cann
 
 
 class UserEnvironment:
-    """The user's namespace. It is filled by `open` in the main thread, and later also used by background tasks."""
+    """The user's namespace. `open` fills it in the main thread; later, background tasks also use it."""
 
     def __init__(self, reports: Reports, engine: Engine) -> None:
         self.namespace: dict[str, Any] = {}
@@ -50,7 +50,7 @@ class UserEnvironment:
         self._looking = threading.Lock()
 
     def open(self, command: OpenEnvironment, kernel: "Kernel | None", begins: Callable[[str, str], object]) -> None:
-        """Run the startup code, in the kernel if there is one, and report the result.
+        """Run the startup code (in the kernel, if there is one) and report the result.
 
         ``begins`` is called with each file (see `loader.load`). Exceptions raised by the code are not caught.
         """
@@ -90,22 +90,22 @@ class UserEnvironment:
         )
 
     def set_permissions(self, permissions: bytes) -> None:
-        """Use these permissions from now on: they decide which strings in the next plan become objects."""
+        """Use these permissions from now on. They determine which strings in the next plan become objects."""
         self._permissions = PermissionRules.from_dict(json.loads(permissions))
         self._catalog = Catalog(self._catalog.existing_plans, self._catalog.existing_devices, self._permissions)
 
     def may_use_unlisted(self, name: str, description: dict[str, Any], group: str) -> bool:
-        """Whether a group may use a device that is below the lists and has this description."""
+        """Return whether a group may use a device that is below the lists and has this description."""
         return self._catalog.unlisted_device_allowed(name, description, group)
 
     def may_use(self, name: str, device: Any, group: str) -> bool:
-        """Whether a group may use the device with this name, in the lists or below them."""
+        """Return whether a group may use the device with this name, in the lists or below them."""
         if name in self._catalog.device_names(group):
             return True
         return self._catalog.is_below_the_lists(name) and self.may_use_unlisted(name, facts(device), group)
 
     def plan(self, item: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Create the plan of an item; return it with the metadata of its runs. Calls user code."""
+        """Create an item's plan, and return it with the run metadata. This calls user code."""
         plan, args, kwargs, metadata = bind_plan(item, item["user_group"], self._catalog, self.namespace)
         whose = {
             "queue_item_uid": item["item_uid"],
@@ -132,7 +132,7 @@ class UserEnvironment:
             if update_re or first:
                 self._engine.adopt(self.namespace.get("RE"))
             if update_lists:
-                # An error in a plan that the script left incomplete must not hide the error of the script.
+                # An error in a plan that the script left incomplete must not hide the script's own error.
                 self._refresh(ignore_invalid_plans=failed or self._ignore_invalid_plans)
 
     def update(self) -> None:
@@ -164,8 +164,8 @@ def _lists(found: Collected) -> EncodedLists:
 
 
 def failure_report(error: BaseException) -> tuple[str, str, bytes]:
-    """Return message, traceback and report (JSON) of an environment that did not open."""
-    if not isinstance(error, QSError):  # interrupted: show where the code was
+    """Return the message, the traceback and the report (JSON) for an environment that did not open."""
+    if not isinstance(error, QSError):  # the code was interrupted: show where it was
         error = failed(error)
     message, trace = sentence(error), getattr(error, "traceback", "") or traceback_text(error)
     report = {

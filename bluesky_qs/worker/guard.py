@@ -1,4 +1,4 @@
-"""Blocks actions of user code during a dry run: writing, connecting, starting programs, moving devices.
+"""Blocks user code actions during a dry run: writing, connecting, starting programs, moving devices.
 
 These functions change the process permanently. Only the child process of a dry run calls them.
 """
@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from bluesky_qs.foresight.report import asks_for_input
 from bluesky_qs.startup.parts import class_has
 
-#: Beginnings of the audit events (PEP 578) that are refused.
+#: Beginnings of the names of audit events (PEP 578) that are refused.
 _REFUSED = (
     "socket.",
     "subprocess.",
@@ -77,14 +77,14 @@ class Blocked(PermissionError):
     """User code tried an action that a dry run does not allow."""
 
 
-#: Called with a description of what was blocked.
+#: Called with a description of the blocked action.
 OnBlocked = Callable[[str], object]
 
 
 def refuse_calls(on_blocked: OnBlocked) -> None:
     """From now on, refuse sockets, subprocesses, signals, and writing, renaming and removing files."""
     inside = threading.local()
-    #: Events that are allowed. A set is fast, and some events occur with each message of a plan.
+    #: Allowed events. A set is used because it is fast, and some events occur with each message of a plan.
     ignored = {"object.__getattr__", "sys._getframe", "builtins.id"}
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
@@ -111,7 +111,7 @@ def refuse_calls(on_blocked: OnBlocked) -> None:
 
 
 def block_devices(on_blocked: OnBlocked, classes: Iterable[type]) -> None:
-    """Refuse calls of methods that move or change devices of these classes. Plans use messages instead."""
+    """Refuse calls of methods that move or change devices of these classes. Plans must use messages instead."""
     for kind in classes:
         for name in _CHANGING:
             if name in vars(kind) and class_has(kind, name):
@@ -121,7 +121,10 @@ def block_devices(on_blocked: OnBlocked, classes: Iterable[type]) -> None:
 def follow_positions(
     classes: Iterable[type], position: Callable[[Any], Any], value: Callable[[Any], Any], unknown: object
 ) -> None:
-    """Replace ``position`` and ``get`` of devices by these functions. A result ``unknown`` calls the original."""
+    """Replace ``position`` and ``get`` of devices with these functions.
+
+    If one returns ``unknown``, the original is called.
+    """
     signal = getattr(sys.modules.get("ophyd.signal"), "Signal", None)
     for kind in classes:
         here = vars(kind)
@@ -142,8 +145,9 @@ def use_clock(ahead: Callable[[], float], sleep: Callable[[float], object]) -> N
 def shorten_stacks() -> None:
     """Make bluesky record only the line that calls a plan, not the whole stack.
 
-    Each call of a plan stub formats the stack, only for the warning that a plan was never iterated. That takes up to
-    nine tenths of the time of a dry run.
+    Each call of a plan stub formats the
+    stack, but only for a warning that the plan was never iterated. Formatting takes up to nine tenths of a dry run's
+    time.
     """
     utils: Any = sys.modules.get("bluesky.utils")
     if utils is not None and getattr(utils, "traceback", None) is traceback:
@@ -151,7 +155,7 @@ def shorten_stacks() -> None:
 
 
 def _calling_line() -> list[str]:
-    """The stack as bluesky's ``Plan`` expects it: its last two lines are those of bluesky itself."""
+    """Return the stack as bluesky's ``Plan`` expects it: the last two lines belong to bluesky itself."""
     frame = sys._getframe(3)  # noqa: SLF001 - the fast way to the caller of the plan
     code = frame.f_code
     return [f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_name}\n', "", ""]
@@ -176,13 +180,13 @@ def described(event: str, args: tuple[Any, ...]) -> str:
 def _short(value: Any) -> str:
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - code of the value may raise anything
+    except Exception:  # noqa: BLE001 - the value's code may raise anything
         text = type(value).__name__
-    return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004 - for one line
+    return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004 - must fit on one line
 
 
 def device_classes(roots: Iterable[Any]) -> list[type]:
-    """Return all classes of devices: those of the libraries, and those of the objects in the namespace."""
+    """Return all device classes: the classes in the libraries, and the classes of the objects in the namespace."""
     found: dict[type, None] = {}
     for module, name in (("ophyd.ophydobj", "OphydObject"), ("ophyd_async.core", "Device")):
         base = getattr(sys.modules.get(module), name, None)
@@ -205,7 +209,7 @@ def _with_subclasses(kind: type, found: dict[type, None]) -> None:
 def _replace(kind: type, name: str, value: Any) -> None:
     try:
         setattr(kind, name, value)
-    except (AttributeError, TypeError):  # a class of an extension module cannot be changed
+    except (AttributeError, TypeError):  # a class in an extension module cannot be changed
         return
 
 

@@ -1,7 +1,7 @@
 """Blocks the use of connections that were open before the fork.
 
-The descriptors of these connections do not work in a dry run. Some libraries do not notice, others raise an error that
-a real run would not raise. This module refuses their calls, so that the report names the calls.
+The descriptors of these connections do not work in a dry run. Some libraries do not notice this; others raise an error
+that a real run would not raise. This module refuses their calls, so that the report names them.
 """
 
 import errno
@@ -17,7 +17,7 @@ from bluesky_qs.worker.guard import Blocked, OnBlocked, described
 _OUTPUT = (1, 2)
 _SENDING = ("send", "sendall", "sendto", "sendmsg", "sendfile", "write")
 _RECEIVING = ("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "read")
-#: Functions and methods of libraries that talk to hardware: module, class (or none), names.
+#: Functions and methods of libraries that talk to hardware: the module, the class (or none) and the names.
 _CALLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("socket", "socket", (*_SENDING[:-1], *_RECEIVING[:-1])),
     ("socket", "", ("socketpair",)),  # Python has no audit event for these
@@ -30,12 +30,12 @@ _CALLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("serial", "Serial", ("write", "read")),
     ("tango", "DeviceProxy", ("write_attribute", "write_attributes", "command_inout", "write_read_attribute")),
 )
-#: The description of an error from a connection or file if none of the calls above has raised it.
-_OPEN_BEFORE = "a file or connection that was open before"
+#: The description of an error from a connection or a file, if none of the calls above raised it.
+_OPEN_BEFORE = "a file or connection that was already open"
 
 
 def refuse_connections(on_blocked: OnBlocked) -> None:
-    """From now on, refuse to send and receive with connections that were open before."""
+    """From now on, refuse to send and receive on connections that were already open."""
     for module, kind, names in _CALLS:
         owner = reduce(lambda found, name: getattr(found, name, None), [kind] if kind else [], sys.modules.get(module))
         for name in names:
@@ -52,7 +52,7 @@ def refuse_connections(on_blocked: OnBlocked) -> None:
 
 
 def open_before(error: BaseException) -> str:
-    """Return a description if the error comes from a descriptor that does not work here; otherwise empty text."""
+    """Return a description if the error comes from a descriptor that does not work here; otherwise an empty string."""
     return _OPEN_BEFORE if isinstance(error, OSError) and error.errno == errno.EBADF else ""
 
 

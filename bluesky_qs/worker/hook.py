@@ -1,26 +1,26 @@
-"""Our hook in the RunEngine, which also calls the user's own hook."""
+"""The worker's hook in the RunEngine, which also calls the user's own hook."""
 
 import threading
 from collections.abc import Callable
 from typing import Any
 
-#: Number of the user's functions to keep, because each may wrap the one before it.
+#: Number of user functions to keep, because each may wrap the one before it.
 _DEEPEST = 10
 
 
 class Hook:
-    """Our function in one of the RunEngine's hooks, such as ``msg_hook``, followed by the user's function."""
+    """The worker's function in one of the RunEngine's hooks, such as ``msg_hook``, followed by the user's function."""
 
     def __init__(self, name: str, ours: Callable[..., object]) -> None:
         self._name = name
         self._ours = ours
-        #: The user's functions, latest first. If one wraps this hook, we call the previous function for it.
+        #: The user's functions, latest first. If one of them wraps this hook, the previous function is called for it.
         self._users: list[Callable[..., object]] = []
         self._calling: int | None = None
         self._depth = 0
 
     def install(self, engine: Any) -> None:
-        """Put our function in front of the user's, which may have been set at any time."""
+        """Put the worker's function in front of the user's, which may have been set at any time."""
         if (present := getattr(engine, self._name)) is not self:
             self._users = [] if present is None else [present, *self._users][:_DEEPEST]
             setattr(engine, self._name, self)
@@ -31,7 +31,7 @@ class Hook:
         self._users = []
 
     def __call__(self, *args: Any) -> None:
-        """Call our function, then the user's."""
+        """Call the worker's function, then the user's."""
         thread = threading.get_ident()
         if self._calling == thread:  # the user's function wraps this hook and calls it again
             self._call_user(self._depth + 1, args)

@@ -1,4 +1,4 @@
-"""Ctrl-C without a keyboard."""
+"""Sends Ctrl-C without a keyboard."""
 
 import os
 import signal

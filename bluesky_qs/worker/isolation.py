@@ -1,4 +1,4 @@
-"""The first steps of the shadow: gives up the worker's connections and output."""
+"""The first steps of the shadow: it gives up the worker's connections and output."""
 
 import contextlib
 import gc
@@ -23,7 +23,7 @@ MEMORY = 2**30
 
 
 class Output(io.TextIOBase):
-    """Keeps the end of the printed text."""
+    """Keeps the last part of the printed text."""
 
     def __init__(self) -> None:
         self._parts: deque[str] = deque()
@@ -53,14 +53,14 @@ class Output(io.TextIOBase):
 
 
 def end_with(parent: int) -> None:
-    """End this process when the parent process ends, on Linux."""
+    """On Linux, end this process when the parent process ends."""
     get_at_death_of_parent(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def ignore_signals() -> None:
-    """Ignore Ctrl-C, which is meant for the worker in the same process group, and remove the handlers of user code."""
+    """Ignore Ctrl-C, which is meant for the worker in this process group. Remove user code's signal handlers."""
     for each in (signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(each, signal.SIG_DFL)
     for each in (signal.SIGINT, signal.SIGHUP):
@@ -77,14 +77,14 @@ def give_way() -> None:
 
 
 def replace_descriptors(kept: int) -> None:
-    """Replace all descriptors except one. Reading and writing fail on the new ones; output is discarded."""
+    """Replace all descriptors except one. Reading and writing fail on the new ones, but output is discarded."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     useless = os.open("/", os.O_PATH)
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib is slow with thousands of descriptors
         descriptor = int(name)
         if descriptor in (kept, nowhere, useless):
             continue
-        with contextlib.suppress(OSError):  # the descriptor of the listing itself is closed by now
+        with contextlib.suppress(OSError):  # the descriptor used for the listing is already closed
             os.fstat(descriptor)
             os.dup2(nowhere if descriptor <= 2 else useless, descriptor, inheritable=False)  # noqa: PLR2004 - stderr
     os.close(nowhere)
@@ -92,10 +92,10 @@ def replace_descriptors(kept: int) -> None:
 
 
 def replace_output() -> Output:
-    """Send printed and logged text of Python code to a bounded buffer."""
+    """Send text that Python code prints or logs to a bounded buffer."""
     output = Output()
     sys.stdout = sys.stderr = output
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - for as long as the process lives
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - open for as long as the process lives
     sys.displayhook, sys.breakpointhook = sys.__displayhook__, sys.__breakpointhook__
     logging.Logger.callHandlers = _print_record  # type: ignore[method-assign]
     shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
@@ -119,7 +119,7 @@ def keep_objects() -> None:
 
 
 def wait_for(child: int, seconds: float) -> int:
-    """Wait until the child process ends; kill it after this time. Return its exit code, negative for a signal."""
+    """Wait until the child process ends. Kill it after this time. Return its exit code, negative for a signal."""
     descriptor = os.pidfd_open(child)
     try:
         poll = select.poll()

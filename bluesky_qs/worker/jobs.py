@@ -13,7 +13,7 @@ class Meanwhile(Protocol):
 
     @property
     def in_cell(self) -> bool:
-        """Whether code is running which no job may interrupt, even while it awaits something."""
+        """Whether code is running that no job may interrupt, even while it awaits something."""
         ...
 
     def run(self) -> None:

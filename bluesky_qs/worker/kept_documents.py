@@ -9,7 +9,7 @@ MOST, MOST_BYTES = 5000, 32_000_000
 
 
 class KeptDocuments:
-    """The documents, oldest first. For one thread."""
+    """The documents, oldest first. Use it in one thread only."""
 
     def __init__(self) -> None:
         self._documents: deque[DocumentReport] = deque()
@@ -20,7 +20,7 @@ class KeptDocuments:
         self._documents.append(report)
         self._bytes += len(report.document)
         while len(self._documents) > MOST or self._bytes > MOST_BYTES:
-            # The few others come first, and explain the events that follow.
+            # The few other documents come first, and explain the events that follow.
             at = next((at for at, each in enumerate(self._documents) if each.name == "event"), None)
             if at is None:
                 return
@@ -41,5 +41,5 @@ class KeptDocuments:
                 return
 
     def rest(self) -> list[DocumentReport]:
-        """The documents."""
+        """Return the documents that are kept."""
         return list(self._documents)

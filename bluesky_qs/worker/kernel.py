@@ -1,7 +1,7 @@
-"""The IPython kernel of the environment: a kernel as Jupyter starts it, which shares its main thread with jobs.
+"""The environment's IPython kernel: a normal Jupyter kernel that shares its main thread with jobs.
 
-Its event loop runs only while there is no job for the main thread (see `Jobs`): a plan or a task runs outside of the
-loop, as in plain Python, and not as a cell. In the meantime, messages from consoles wait in the sockets.
+Its event loop runs only while there is no job for the main thread (see `Jobs`): a plan or a task runs outside the loop,
+as in plain Python, and not as a cell. In the meantime, messages from consoles wait in the sockets.
 
 Importing this module imports ipykernel.
 """
@@ -42,7 +42,7 @@ from bluesky_qs.worker.requests import ConsoleRequests
 
 log = logging.getLogger(__name__)
 
-#: The slowest import of a kernel. It is used here so that a spare worker imports it in advance.
+#: A kernel's slowest import. It is referenced here so that a spare worker imports it in advance.
 _WARM = ipykernel.debugger
 #: Seconds to wait until the kernel has read the messages that have arrived.
 _PATIENCE = 0.5
@@ -56,13 +56,13 @@ class Kernel:
     startup
         The startup code; the kernel uses the same profile.
     reserve
-        Called with True before code from a console runs in the main thread, and with False afterwards.
+        Called with True before code from a console runs in the main thread, and with False afterward.
     waiting
-        Whether a job is waiting for the main thread. Code from a console lets the job go first.
+        Returns whether a job is waiting for the main thread. Code from a console lets the job go first.
     raised
         Called with each exception raised by code from a console.
     at_console
-        Context manager for code from a console, where a user answers input requests.
+        Context manager around code from a console, where a user answers input requests.
     own
         Called with the path of the connection file, so that the file is removed even if this process cannot remove it.
 
@@ -86,7 +86,7 @@ class Kernel:
         self._waiting = waiting
         self._at_console = at_console
         self._reserve = reserve
-        #: True while code of a console runs, even while it awaits something.
+        #: True while code from a console runs, even while it awaits something.
         self.in_cell = False
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
@@ -118,11 +118,11 @@ class Kernel:
         return Path(self._app.abs_connection_file).read_bytes()
 
     def has_requests(self) -> bool:
-        """Whether a console's request to run code has no reply yet. Any other thread may call this."""
+        """Return whether a console's request to run code has no reply yet. Any other thread may call this."""
         return self._kernel.has_requests()
 
     def run_configured_code(self) -> list[LoadProblem]:
-        """Run the configured code that follows the startup files; return the problems of the whole opening."""
+        """Run the configured code that follows the startup files. Return the problems from the whole opening."""
         self._app.run_configured_code()
         self._opening.close()
         return self._shown_errors.problems
@@ -130,7 +130,7 @@ class Kernel:
     # ------------------------------------------------------------------------------------- between jobs (`Jobs`)
     def run(self) -> None:
         """Let the kernel use the main thread until `wake`."""
-        asyncio.set_event_loop(self._loop)  # a job that used `asyncio.run` has removed it
+        asyncio.set_event_loop(self._loop)  # a job that used `asyncio.run` has removed the loop
         self._kernel.invite_gui()
         self._loop.run_forever()
 
@@ -145,7 +145,7 @@ class Kernel:
         self._kernel.set_parent([], {})
 
     async def _cell(self, execute: Callable[[], Awaitable[Any]]) -> Any:
-        while self._waiting():  # noqa: ASYNC110 - the loop stops for the job; afterwards this continues
+        while self._waiting():  # noqa: ASYNC110 - the loop stops for the job; this continues afterward
             await asyncio.sleep(0)
         self.in_cell = True
         self._reserve(True)
@@ -168,7 +168,7 @@ class Kernel:
         try:
             self._shell.enable_matplotlib(backend)
         except Exception as error:  # noqa: BLE001 - matplotlib, Qt and others may raise anything
-            # As in IPython: plans run without windows too.
+            # As in IPython, plans also run without windows.
             text = f"The matplotlib backend {backend!r} cannot be used: {sentence(error)}"
             log.warning("%s", text)
             self._shown_errors.note(text)
@@ -177,10 +177,10 @@ class Kernel:
 class _Cells(IPythonKernel):
     """An IPython kernel that waits for the main thread, and that only the manager can end.
 
-    The event loop of a GUI keeps the main thread until the next message to the shell arrives. It must not begin while a
+    The event loop of a GUI keeps the main thread until the next message to the shell arrives. It must not start while a
     job or an earlier message needs the main thread: these would wait for the next message, and there may be none.
-    ipykernel 7 begins it one millisecond after it has returned, even if a message has just been received. Here it
-    begins when no message is being handled.
+    ipykernel 7 restarts the loop one millisecond after it has returned, even if a message has just been received. Here,
+    the loop starts when no message is being handled.
     """
 
     #: Called with the function that executes a cell.
@@ -193,42 +193,44 @@ class _Cells(IPythonKernel):
         #: The number of shell messages that have been received but not handled yet.
         self._in_hand = 0
         self._invitation: object | None = None
-        self._context = contextvars.copy_context()  # one for all messages, as in ipykernel
+        self._context = contextvars.copy_context()  # the same context for all messages, as in ipykernel
         super().start()
         if self._has_shell_thread:
             manager: Any = self.shell_channel_thread.manager
             manager.get_shell_channel_to_subshell_pair(None).on_recv(self.io_loop, self._receive)
 
     def has_requests(self) -> bool:
-        """Whether a console's request to run code has no reply yet. ipykernel 6 shows it only while code runs."""
+        """Return whether a console's request to run code has no reply yet. ipykernel 6 shows this only while code
+        runs.
+        """
         if not self._requests and self._has_shell_thread:
             loop, read = self.shell_channel_thread.io_loop, threading.Event()
-            # Twice, because the loop reads sockets after the callbacks that were added before.
+            # Twice, because the loop runs the callbacks that were added earlier before it reads sockets.
             loop.add_callback(loop.add_callback, read.set)
             read.wait(_PATIENCE)
         return bool(self._requests)
 
     def shell_channel_thread_main(self, msg: Any) -> Any:
-        self._requests.arrived(msg)  # at once, and not when the coroutine begins
+        self._requests.arrived(msg)  # immediately, not when the coroutine begins
         return super().shell_channel_thread_main(msg)
 
     def enter_eventloop(self) -> None:
         if self._has_shell_thread:
             self.invite_gui()
-        else:  # ipykernel 6 keeps the messages and the loop of the GUI in one queue
+        else:  # ipykernel 6 keeps the messages and the GUI's loop in one queue
             super().enter_eventloop()
 
     def invite_gui(self) -> None:
         """Start the event loop of the GUI soon, if there is one and no message is being handled."""
         if self._has_shell_thread and self.eventloop is not None and self._invitation is None:
-            # Later, so that other callbacks have their turn between two messages.
+            # Later, so that other callbacks get their turn between two messages.
             self._invitation = self.io_loop.call_later(0.001, self._run_gui)
 
     def _run_gui(self) -> None:
         self._invitation = None
         gui = self.eventloop
         if gui is None or self._in_hand or self.job_waits():
-            return  # started again after the message, or after the job
+            return  # it is started again after the message or the job
         try:
             gui(self)
         except KeyboardInterrupt:  # as in ipykernel
@@ -236,7 +238,7 @@ class _Cells(IPythonKernel):
         self.invite_gui()
 
     def _receive(self, message: Any) -> Awaitable[None]:
-        # Counted here and not when the task begins, because the loop of the GUI may start in between.
+        # Counted here and not when the task begins, because the GUI's loop may start in between.
         self._in_hand += 1
         loop: Any = self.io_loop
         task = loop.asyncio_loop.create_task(self.shell_main(None, message), context=self._context)
@@ -251,21 +253,21 @@ class _Cells(IPythonKernel):
 
     @property
     def _has_shell_thread(self) -> bool:
-        """Whether a separate thread receives the shell messages, as in ipykernel 7."""
+        """Return whether a separate thread receives the shell messages, as in ipykernel 7."""
         return getattr(self, "shell_channel_thread", None) is not None
 
     async def do_execute(self, *args: Any, **options: Any) -> Any:
         execute = super().do_execute
         if threading.current_thread() is threading.main_thread():
-            # The reply is sent afterwards, so a client that has it finds the kernel free.
+            # The reply is sent afterward, so that a client that has received it finds the kernel free.
             try:
                 return await self.cell(lambda: execute(*args, **options))
             finally:
                 self._requests.done_with(self.get_parent("shell"))
-        return await execute(*args, **options)  # a subshell has a thread of its own
+        return await execute(*args, **options)  # a subshell has its own thread
 
     def _send_abort_reply(self, stream: Any, msg: Any, idents: Any) -> None:
-        # Code that waited behind a cell with an error is not run. As in `do_execute`, the reply comes afterwards.
+        # Code that was waiting behind a cell with an error is not run. As in `do_execute`, the reply comes afterward.
         self._requests.done_with(msg)
         super()._send_abort_reply(stream, msg, idents)
 
@@ -283,9 +285,9 @@ class _Cells(IPythonKernel):
 
 
 class Stream(OutStream):
-    """Prints to the output of the process, immediately and in order, and sends consoles a copy.
+    """Prints to the process's output, immediately and in order, and sends a copy to consoles.
 
-    The file descriptors do not change: output of C code goes to the service's console only, in the right order.
+    The file descriptors do not change. Output from C code goes only to the service's console, in the right order.
     """
 
     def fileno(self) -> int:
@@ -296,7 +298,7 @@ class Stream(OutStream):
 class _Application(ConfiguredCode, IPKernelApp):
     """Creates the kernel and its sockets. The worker handles startup files, signals and the loop."""
 
-    #: Whether the connection file stays for the next kernel.
+    #: Whether the connection file is kept for the next kernel.
     keeps_file = False
     #: Called with the path of the connection file when it has been written.
     wrote: Callable[[Path], None]
@@ -324,7 +326,7 @@ class _Application(ConfiguredCode, IPKernelApp):
         super().init_sockets()
 
     def _require_free(self, channel: str, port: int) -> None:
-        """Refuse a port that another program uses. Otherwise the kernel would run without its heartbeat."""
+        """Refuse a port that another program uses. Otherwise, the kernel would run without its heartbeat."""
         if self.transport != "tcp":
             return
         with socket.socket() as probe:
@@ -349,7 +351,7 @@ def _application(
     if profile is None or profile.is_relative_to(shipped_profiles()):
         config.HistoryManager.hist_file = ":memory:"
     if spec.ipython_dir:
-        # Not an argument, because IPython then fails if there is no earlier value.
+        # Not passed as an argument, because IPython would then fail if there is no earlier value.
         os.environ["IPYTHONDIR"] = spec.ipython_dir
     folder = profile_folder(startup)
     app = _Application.instance(
@@ -359,20 +361,20 @@ def _application(
         config_file_paths=[folder.location],
         kernel_class=_Cells,
         outstream_class=f"{__name__}.Stream",
-        quiet=False,  # copies go to the process's own streams
+        quiet=False,  # the process's own streams get a copy
         capture_fd_output=False,
         ignore_cwd=True,
         parent_handle=1,  # the service prints how to connect to it
         log_level=logging.ERROR,
     )
     app.shown_errors = shown_errors
-    # By default the profile's configuration decides; it may fix address and ports.
+    # By default, the profile's configuration decides. It may set a fixed address and ports.
     address = None if spec.ip == "localhost" else _address(spec.ip)
     arguments = {"ip": address, "connection_file": spec.connection_file}
     arguments |= {f"{channel}_port": str(port) for channel, port in spec.ports.items()}
     if spec.connection_dir:
         app.connection_dir = spec.connection_dir
-    # A file with a configured name keeps its key and its ports, so consoles can connect to the next kernel.
+    # A file with a configured name keeps its key and its ports, so that consoles can connect to the next kernel.
     app.keeps_file = spec.connection_file is not None
     app.wrote = (lambda _: None) if _exists(app, spec.connection_file) else own
     try:
@@ -381,7 +383,7 @@ def _application(
         raise StartupError(f"The IPython kernel cannot listen on {app.ip}: {error}") from error
     except OSError as error:
         name = spec.connection_file or spec.connection_dir or app.connection_dir
-        raise StartupError(f"The connection file of the IPython kernel cannot be written ({name}): {error}") from error
+        raise StartupError(f"The IPython kernel's connection file cannot be written ({name}): {error}") from error
     if not app.ip.startswith("127."):
         log.warning("The IPython kernel listens on %s: clients need the key; the connections are not encrypted", app.ip)
     return app
@@ -393,7 +395,7 @@ def _report_error(result: Any, raised: Callable[[BaseException], None]) -> None:
 
 
 def _exists(app: IPKernelApp, name: str | None) -> bool:
-    """Whether the connection file already exists, with ports and key that a user has chosen."""
+    """Return whether the connection file already exists, with ports and a key that a user has chosen."""
     return name is not None and any((Path(folder) / name).exists() for folder in (".", app.connection_dir))
 
 
@@ -411,7 +413,7 @@ def _address_of_this_host() -> str:
 
 
 class _Nudge:
-    """Sends our own kernel a harmless message, because a GUI's loop keeps the main thread until a message arrives."""
+    """Sends the kernel a harmless message, because a GUI's loop keeps the main thread until a message arrives."""
 
     def __init__(self, app: IPKernelApp) -> None:
         self._session = Session(key=app.session.key, signature_scheme=app.session.signature_scheme)

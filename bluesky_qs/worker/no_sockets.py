@@ -1,4 +1,4 @@
-"""Makes the Linux kernel refuse new connections and programs of this process, even from C libraries (seccomp)."""
+"""Makes the Linux kernel refuse new connections and programs in this process, even from C libraries (seccomp)."""
 
 import ctypes
 import errno
@@ -7,10 +7,10 @@ import struct
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _FILTER = 38, 22, 2
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EACCES
-#: Instructions of the filter: load a word, jump if equal, return.
+#: The filter's instructions: load a word, jump if equal, return.
 _LOAD, _JUMP_IF, _RETURN = 0x20, 0x15, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT = 0, 4
-#: By machine: the number of the architecture, and the numbers of socket, connect, socketpair, execve and execveat.
+#: By machine: the architecture's number, and the numbers of the calls socket, connect, socketpair, execve and execveat.
 _CALLS = {
     "x86_64": (0xC000003E, (41, 42, 53, 59, 322)),
     "aarch64": (0xC00000B7, (198, 203, 199, 221, 281)),
@@ -22,7 +22,7 @@ class _Program(ctypes.Structure):
 
 
 def refuse_sockets() -> bool:
-    """Make the kernel refuse sockets and programs from now on. Return False if the system does not support this."""
+    """Make the kernel refuse new sockets and programs from now on. Return False if the system does not support this."""
     if platform.machine() not in _CALLS:
         return False
     architecture, numbers = _CALLS[platform.machine()]

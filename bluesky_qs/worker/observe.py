@@ -1,4 +1,4 @@
-"""Reads the documents of a running plan: its runs, its progress, and the documents themselves without large arrays."""
+"""Reads the documents of a running plan to report its runs, its progress, and the documents without large arrays."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -16,19 +16,19 @@ log = logging.getLogger(__name__)
 
 #: Arrays and lists with more elements than this are not sent.
 LARGEST = 200
-#: Texts in events that are longer than this are not sent.
+#: Strings in events that are longer than this are not sent.
 LONGEST = 10_000
 _SMALL = frozenset((float, int, bool, type(None)))
 _INT64 = 2**63
-#: A larger number of points is a mistake in the metadata.
+#: Largest plausible number of points. A larger number is a mistake in the metadata.
 _MOST_POINTS = 10**12
 
 
 class Observer:
-    """Subscribed to the RunEngine for one plan.
+    """A subscriber to the RunEngine for one plan.
 
-    It runs in the RunEngine's thread, so it is fast and never raises an exception. ``noted`` is called with each
-    document.
+    It runs in the RunEngine's thread, so it must be fast and never
+    raise an exception. ``noted`` is called with each document.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Observer:
                 odd = not_finite(each) if kind == "event" else {}
                 self._reports.document(DocumentReport(self._item_uid, kind, text, odd, omitted, self._documents))
         except Exception:  # a process boundary: watching a plan must not make it fail
-            if not self._complained:  # once per plan, because a thousand more may follow
+            if not self._complained:  # only once per plan, because a thousand more errors may follow
                 log.exception("Could not report a document of the plan (%s)", name)
             self._complained = True
 
@@ -102,9 +102,9 @@ class Observer:
 
 
 def _published(name: str, document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the documents to send for this one. Event pages, which flyers produce, are split into events."""
+    """Yield the documents to send for this document. Event pages, which flyers produce, are split into events."""
     if name == "event_page":
-        from event_model import unpack_event_page  # noqa: PLC0415 - bluesky has imported it before there are documents
+        from event_model import unpack_event_page  # noqa: PLC0415 - bluesky imports it before there are documents
 
         for event in unpack_event_page(document):
             yield "event", event
@@ -115,7 +115,8 @@ def _published(name: str, document: Any) -> Iterator[tuple[str, dict[str, Any]]]
 def document_text(name: str, document: dict[str, Any]) -> tuple[bytes, list[str]]:
     """Return the JSON text of a document for display, and the fields of an event that are omitted from it.
 
-    Images, long arrays and long texts are omitted: they are null, like NaN. Other objects are their repr.
+    Images, long arrays and long strings are omitted: they become null, like NaN. Other objects are replaced with their
+    repr.
     """
     if name != "event":
         return plain_text(document), []
@@ -125,24 +126,24 @@ def document_text(name: str, document: dict[str, Any]) -> tuple[bytes, list[str]
 
 
 def not_finite(event: dict[str, Any]) -> dict[str, str]:
-    """The values of an event without a JSON number, as text by field: ``nan``, ``inf``, ``-inf``."""
+    """Return the values in an event that have no JSON number, as text by field: ``nan``, ``inf``, ``-inf``."""
     numbers = ((field, _number(value)) for field, value in event["data"].items())
     return {str(field): str(number) for field, number in numbers if number is not None and not isfinite(number)}
 
 
 def _number(value: Any) -> float | None:
-    """The value if it is a float; NumPy has others beside its float64."""
+    """Return the value if it is a float. NumPy has other float types besides its float64."""
     if not isinstance(value, float) and getattr(value, "ndim", None) == 0:
         value = value.item()
     return float(value) if isinstance(value, float) else None
 
 
 def plain_text(value: Any) -> bytes:
-    """Return JSON text for display of a value that may not fit JSON (a document, ``RE.md``)."""
+    """Return JSON text for displaying a value that JSON may not fully support (a document, ``RE.md``)."""
     try:
         return _encoder.encode(value)
     except (TypeError, ValueError, OverflowError):
-        # keys of a dict that JSON does not support, a date out of range, …
+        # dict keys that JSON does not support, a date out of range, …
         return _encoder.encode(_plain(value))
 
 
@@ -158,7 +159,7 @@ def _is_large(value: Any) -> bool:
 
 
 def _size(value: Any) -> int:
-    """The number of elements in nested lists; those of arrays too."""
+    """Return the number of elements in nested lists and arrays."""
     if isinstance(value, list | tuple):
         return sum(map(_size, value))
     size = getattr(value, "size", 1)

@@ -1,4 +1,4 @@
-"""Marks the parts of this process's output that belong to an item or task; see `ipc.item_marks`."""
+"""Marks the parts of this process's output that belong to an item or a task (see `ipc.item_marks`)."""
 
 import contextlib
 import logging
@@ -13,12 +13,13 @@ from typing import Any, TextIO
 from bluesky_qs.ipc.item_marks import Marks
 
 _STDOUT = 1
-#: There is more than one only if user code replaces `sys.stdout`. The oldest one is dropped.
+#: Maximum number of kept streams. There is more than one only if user code replaces `sys.stdout`. The oldest is
+#: dropped.
 _STREAMS_KEPT = 100
 
 
 class ItemOutput:
-    """Writes the marks. If the parent does not read marks, it does nothing."""
+    """Writes the marks. Does nothing if the parent does not read marks."""
 
     def __init__(self, marks: Marks | None) -> None:
         self._marks = marks
@@ -28,22 +29,26 @@ class ItemOutput:
         self._lock = threading.Lock()
         self._tasks = 0
         self._divided: Divided | None = None
-        # Python's `print` keeps no reference to the stream it writes to, so a stream must outlive the prints that have
-        # begun in other threads (https://github.com/python/cpython/issues/130163): without this, the worker crashes.
+        # Python's `print` keeps no reference to the stream that it writes to, so a stream must outlive any prints that
+        # have begun in other threads (https://github.com/python/cpython/issues/130163): without this, the worker
+        # crashes.
         self._kept: deque[Divided] = deque(maxlen=_STREAMS_KEPT)
 
     @classmethod
     def of_process(cls) -> "ItemOutput":
-        """The output of this process, with the token from its environment, to hide it from user code."""
+        """Create the output of this process.
+
+        The token is taken from the environment variables, to hide it from user code.
+        """
         return cls(Marks.of_process())
 
     @property
     def task(self) -> str | None:
-        """The background task that runs in this thread."""
+        """Return the background task that runs in this thread."""
         return getattr(self._task, "uid", None)
 
     def begin(self, uid: str, start: float | None = None) -> None:
-        """Begin the output of this item. ``started`` is its start in epoch seconds."""
+        """Begin the output of this item. ``start`` is its start in epoch seconds."""
         if self._marks is not None:
             self._mark(self._marks.begin(uid, time.time() if start is None else start))
 
@@ -54,9 +59,9 @@ class ItemOutput:
 
     @contextlib.contextmanager
     def of_task(self, uid: str, *, background: bool) -> Iterator[None]:
-        """Output in this block belongs to this task.
+        """Mark the output in this block as output of this task.
 
-        In the background, this applies only to output of this thread to `sys.stdout`.
+        For a background task, this applies only to this thread's output to `sys.stdout`.
         """
         self.begin_aside(uid) if background else self.begin(uid)
         try:
@@ -65,7 +70,7 @@ class ItemOutput:
             self.end_aside(uid) if background else self.end(uid)
 
     def begin_aside(self, uid: str) -> None:
-        """Begin the output of this task, which is everything that this thread prints to `sys.stdout`."""
+        """Begin the output of this task: everything that this thread prints to `sys.stdout`."""
         if self._marks is None:
             return
         self._task.uid = uid
@@ -73,7 +78,7 @@ class ItemOutput:
         with self._lock:
             self._tasks += 1
             if self._divided is None:
-                # Only during background tasks, because it makes each print a little slower.
+                # Only during background tasks, because this makes each print a little slower.
                 owner, name = _lowest()
                 self._divided = self._divide(getattr(owner, name))
                 setattr(owner, name, self._divided)
@@ -110,8 +115,9 @@ class ItemOutput:
     def _mark(self, mark: bytes) -> None:
         streams: list[Any] = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
         for stream in streams:
-            with contextlib.suppress(Exception):  # streams of user code may raise anything
-                # An IPython kernel's stream has passed everything on to this one, and its own `flush` takes long.
+            with contextlib.suppress(Exception):  # user code's streams may raise anything
+                # An IPython kernel's stream has already passed everything on to this stream, and its own `flush` takes
+                # long.
                 (getattr(stream, "echo", None) or stream).flush()
         self._write(mark)
 
@@ -139,7 +145,7 @@ class Divided:
         return len(text)
 
     def writelines(self, lines: Any) -> None:
-        """Print several texts."""
+        """Print several strings."""
         for line in lines:
             self.write(line)
 
@@ -156,7 +162,7 @@ class Divided:
 
 
 class TaskAwareHandler(logging.StreamHandler[TextIO]):
-    """Writes our log lines. Lines from a background task become part of its output."""
+    """Writes the worker's log lines. Lines from a background task become part of the task's output."""
 
     def __init__(self, output: ItemOutput) -> None:
         super().__init__()
@@ -174,5 +180,8 @@ class TaskAwareHandler(logging.StreamHandler[TextIO]):
 
 
 def _lowest() -> tuple[Any, str]:
-    """The stream that prints finally write to. An IPython kernel's stream is above it, and sends a copy to consoles."""
+    """Return the owner and the attribute name of the lowest stream.
+
+    An IPython kernel's stream is above it and sends copies to consoles.
+    """
     return (sys.stdout, "echo") if getattr(sys.stdout, "echo", None) is not None else (sys, "stdout")

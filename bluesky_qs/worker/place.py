@@ -1,4 +1,4 @@
-"""The file and line of user code that a thread runs."""
+"""Finds the file and line of the user code that a thread runs."""
 
 import os
 import sys
@@ -17,9 +17,9 @@ _TOOLS = tuple(f"{root}{name}" for root in _INSTALLED for name in ("bluesky", "o
 
 
 def place_of(thread: int | None, plan: Any) -> str:
-    """The innermost line of user code in this thread or, if it runs none, in the generator; empty if there is none.
+    """Return the innermost line of user code in this thread or, failing that, in the generator; empty if there is none.
 
-    A line of an installed package counts if there is no other.
+    A line in an installed package is used if there is no other.
     """
     frames = [*_of_thread(thread), *reversed(list(_of_generator(plan)))]
     theirs = [each for each in frames if not each[0].startswith((*_STDLIB, _OURS, *_TOOLS, "<frozen"))]
@@ -29,15 +29,15 @@ def place_of(thread: int | None, plan: Any) -> str:
 
 
 def _of_thread(thread: int | None) -> Iterator[tuple[str, int]]:
-    """The thread's frames, innermost first."""
-    frame: FrameType | None = sys._current_frames().get(thread or 0)  # noqa: SLF001 - the way to it
+    """Yield the thread's frames, innermost first."""
+    frame: FrameType | None = sys._current_frames().get(thread or 0)  # noqa: SLF001 - no public way
     while frame is not None:
         yield frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
 
 
 def _of_generator(generator: Any) -> Iterator[tuple[str, int]]:
-    """The generator's frames, outermost first."""
+    """Yield the generator's frames, outermost first."""
     while generator is not None:
         frame = getattr(generator, "gi_frame", None)
         if frame is not None:

@@ -1,4 +1,4 @@
-"""Input requests of user code (``input``, ``getpass``, ``sys.stdin``), which has no terminal and must never hang."""
+"""Handles input requests from user code (``input``, ``getpass``, ``sys.stdin``), which has no terminal."""
 
 import asyncio
 import builtins
@@ -27,19 +27,19 @@ log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-#: The longest prompt text that clients get, because the status is sent often.
+#: Maximum length of the prompt text that clients get, because the status is sent often.
 LONGEST = 1000
 _STDIN = "Reading from sys.stdin"
-#: Number of empty answers to the same question before an error, because code that checks its input may ask forever.
+#: Number of empty replies to the same prompt before an error, because code that checks its input may ask forever.
 PATIENCE = 1000
-#: Maximum of seconds between two questions of such code.
+#: Maximum number of seconds between two prompts from code that asks repeatedly.
 AT_ONCE = 0.1
 
 
 class InputRefused(EOFError):
-    """Nobody can answer an input request of user code.
+    """Nobody can answer an input request from user code.
 
-    An ``EOFError``, as from a closed terminal: code that can do without an answer already handles this.
+    This is an ``EOFError``, as from a closed terminal: code that can do without an answer already handles it.
     """
 
 
@@ -71,14 +71,17 @@ class Prompts:
         builtins.input = self._input
         getpass.getpass = self._getpass
         sys.stdin = _Stdin(self)
-        if policy != "ask":  # without a terminal, a debugger hangs or quits silently
+        if policy != "ask":  # without a terminal, a debugger would hang or quit silently
             self._refuse_debugger(sys, "breakpointhook", "breakpoint()")
             after_import("pdb", lambda pdb: self._refuse_debugger(pdb, "set_trace", "pdb.set_trace()"))
         after_import("bluesky.utils", self._replace_reader)
 
     @contextlib.contextmanager
     def at_console(self) -> Iterator[None]:
-        """Restore debuggers while code from a console runs. Its user answers prompts there, through Jupyter."""
+        """Restore debuggers while code from a console runs.
+
+        The console's user answers prompts there, through Jupyter.
+        """
         refusals = [(owner, name, getattr(owner, name)) for owner, name, _ in self._debuggers]
         for owner, name, debugger in self._debuggers:
             setattr(owner, name, debugger)
@@ -89,7 +92,7 @@ class Prompts:
                 setattr(owner, name, refusal)
 
     def of_task(self, task_uid: str, work: Callable[[], R]) -> R:
-        """Call ``work`` and return its value. Its input prompts contain the uid of the task."""
+        """Call ``work`` and return its value. Its input prompts contain the task's uid."""
         self._thread.task_uid = task_uid
         try:
             return work()
@@ -146,7 +149,9 @@ class Prompts:
             self._withdraw(waiting)
 
     async def ask_in_loop(self, prompt: str) -> str:
-        """Do the same for a plan whose RunEngine keeps running, so that it can be paused before the reply arrives."""
+        """Get a reply for a plan, but keep the RunEngine running, so that the plan can be paused before the reply
+        arrives.
+        """
         if self._policy != "ask":
             return self._answer_alone("The plan", prompt)
         waiting = self._begin(prompt, secret=False, blocks=False)
@@ -166,7 +171,7 @@ class Prompts:
             return ""
         if self._policy == "ask":
             raise InputRefused(f"{about}, but a process forked by the worker cannot ask clients")
-        # Logged, because user code may catch the exception.
+        # This is logged, because user code may catch the exception.
         log.warning("%s: refused (--worker-input error)", about)
         msg = (
             f"{about}, and nobody can answer, because the service runs with --worker-input error. With --worker-input "
@@ -175,7 +180,7 @@ class Prompts:
         raise InputRefused(msg)
 
     def _keeps_asking(self, about: str) -> bool:
-        """Whether the thread repeats the same prompt more than `PATIENCE` times in quick succession."""
+        """Return whether the thread repeats the same prompt more than `PATIENCE` times in quick succession."""
         now = time.monotonic()
         last, when, times = getattr(self._thread, "last_question", ("", 0.0, 0))
         times = times + 1 if about == last and now - when < AT_ONCE else 1
@@ -212,7 +217,7 @@ class Prompts:
 
     def _echoed(self, question: PendingInput, answer: str) -> str:
         if not question.secret:
-            print(answer, flush=True)  # as a terminal shows what is typed
+            print(answer, flush=True)  # a terminal also shows typed text
         return answer
 
     # ------------------------------------------------------------------------------------- called by user code
@@ -240,7 +245,7 @@ class Prompts:
 
 
 class _Stdin(io.TextIOBase):
-    """``sys.stdin`` of a process without a terminal. Its file descriptor is that of ``/dev/null``."""
+    """``sys.stdin`` of a process without a terminal. Its file descriptor belongs to ``/dev/null``."""
 
     encoding = "utf-8"
     errors = "strict"

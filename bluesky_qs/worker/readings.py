@@ -1,6 +1,6 @@
 """The devices that clients read: their last readings, their descriptions, and the requests that wait for them.
 
-It runs no code of devices, so no thread waits for a device here.
+This module runs no device code, so no thread waits for a device here.
 """
 
 import threading
@@ -10,19 +10,20 @@ from typing import Any, NamedTuple
 
 from bluesky_qs.wire.codec import json_text
 
-#: Time limit in seconds for a device to answer. Clients wait for two seconds.
+#: Seconds within which a device must answer. Clients wait for two seconds.
 ANSWER_WITHIN = 1.0
-#: Seconds for which a description (units, limits) is used.
+#: Seconds for which a description (units, limits) remains valid.
 DESCRIBED_FOR = 60.0
 
 Outcome = dict[str, Any]
 
 
 class Key(NamedTuple):
-    """A device: its root in the namespace by identity, so that aliases share it, and the path from the root.
+    """The key of a device: its root in the namespace (by identity, so that aliases share a key) and the path from the
+    root.
 
-    ``group`` is the client's group if the device is below the lists, because then the permission depends on the
-    device itself. Otherwise it is empty.
+    ``group`` is the client's group if the device is below the lists, because the permission then depends on the device
+    itself. Otherwise, it is empty.
     """
 
     root: int
@@ -40,11 +41,11 @@ class KnownDevice:
     root
         The object in the namespace to which the device belongs.
     last
-        The last reading, as a reply shows it; None before the first one.
+        The last reading in the form for replies; None before the first reading.
     reading, main
-        The last reading as the device has returned it, and the data key of its main value.
+        The last reading as the device returned it, and the data key of its main value.
     description
-        Units, limits and data keys, as the reader has prepared them; None before the first description.
+        Units, limits and data keys, as prepared by the reader; None before the first description.
     """
 
     def __init__(self, name: str, key: Key, root: Any) -> None:
@@ -56,32 +57,32 @@ class KnownDevice:
         self.main = ""
         self.description: Any = None
         self.described_at = 0.0
-        #: When the outstanding read was requested, on the clock of `Readings`; None if there is none.
+        #: When the outstanding read was requested, on the clock of `Readings`; None if no read is outstanding.
         self.asked: float | None = None
-        #: Whether the outstanding read has begun, or waits for a thread.
+        #: Whether the outstanding read has begun. If not, it is waiting for a thread.
         self.has_begun = False
         self._answer: Outcome | None = None
         self._answered = 0.0
 
     def recent(self, now: float, max_age: float) -> Outcome | None:
-        """The last answer, if it is younger than this number of seconds."""
+        """Return the last answer if it is younger than this number of seconds."""
         return self._answer if self._answer is not None and now - self._answered < max_age else None
 
     def answered(self, answer: Outcome, now: float) -> None:
-        """Record the answer of the outstanding read."""
+        """Record the answer to the outstanding read."""
         self.asked, self.has_begun = None, False
         self._answer, self._answered = answer, now
         if "error" not in answer:
             self.last = answer
 
     def failed(self, error: str) -> Outcome:
-        """The answer for a device that could not be read."""
+        """Return the answer for a device that could not be read."""
         last = self.last and {"value": self.last["value"], "timestamp": self.last["timestamp"]}
         return {"error": error, "last": last}
 
 
 class _Request:
-    """A request of the manager, with the missing devices and the answers so far."""
+    """A request from the manager, with the missing devices and the answers so far."""
 
     def __init__(self, uid: str, names: Iterable[str]) -> None:
         self.uid = uid
@@ -94,7 +95,7 @@ class _Request:
 
 
 class Readings:
-    """Requests for readings, and the devices that they name. Any thread may call its methods.
+    """The requests for readings, and the devices that they name. Any thread may call the methods.
 
     At most one read of a device is outstanding, and all requests share it.
 
@@ -150,7 +151,7 @@ class Readings:
             self._overdue(now)
 
     def ended(self, device: KnownDevice, answer: Outcome) -> None:
-        """Record the answer of a read."""
+        """Record the answer to a read."""
         with self._lock:
             device.answered(answer, self._now())
             for request in self._requests:
@@ -163,13 +164,13 @@ class Readings:
             device.has_begun = True
 
     def known(self, name: str, namespace: Mapping[str, Any]) -> KnownDevice | None:
-        """The device with this name, if it was requested without a group."""
+        """Return the device with this name, if it was requested without a group."""
         root, _, path = name.partition(".")
         with self._lock:
             return self._devices.get(Key(id(namespace.get(root)), path, ""))
 
     def due(self) -> float | None:
-        """Seconds until `check` must be called; None if no request is waiting."""
+        """Return the seconds until `check` must be called; None if no request is waiting."""
         with self._lock:
             asked = [device.asked for each in self._requests for device in each.missing if device.asked is not None]
             return max(min(asked) + ANSWER_WITHIN - self._now(), 0.0) if asked else None

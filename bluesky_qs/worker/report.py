@@ -29,17 +29,18 @@ from bluesky_qs.worker.kept_documents import KeptDocuments
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two messages with documents and progress. The link thread sleeps meanwhile, because waking it for
+#: Seconds between two messages with documents and progress. In between, the link thread sleeps, because waking it for
 #: each event would slow the plan down.
 PERIOD = 0.05
-#: Documents that may wait for the link thread. More events are dropped, so that watching never slows a plan down.
+#: Maximum number of documents that wait for the link thread. Further events are dropped, so that watching never slows a
+#: plan down.
 DOCUMENTS_WAITING = 5000
-#: How many task results to keep for a restarted manager, and how many bytes of returned values.
+#: Maximum number of task results to keep for a restarted manager, and maximum number of bytes of returned values.
 FINISHED_KEPT = 1000
 FINISHED_SIZE_KEPT = 16 * 1024 * 1024
-#: Dry runs that are remembered for a restarted manager.
+#: Number of dry runs to remember for a restarted manager.
 _DRY_RUNS_KEPT = 100
-#: Reports that are of no use to another manager, or kept apart.
+#: Reports that are of no use to another manager, or that are kept separately.
 _NOT_KEPT = (DocumentReport, DevicesRead, DryRunEnded, InfoReport, PlanTimes)
 
 
@@ -62,7 +63,7 @@ class Reports:
         self._finished_size = 0
         self._dry_runs: dict[str, float] = {}
         self._waiting: deque[msgspec.Struct] = deque()
-        #: Only the link thread uses it.
+        #: Only the link thread uses this.
         self._documents = KeptDocuments()
         self._progress: ProgressReport | None = None
         self._pulse: Pulse | None = None
@@ -84,12 +85,12 @@ class Reports:
         return self._state
 
     def update(self, **changes: Any) -> None:
-        """Change the state, and report it if it differs."""
+        """Change the state. Report it if it differs."""
         with self._lock:
             self._change(changes)
 
     def finish(self, report: Callable[[WorkerState], msgspec.Struct], **changes: Any) -> None:
-        """Change the state and report it within another report, so that there is one message instead of two."""
+        """Change the state and report it as part of another report, so that there is one message instead of two."""
         with self._lock:
             self._state = self._changed(changes)
             self._put(report(self._state))
@@ -131,7 +132,7 @@ class Reports:
                 self._expect()
 
     def progress(self, progress: ProgressReport) -> None:
-        """Report progress of the running plan, at most once every `PERIOD`. It is dropped if no manager is attached."""
+        """Report the running plan's progress, at most once every `PERIOD`. It is dropped if no manager is attached."""
         with self._lock:
             self._progress = progress
             self._expect()
@@ -154,7 +155,7 @@ class Reports:
             self.runs([])
 
     def lists(self, lists: EncodedLists) -> bool:
-        """Store the lists of plans and devices without a report; return True if they changed."""
+        """Store the lists of plans and devices without a report. Return True if they changed."""
         with self._lock:
             differ = lists != self._lists
             self._lists = lists
@@ -180,7 +181,7 @@ class Reports:
             self._put(done)
 
     def dry_run_started(self, task_uid: str) -> None:
-        """Record that a dry run was accepted that is a task of the manager, for the case that this manager ends."""
+        """Record that a dry run was accepted as a task of the manager, in case this manager ends."""
         with self._lock:
             self._dry_runs[task_uid] = time.time()
             if len(self._dry_runs) > _DRY_RUNS_KEPT:
@@ -223,7 +224,7 @@ class Reports:
             passing = [report for report in (self._pulse, self._progress) if report is not None]
             self._pulse = self._progress = None
             waiting, self._waiting = self._waiting, deque()
-        # Progress goes first: after the report of the plan's end it would belong to no plan.
+        # Progress goes first: after the report of the plan's end, it would not belong to any plan.
         for report in passing:
             server.push(report, keep=False)
         for report in waiting:
@@ -240,7 +241,7 @@ class Reports:
         self._documents.forget(item_uid, number)
 
     def documents(self) -> list[DocumentReport]:
-        """The documents that were sent, but are not stored."""
+        """Return the documents that were sent but are not yet stored."""
         return self._documents.rest()
 
     # ------------------------------------------------------------------------------------------- under the lock
@@ -257,7 +258,7 @@ class Reports:
             self._put(StateChanged(state))
 
     def _put(self, report: msgspec.Struct) -> None:
-        # Of several states in a row only the last one matters; the same for runs.
+        # Of several states in a row, only the last one matters. The same applies to runs.
         if self._waiting and type(report) in (StateChanged, RunsChanged) and type(self._waiting[-1]) is type(report):
             self._waiting.pop()
         self._waiting.append(report)

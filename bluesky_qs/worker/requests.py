@@ -4,7 +4,7 @@ from typing import Any
 
 
 class ConsoleRequests:
-    """Requests to run code in the main thread, by id. Any thread may use it.
+    """The requests to run code in the main thread, by id. Any thread may use this object.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class ConsoleRequests:
         self._ids.discard(str(request["header"].get("msg_id")))
 
     def _frames(self, message: list[Any]) -> list[bytes]:
-        """The signature, the header and the other parts; empty for a message from the kernel to itself."""
+        """Return the signature, the header and the other parts; empty for a message from the kernel to itself."""
         try:
             return [frame.bytes for frame in self._session.feed_identities(message, copy=False)[1]]
         except ValueError:
@@ -50,6 +50,6 @@ class ConsoleRequests:
         return header if isinstance(header, dict) else {}
 
     def _is_accepted(self, frames: list[bytes]) -> bool:
-        # The kernel drops other messages without an answer: those without its key, and repeated ones.
+        # The kernel drops some messages without an answer: messages without its key, and repeated messages.
         signature = frames[0]
         return signature == self._session.sign(frames[1:5]) and signature not in self._session.digest_history

@@ -11,13 +11,14 @@ from bluesky_qs.wire.codec import json_text
 
 #: Maximum total number of bytes of the NumPy arrays in a value.
 LARGEST_ARRAYS = 2**20
-#: Maximum nesting of lists and dictionaries in a value. The history could store deeper ones, but not always read them.
+#: Maximum nesting of lists and dictionaries in a value. The history could store deeper values, but not always read
+#: them.
 DEEPEST = 90
-#: Maximum number of bytes of a plan's value as JSON text. Arrays of `LARGEST_ARRAYS` are shorter. The history keeps
-#: values forever.
+#: Maximum number of bytes in a plan's value as JSON text. Arrays of `LARGEST_ARRAYS` are shorter than this. The limit
+#: exists because the history keeps values forever.
 LARGEST_OF_PLAN = 2**23
 
-#: Size in bytes of the largest NumPy floating point number that converts to a Python float.
+#: Size in bytes of the largest NumPy floating-point type that converts to a Python float.
 _DOUBLE = 8
 _ADVICE = "Return numbers, strings, lists, dictionaries, sets, dates or NumPy arrays"
 _DATES = (dt.date, dt.time)  # a datetime is a date
@@ -51,10 +52,13 @@ def value_of_task(value: Any) -> bytes:
 
 
 def value_of_plan(value: Any) -> Returned:
-    """Return a plan's value as JSON text. A value that JSON does not support never fails a plan; its text is kept."""
+    """Return a plan's value as JSON text.
+
+    A value that JSON does not support never makes a plan fail; its text is kept.
+    """
     try:
         converted = json_text(_Conversion().plain(value))
-    except Exception:  # noqa: BLE001 - methods of the value are user code and may raise anything
+    except Exception:  # noqa: BLE001 - the value's methods are user code and may raise anything
         converted = None
     if converted is not None and len(converted) <= LARGEST_OF_PLAN:
         return Returned(converted)
@@ -62,18 +66,18 @@ def value_of_plan(value: Any) -> Returned:
 
 
 def plain_value(value: Any) -> Any:
-    """Return a value as ``json`` can write it.
+    """Return the value in a form that ``json`` can write.
 
     Raises
     ------
     Exception
-        JSON does not support the value, or its own methods raise something.
+        JSON does not support the value, or the value's own methods raise an error.
     """
     return _Conversion().plain(value)
 
 
 class _NoForm(Exception):
-    """JSON does not support a value. ``path`` leads to it and is extended from the inside out."""
+    """JSON does not support a value. ``path`` leads to the value and is extended from the inside out."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -89,15 +93,15 @@ class _NoForm(Exception):
 
 
 class _Conversion:
-    """Converts one value and counts the bytes of its arrays."""
+    """Converts one value, and counts the bytes in its arrays."""
 
     def __init__(self) -> None:
         self._arrays = 0
-        # Not imported: without NumPy in the worker, no value is from NumPy.
+        # NumPy is not imported here: if the worker has not imported it, no value is from NumPy.
         self._numpy: Any = sys.modules.get("numpy")
 
     def plain(self, value: Any, depth: int = 0) -> Any:
-        """Return the value as ``json`` can write it."""
+        """Return the value in a form that ``json`` can write."""
         if isinstance(value, _PYTHON_SCALARS):
             return value
         if isinstance(value, _DATES):
@@ -177,7 +181,7 @@ class _Conversion:
 
 
 def _in_order(elements: list[Any]) -> list[Any]:
-    """The elements of a set, sorted if possible, because sets have no order."""
+    """Return the elements of a set, sorted if possible, because sets have no order."""
     try:
         return sorted(elements)
     except TypeError:
@@ -195,9 +199,9 @@ def _type_name(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """The text of a value, safe to show and short enough to store."""
+    """Return the text of a value, safe to show and short enough to store."""
     try:
         text = str(value)
-    except Exception as error:  # noqa: BLE001 - user code; the plan has ended well all the same
+    except Exception as error:  # noqa: BLE001 - user code; the plan has still completed
         return f"(str() of the returned {_type_name(value)} raised {type(error).__name__})"
     return stored_message(text)

@@ -33,11 +33,11 @@ from bluesky_qs.worker.environment import UserEnvironment
 from bluesky_qs.worker.place import place_of
 from bluesky_qs.worker.trace import OURS, sentence, traceback_text
 
-#: Seconds between the limit of a dry run and the killing of a child that has not ended.
+#: Seconds after the limit of a dry run until a child that has not ended is killed.
 GRACE = 0.5
-#: Minimum number of seconds for a plan, even if the time for all plans is over.
+#: Minimum number of seconds for a plan, even if the time limit for all plans has been reached.
 _SHORTEST = 0.02
-#: The report names the full limit if a plan had at least this fraction of it: preparations take some time.
+#: If a plan had at least this fraction of its time limit, the report names the full limit: preparations take some time.
 _ALMOST = 0.8
 _UNKNOWN = object()
 #: Attributes of a positioner that hold signals with its position.
@@ -53,7 +53,7 @@ class World:
 
 
 def live(descriptor: int, worker: int, world: World) -> NoReturn:
-    """Run as the shadow of the worker with this process id. Call it in a process that has just been forked."""
+    """Run as the shadow of the worker with this process ID. Call it in a process that has just been forked."""
     try:
         isolation.ignore_signals()
         isolation.end_with(worker)
@@ -65,7 +65,7 @@ def live(descriptor: int, worker: int, world: World) -> NoReturn:
         channel = Channel(descriptor, SHADOW)
         while True:
             request = channel.receive()
-            if "items" not in request:  # an answer that came too late for the child that asked
+            if "items" not in request:  # an answer that came too late for the child that requested it
                 continue
             channel.request = request["of"]
             shadow, child = os.getpid(), os.fork()
@@ -93,7 +93,7 @@ def _walk(channel: Channel, request: dict[str, Any], world: World, output: isola
 
 
 class _DryRun:
-    """Dry runs of plans, one after the other, in a separate process, which ends after a plan that was cut off."""
+    """Walks plans one after the other in a separate process, which ends after a plan that was cut off."""
 
     def __init__(self, channel: Channel, request: dict[str, Any], world: World, output: isolation.Output) -> None:
         self._channel = channel
@@ -202,7 +202,10 @@ class _DryRun:
 
     # --------------------------------------------------------------------------------------------------- devices
     def _look(self, obj: Any) -> DeviceFacts:
-        """Return the facts about a device. The worker reads the device, because its connections do not work here."""
+        """Return the facts about a device.
+
+        The worker reads the device, because the device's connections do not work here.
+        """
         name = self._name(obj)
         if name is None:
             return DeviceFacts(str(getattr(obj, "name", "") or type(obj).__name__))
@@ -246,14 +249,14 @@ class _DryRun:
         return ".".join([self._roots[id(obj)], *reversed(parts)])
 
     def _position(self, obj: Any) -> Any:
-        """Return the ``position`` of a device for the plan's code."""
+        """Return a device's ``position`` for the plan's code."""
         known = self._walk.positions.known(obj)
         if known.walked is not UNSET:
             return known.walked
         return _UNKNOWN if known.follows_others or known.start is None else known.start
 
     def _value(self, signal_: Any) -> Any:
-        """Return the result of ``get()`` of a signal for the plan's code."""
+        """Return the result of a signal's ``get()`` for the plan's code."""
         positions = self._walk.positions
         parent = getattr(signal_, "parent", None)
         known = positions.known(signal_)

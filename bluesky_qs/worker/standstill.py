@@ -1,4 +1,4 @@
-"""Determines why a plan is not progressing: suspenders hold it, or it is paused."""
+"""Determines why a plan is not progressing: because suspenders hold it, or because it is paused."""
 
 import time
 from collections.abc import Callable
@@ -23,9 +23,9 @@ class Suspension(NamedTuple):
 
 
 def tripped_suspenders(engine: Any) -> list[Suspension]:
-    """The suspenders that have tripped, determined as the RunEngine does before a plan starts.
+    """Return the tripped suspenders, determined in the same way as the RunEngine does before a plan starts.
 
-    Never call it in the RunEngine's loop, because a suspender that is about to trip holds its lock while it waits for
+    Never call this in the RunEngine's loop, because a suspender that is about to trip holds its lock while it waits for
     that loop.
     """
     return [
@@ -36,13 +36,13 @@ def tripped_suspenders(engine: Any) -> list[Suspension]:
 
 
 class SuspenderWatch:
-    """Detects changes of the tripped suspenders. It belongs to one thread, which is not the RunEngine's loop."""
+    """Detects changes in the tripped suspenders. Use it in one thread, which must not be the RunEngine's loop."""
 
     def __init__(self) -> None:
         self._tripped: list[Any] | None = None
 
     def changed(self, engine: Any) -> list[Suspension] | None:
-        """The suspenders that have tripped; None if they are the same as at the last call."""
+        """Return the tripped suspenders; None if they are the same as in the last call."""
         tripped = [suspender for suspender in engine.suspenders if suspender.tripped]
         if tripped == self._tripped:
             return None
@@ -50,12 +50,15 @@ class SuspenderWatch:
         return tripped_suspenders(engine)
 
     def forget(self) -> None:
-        """Make the next call return the suspenders in any case."""
+        """Make the next call return the suspenders even if they have not changed."""
         self._tripped = None
 
 
 class Standstill:
-    """Follows the pauses and suspensions of one plan. All calls but the constructor come from the RunEngine's loop."""
+    """Follows the pauses and suspensions of one plan.
+
+    All calls except the constructor come from the RunEngine's loop.
+    """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
@@ -65,18 +68,18 @@ class Standstill:
         self._begun = False
         self._waits_to_begin = False
         self._time_suspended = 0.0
-        #: Seconds that the plan has been paused, without the current pause.
+        #: Seconds that the plan has been paused, not including the current pause.
         self.time_paused = 0.0
-        #: Suspenders that had tripped before the start of the plan.
+        #: Suspenders that were tripped before the plan started.
         self.tripped: list[Suspension] = []
 
     def state(self) -> dict[str, Any]:
-        """The fields of `WorkerState`."""
+        """Return the fields of `WorkerState`."""
         return {"waiting": self._pause or self._suspension(), "time_suspended": self._time_suspended}
 
     @property
     def time_suspended(self) -> float:
-        """Seconds that suspenders have held the plan, without the current suspension."""
+        """Seconds that suspenders have held the plan, not including the current suspension."""
         return self._time_suspended
 
     def plan_begins(self) -> None:
@@ -84,7 +87,7 @@ class Standstill:
         self._begun = True
 
     def changed_by(self, message: Any, engine: Any) -> bool:
-        """Handle a message that the RunEngine is about to process; return whether the plan's standstill changes."""
+        """Handle a message that the RunEngine is about to process. Return whether the plan's standstill changes."""
         command = getattr(message, "command", None)
         if self._waits_to_begin and self._begun:
             self._waits_to_begin = False
@@ -96,7 +99,8 @@ class Standstill:
         if command == "_resume_from_suspender":
             self._release()
             return True
-        # A plan that starts while suspenders are tripped: the RunEngine waits for them before the plan's messages.
+        # If a plan starts while suspenders are tripped, the RunEngine waits for them before it processes the plan's
+        # messages.
         if command == "wait_for" and not self._begun and not self._waits_to_begin:
             self._waits_to_begin = True
             reasons = "; ".join(each.reason for each in self.tripped if each.reason)
@@ -105,7 +109,7 @@ class Standstill:
         return False
 
     def engine_changed(self, state: str, pauser: str | None) -> None:
-        """Follow the state of the RunEngine. If it is paused now, ``pauser`` requested that; None: nobody did."""
+        """Follow the state of the RunEngine. If it is paused now, ``pauser`` requested the pause (None: nobody did)."""
         if state == "paused":
             self._count()
             self._pause = Waiting.of_pause(self._now(), pauser, self._suspension(), to_begin=self._waits_to_begin)
@@ -118,9 +122,9 @@ class Standstill:
             self._suspensions.clear()
 
     def suspenders_changed(self, tripped: list[Suspension]) -> None:
-        """During a pause, the suspenders that have tripped are these. Only a plan that has not begun waits for them."""
+        """Record that these suspenders are tripped during a pause. Only a plan that has not begun waits for them."""
         if self._pause is not None:
-            # If code requests a suspension without a suspender, its end is unknown.
+            # If code requests a suspension without a suspender, the end of the suspension is unknown.
             others = [each for each in self._suspensions if not each.signals]
             reason, devices = _merged([*others, *tripped])
             self._pause = msgspec.structs.replace(self._pause, reason=reason, devices=devices)
@@ -131,14 +135,14 @@ class Standstill:
         self._suspensions.append(suspension)
 
     def _release(self) -> None:
-        # Each suspension waits on top of those before it, so the latest ends first.
+        # Each suspension is nested inside the ones before it, so the latest ends first.
         if len(self._suspensions) == 1:
             self._count()
         if self._suspensions:
             self._suspensions.pop()
 
     def _count(self) -> None:
-        """Add the current suspension to the time that has been spent in suspensions."""
+        """Add the current suspension to the total time spent in suspensions."""
         if self._suspensions and self._pause is None:
             self._time_suspended += max(self._now() - self._suspended_since, 0.0)
 
@@ -149,18 +153,18 @@ class Standstill:
 
 
 def _merged(suspensions: list[Suspension]) -> tuple[str, list[str]]:
-    """The reasons in one line, and the signals; empty if there are no suspensions."""
+    """Return the reasons on one line, and the signals; both empty if there are no suspensions."""
     reasons = dict.fromkeys(each.reason for each in suspensions if each.reason)
     signals = dict.fromkeys(name for each in suspensions for name in each.signals)
     return cut("; ".join(reasons) or (_UNKNOWN if suspensions else ""), _LONGEST), [*signals]
 
 
 def _line(justification: Any) -> str:
-    """The justification in one line, without bluesky's periods, because it is part of a sentence."""
+    """Return the justification on one line, without bluesky's periods, because it becomes part of a sentence."""
     return safe(" ".join(str(justification or "").split())).replace(".: ", ": ").removesuffix(".")
 
 
 def _signals(suspenders: Any) -> list[str]:
-    # bluesky has no public name for the signal of a suspender.
+    # bluesky has no public name for a suspender's signal.
     signals = [getattr(suspender, "_sig", None) for suspender in suspenders]
     return [name for signal in signals if isinstance(name := getattr(signal, "name", None), str) and name]

@@ -22,7 +22,7 @@ class TaskRunner:
     Parameters
     ----------
     in_main_thread
-        Gives a job to the main thread.
+        Passes a job to the main thread.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class TaskRunner:
             self._run(task_uid, what, work, start, background=background)
 
         if background:
-            # A daemon: the process does not wait for it when the environment is closed.
+            # A daemon thread: the process does not wait for it when the environment is closed.
             threading.Thread(target=job, name=f"task {task_uid}", daemon=True).start()
         else:
             self._in_main_thread(job)
@@ -64,7 +64,7 @@ class TaskRunner:
                 return_value = value_of_task(work())
             except BaseException as error:  # noqa: BLE001 - the process boundary: user code may raise anything
                 message = sentence(error)
-                trace = traceback_text(error) or message  # an error of ours has no frames of user code
+                trace = traceback_text(error) or message  # the service's own errors have no user code frames
                 log.error("The task %s failed: %s\n%s", task_uid, message, trace)  # noqa: TRY400 - the user's frames only
         if not message:
             log.info("The task %s is completed", task_uid)

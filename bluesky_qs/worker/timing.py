@@ -1,4 +1,4 @@
-"""Measures how long the actions of a running plan take, for estimates of later plans.
+"""Measures how long the actions in a running plan take, to estimate later plans.
 
 The RunEngine's thread only records entries. Another thread handles the entries several times a second.
 """
@@ -14,7 +14,7 @@ from bluesky_qs.foresight.work import Begun, Follower, Member, name_of, seconds_
 
 #: Maximum number of entries that wait for the other thread. A plan with more entries is not measured.
 _MOST_WAITING = 50_000
-#: Maximum number of different actions, and of different messages, whose times are kept for one plan.
+#: Maximum numbers of different actions and different messages whose times are kept for one plan.
 _MOST_KEPT = 1000
 #: Maximum number of devices whose positions and settings are remembered from plan to plan.
 _MOST_DEVICES = 1000
@@ -23,14 +23,14 @@ _Key = tuple[str, str]
 
 
 class Memory:
-    """Positions and settings of the devices after the last plan, by name."""
+    """The positions and settings of devices after the last plan, by device name."""
 
     def __init__(self) -> None:
         self.positions: dict[str, Any] = {}
         self.settings: dict[str, dict[str, Any]] = {}
 
     def trim(self) -> None:
-        """Clear the memory if there are too many devices."""
+        """Clear the memory if it contains too many devices."""
         for each in (self.positions, self.settings):
             if len(each) > _MOST_DEVICES:
                 each.clear()
@@ -69,7 +69,8 @@ class PlanTiming:
         self._actions: dict[Member, Sample] = {}
         self._messages: dict[_Key, Sample] = {}
         self._begin = now()
-        #: The message that the RunEngine is processing, and its start; None after an interruption, such as a pause.
+        #: The message that the RunEngine is processing, and when it started; None after an interruption, such as a
+        #: pause.
         self._current: tuple[_Key, float] | None = (("begin", ""), self._begin)
         self._group: list[Begun] = []
         self._wait: _Waiting | None = None
@@ -82,7 +83,7 @@ class PlanTiming:
         self._note("message", message)
 
     def waiting(self, statuses: Any) -> None:
-        """Record that the plan waits for these status objects; None: the wait is over."""
+        """Record that the plan waits for these status objects. None means that the wait is over."""
         if statuses is None:
             self._note("waited", None)
             return
@@ -90,7 +91,7 @@ class PlanTiming:
         self._note("waits", found)
         if len(found) > 1:
             for status in found:
-                with contextlib.suppress(Exception):  # user code may fail; then the end of the wait is used
+                with contextlib.suppress(Exception):  # user code may fail; the end of the wait is then used
                     status.add_callback(self._ended)
 
     def held(self) -> None:
@@ -134,7 +135,7 @@ class PlanTiming:
             handlers[kind](when, what)
 
     def found(self) -> dict[str, Any] | None:
-        """Return the work of the plan and the times of its actions; None if entries were lost."""
+        """Return the plan's work and the times of its actions; None if entries were lost."""
         self.digest()
         self._memory.trim()
         if self._lost:
@@ -163,7 +164,7 @@ class PlanTiming:
         self._over(when)
 
     def _over(self, when: float) -> None:
-        """Add the time of the current message, which is over."""
+        """Add the time of the current message, which has ended."""
         if self._current is not None:
             key, since = self._current
             _add(self._messages, key, when - since)
@@ -209,7 +210,7 @@ class PlanTiming:
 
 
 def _paired(group: list[Begun], statuses: list[Any]) -> list[tuple[Begun, Any]]:
-    """Return the actions of a group with their status objects; None for those whose device is unknown.
+    """Return the actions in a group with their status objects; None for an action whose device is unknown.
 
     Actions without a status object end with the whole group.
     """

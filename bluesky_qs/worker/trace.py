@@ -1,4 +1,4 @@
-"""Text for exceptions of user code: one sentence, and a traceback that starts at the user's code."""
+"""Makes text for exceptions from user code: one sentence, and a traceback that starts in the user's code."""
 
 import traceback
 from pathlib import Path
@@ -8,14 +8,14 @@ from bluesky_qs.error_text import stored_message, stored_traceback
 from bluesky_qs.errors import QSError
 from bluesky_qs.startup.failure import text_of
 
-#: The folder of our own package.
+#: The folder of this package.
 OURS = str(Path(__file__).resolve().parents[1])
-#: Modules between our code and the user's. A traceback without other frames keeps theirs.
+#: Modules between this package's code and the user's. A traceback without other frames keeps theirs.
 _BETWEEN = ("bluesky.run_engine", "bluesky.utils", "concurrent.futures", "asyncio", "threading")
 
 
 def sentence(error: BaseException) -> str:
-    """Return the exception as ``NameError: name 'x' is not defined``; for our own errors, only the message."""
+    """Return the exception as ``NameError: name 'x' is not defined``; only the message for the service's errors."""
     if isinstance(error, QSError):
         return stored_message(error.message)
     text = text_of(error).strip()
@@ -23,9 +23,9 @@ def sentence(error: BaseException) -> str:
 
 
 def traceback_text(error: BaseException) -> str:
-    """Return the traceback as Python prints it, without our own frames above the user's code.
+    """Return the traceback as Python prints it, without this package's frames above the user's code.
 
-    Empty for one of our own errors outside of user code.
+    Empty for one of the service's own errors outside user code.
     """
     start = error.__traceback__
     while start is not None and _leads_in(start):
@@ -36,7 +36,7 @@ def traceback_text(error: BaseException) -> str:
 
 
 def came_through(error: BaseException, module: str) -> bool:
-    """Whether the exception passed through a function of the module."""
+    """Return whether the exception passed through a function in the module."""
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_globals.get("__name__") == module for frame, _ in frames)
 

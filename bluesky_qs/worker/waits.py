@@ -1,4 +1,4 @@
-"""Finds out why a plan is waiting: for devices that move or were triggered, for a sleep, or for its own code."""
+"""Determines why a plan is waiting: for devices that move or were triggered, for a sleep, or for its own code."""
 
 import contextlib
 import math
@@ -10,22 +10,22 @@ from typing import Any, NamedTuple
 from bluesky_qs.ipc.states import PlanWait
 from bluesky_qs.worker.observe import plain_text
 
-#: Seconds that a wait lasts before it is reported. Most waits of a quick plan are shorter.
+#: Seconds that a wait lasts before it is reported. Most waits in a quick plan are shorter.
 LASTS = 0.1
 #: Seconds after which code that runs between or within messages is reported.
 IN_CODE = 1.0
-#: Messages whose devices a later ``wait`` message waits for.
+#: Messages that start something for which a later ``wait`` message waits.
 _STARTING = frozenset({"set", "trigger", "kickoff", "complete", "prepare", "stage", "unstage"})
-#: Number of message groups to keep, because a plan does not have to wait for all that it starts.
+#: Maximum number of message groups to keep, because a plan need not wait for everything that it starts.
 _GROUPS = 1000
-#: Maximum number of characters of a position as JSON. Longer ones (arrays) are not reported.
+#: Maximum number of characters in a position as JSON. Longer positions (arrays) are not reported.
 _LONGEST = 200
-#: Fraction of a move below which its time to go is not estimated.
+#: Completed fraction of a move below which its remaining time is not estimated.
 _TOO_EARLY = 0.01
-#: Keys of ``device_progress``, besides the name and whether the device is done.
+#: Keys of ``device_progress``, in addition to the name and whether the device is done.
 _RAW = ("current", "initial", "target", "unit", "precision", "fraction", "time_elapsed", "time_remaining")
 _COMPLETED = b'{"device_progress":{"completed":true}}'
-#: Maximum number of RunEngine messages waiting to be published, and of bytes in one.
+#: Maximum number of RunEngine messages waiting to be published, and maximum number of bytes in one message.
 _MESSAGES, _LONGEST_MESSAGE = 5000, 10_000
 
 
@@ -37,7 +37,7 @@ class _Started(NamedTuple):
 
 
 class Streaming(NamedTuple):
-    """Messages to publish in the form of ``bluesky-queueserver``: progress of devices, and the RunEngine's own."""
+    """Messages to publish in the form of ``bluesky-queueserver``: device progress, and the RunEngine's own messages."""
 
     progress: bool = False
     messages: bool = False
@@ -54,7 +54,7 @@ class DeviceWatch:
         self._now = now
         self._began = began
         self._at = began
-        #: The device's first and last report; both empty if it reports nothing.
+        #: The device's first and last reports; both empty if it reports nothing.
         self.first: dict[str, Any] = {}
         self.raw: dict[str, Any] = {}
         self._sent: dict[str, Any] = {}
@@ -63,7 +63,7 @@ class DeviceWatch:
         self._target = message.args[0] if message is not None and self.moves and message.args else None
 
     def subscribe(self) -> None:
-        """Subscribe to the positions of the status object, if it has any."""
+        """Subscribe to the status object's positions, if it has any."""
         watch = getattr(self.status, "watch", None)
         if callable(watch) and not self.is_done:
             with contextlib.suppress(Exception):  # user code may fail; without positions, the device is still named
@@ -98,7 +98,7 @@ class DeviceWatch:
         return self._label("precision")
 
     def progress(self) -> dict[str, Any]:
-        """The keys of a device on the topic ``QS_Progress``. ``fraction`` is the part that is done."""
+        """Return a device's keys for the topic ``QS_Progress``. ``fraction`` is the completed part."""
         now, raw = self._now(), self.raw
         current = self.initial if raw.get("current") is None else raw["current"]
         elapsed = now - self._began
@@ -124,7 +124,7 @@ class DeviceWatch:
         }
 
     def info(self, *, done: bool) -> Iterator[bytes]:
-        """The device's reports since the last call, as ``QS_Info`` messages."""
+        """Yield the device's reports since the last call, as ``QS_Info`` messages."""
         for raw in (self.first, self.raw) if not self._sent else (self.raw,):
             if raw and (raw is not self._sent or done):
                 self._sent = raw
@@ -132,13 +132,14 @@ class DeviceWatch:
                 yield plain_text({"device_progress": {**values, "name": self.name, "done": done or self.is_done}})
 
     def _label(self, name: str) -> Any:
-        # The private attribute of ophyd's status was read when the move began; the device's own may read from hardware.
+        # The private attribute of ophyd's status was read when the move began; the device's own attribute may read from
+        # hardware.
         given = self.raw.get(name)
         return getattr(self.status, f"_{name}", None) if given is None else given
 
 
 class DeviceWait:
-    """A ``wait`` message: the devices that it waits for."""
+    """A ``wait`` message, with the devices that it waits for."""
 
     def __init__(self, statuses: Iterable[Any], messages: Iterable[Any], began: float) -> None:
         self.began = began
@@ -146,7 +147,7 @@ class DeviceWait:
         self._devices: list[DeviceWatch] | None = None
 
     def devices(self, now: Callable[[], float]) -> list[DeviceWatch]:
-        """The devices, subscribed to. The first call subscribes to them, after the wait has lasted for some time."""
+        """Return the devices. The first call, after the wait has lasted for some time, subscribes to them."""
         if self._devices is None:
             started = _paired(list(self._messages), list(self._statuses))
             self._devices = [DeviceWatch(each, self.began, now) for each in started]
@@ -159,7 +160,7 @@ class PlanWaits:
     """Follows the waits of one plan.
 
     The RunEngine's thread calls `message` and `waiting`, which do a constant amount of work. The watching thread calls
-    the others.
+    the other methods.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic, streaming: Streaming = NOTHING) -> None:
@@ -202,19 +203,19 @@ class PlanWaits:
             return
         self._wait = self._open[self._group] = DeviceWait(statuses, self._groups.pop(self._group, {}).values(), now)
         if self._streaming.progress:
-            self._wait.devices(self._now)  # at once, because the first position is published too
+            self._wait.devices(self._now)  # immediately, because the first position is published, too
 
     def held(self) -> None:
         """Record that a pause, a suspender or a prompt holds the plan."""
         self._held_until = self._now()
 
     def devices(self) -> list[DeviceWatch]:
-        """The devices that the plan waits for, if it has waited for a while."""
+        """Return the devices that the plan waits for, if it has been waiting for a while."""
         wait = self._wait
         return [] if wait is None or self._now() - wait.began < LASTS else wait.devices(self._now)
 
     def info(self) -> list[bytes]:
-        """New messages for the topic ``QS_Info``, including only the last of the waits that ended."""
+        """Return new messages for the topic ``QS_Info``. Of the waits that ended, only the last is included."""
         found = [_message_text(*self._messages.popleft()) for _ in range(len(self._messages))]
         if self._streaming.progress:
             ended, self._finished = self._finished, None
@@ -227,7 +228,7 @@ class PlanWaits:
         return found
 
     def current(self, place: Callable[[], str]) -> PlanWait | None:
-        """Why the plan waits. ``place`` finds the running file and line; it is called once a second at most."""
+        """Return why the plan waits. ``place`` finds the running file and line; it is called at most once a second."""
         now, (message, since) = self._now(), self._current
         if self._wait is not None:
             return self._for_devices(self.devices())
@@ -266,7 +267,7 @@ class PlanWaits:
 
 
 def _message_text(when: float, message: Any) -> bytes:
-    """A message of the RunEngine as a message for the topic ``QS_Info``."""
+    """Return a RunEngine message as a message for the topic ``QS_Info``."""
     obj = message.obj
     fields = {
         "time": when,
@@ -283,13 +284,13 @@ def _message_text(when: float, message: Any) -> bytes:
 
 
 def _named(value: Any) -> Any:
-    """The name of a device; any other value as it is."""
+    """Return the name of a device; any other value unchanged."""
     name = getattr(value, "name", None)
     return name if isinstance(name, str) else value
 
 
 def part_done(initial: Any, current: Any, target: Any) -> float | None:
-    """The completed fraction of a move, from 0 to 1; None if it cannot be computed. Positions may be arrays."""
+    """Return the completed fraction of a move, from 0 to 1; None if it cannot be computed. Positions may be arrays."""
     if initial is None or current is None or target is None:
         return None
     try:
@@ -307,14 +308,14 @@ def _distance(one: Any, other: Any) -> float:
 
 
 def _components(position: Any) -> Iterator[float]:
-    """The numbers of a position: of one axis, or of several."""
+    """Yield the numbers in a position of one or more axes."""
     plain = position.tolist() if hasattr(position, "tolist") else position
     for value in plain if isinstance(plain, (list, tuple)) else [plain]:
         yield float(value)
 
 
 def _given_part(fraction: Any, status: Any) -> float | None:
-    """The completed fraction, derived from the fraction that the status object reports."""
+    """Return the completed fraction, derived from the fraction that the status object reports."""
     if (number := _number(fraction)) is None:
         return None
     is_part_done = type(status).__module__.split(".")[0] == "ophyd_async"  # ophyd's fraction is the remaining part
@@ -335,7 +336,7 @@ def _position(value: Any) -> bytes:
 
 
 def _paired(messages: list[Any], statuses: list[Any]) -> list[_Started]:
-    """Each message with its status object, if it can be found, and then the other status objects."""
+    """Return each message with its status object, if it can be found, and then the other status objects."""
     left = list(statuses)
     found: list[_Started] = []
     for message in messages:

@@ -15,10 +15,10 @@ from bluesky_qs.worker.waits import PlanWaits
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two checks, and checks between two pulses. Progress is published five times a second.
+#: Seconds between two checks, and number of checks between two pulses. Progress is published five times a second.
 LOOK = 0.1
 LOOKS = 2
-#: Number of checks without a plan until the thread sleeps and waits for the next plan.
+#: Number of checks without a plan before the thread sleeps until the next plan.
 IDLE = 20
 
 
@@ -33,13 +33,13 @@ class _Watched(NamedTuple):
 
 
 class PlanWatcher:
-    """Watches plans, one after the other, so that the RunEngine's thread does not have to report anything."""
+    """Watches plans, one after the other, so that the RunEngine's thread need not report anything."""
 
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
         self._lock = threading.Lock()
         self._plan: _Watched | None = None
-        #: Plans that have ended but whose times have not been reported.
+        #: Plans that have ended, but whose times have not been reported.
         self._ended: deque[tuple[str, PlanTiming]] = deque()
         self._wakeup = threading.Event()
         self._is_idle = False
@@ -61,8 +61,8 @@ class PlanWatcher:
     ) -> None:
         """Watch this plan.
 
-        ``is_held`` returns whether something else is the reason why the plan stands still. ``place`` returns the file
-        and line of user code that runs now.
+        ``is_held`` returns whether something else keeps the plan from progressing. ``place`` returns the file and line
+        of the user code that is running.
         """
         self._watch(_Watched(item_uid, waits, timing, is_held, place))
 
@@ -72,11 +72,11 @@ class PlanWatcher:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
                 self._thread.start()
-        if self._is_idle:  # otherwise it will check soon, and waking it would delay a short plan
+        if self._is_idle:  # otherwise, it will check soon anyway, and waking it would delay a short plan
             self._wakeup.set()
 
     def ends(self) -> None:
-        """Stop watching. The plan's state is not changed any more when this returns."""
+        """Stop watching. After this returns, the plan's state no longer changes."""
         with self._lock:
             plan, self._plan = self._plan, None
             if plan is not None:
@@ -109,15 +109,15 @@ class PlanWatcher:
         try:
             if (found := timing.found()) is not None:
                 self._reports.push(PlanTimes(item_uid, plain_text(found)))
-        except Exception:  # objects of the plan are user code and may raise anything
-            log.exception("Could not find out how long the actions of the plan took")
+        except Exception:  # the plan's objects are user code and may raise anything
+            log.exception("Could not determine how long the plan's actions took")
 
     def _look_safely(self, plan: _Watched, *, pulses: bool) -> None:
         try:
             self._look(plan, pulses=pulses)
         except Exception:  # devices are user code, and their errors must not end this thread
             if not self._complained:  # once per plan
-                log.exception("Could not find out why the plan is waiting")
+                log.exception("Could not determine why the plan is waiting")
             self._complained = True
 
     def _look(self, plan: _Watched, *, pulses: bool) -> None:

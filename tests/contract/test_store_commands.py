@@ -222,7 +222,7 @@ async def test_a_file_in_use_is_no_target_and_a_missing_one_no_source(tmp_path):
     service = SQLiteStore(tmp_path / "other.sqlite3")
     await service.open()
     shown = run("copy-store", "--from", here.name, "--to", tmp_path / "other.sqlite3", code=1)
-    assert "Another service is using it" in shown
+    assert "Another service is using the store" in shown
     await service.close()
     assert f"There is no queue store {missing}" in run("copy-store", "--from", missing, "--to", here.name, code=1)
     assert not missing.exists()

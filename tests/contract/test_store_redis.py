@@ -321,7 +321,7 @@ def test_addresses_of_all_kinds_are_understood_and_named_without_their_secrets(a
 
 
 def test_an_address_that_is_none_is_refused():
-    with pytest.raises(StoreError, match="address of Redis is not valid: 'http://x'"):
+    with pytest.raises(StoreError, match="Redis address is not valid: 'http://x'"):
         RedisLink("http://x")
 
 

@@ -134,7 +134,7 @@ async def test_a_second_service_is_refused_with_the_name_of_the_file_and_the_pro
 async def test_two_stores_of_one_process_are_kept_apart_too(path):
     first, second = SQLiteStore(path), SQLiteStore(path)
     await first.open()
-    with pytest.raises(StoreError, match="Another service is using it"):
+    with pytest.raises(StoreError, match="Another service is using the store"):
         await second.open()
     await first.close()
     await second.open()
@@ -268,7 +268,7 @@ async def test_a_full_disk_keeps_no_manager_from_its_store_and_still_keeps_other
     lock = LockFile(tmp_path / "queue.lock")
     with no_space_left():
         lock.take()
-    with pytest.raises(StoreError, match="Another service is using it"):
+    with pytest.raises(StoreError, match="Another service is using the store"):
         LockFile(tmp_path / "queue.lock").take()
     lock.release()
 
@@ -277,7 +277,7 @@ async def test_a_link_to_a_store_that_is_in_use_is_refused(path, tmp_path):
     store = SQLiteStore(path)
     await store.open()
     (tmp_path / "link").symlink_to(path)
-    with pytest.raises(StoreError, match="Another service is using it"):
+    with pytest.raises(StoreError, match="Another service is using the store"):
         await SQLiteStore(tmp_path / "link").open()
     await store.close()
 

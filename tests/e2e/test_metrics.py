@@ -21,7 +21,7 @@ class Metered:
 
     def __init__(self, service):
         self.service = service
-        service.wait(lambda _: "The server of metrics is open" in service.output(), "the server of metrics")
+        service.wait(lambda _: "The metrics server is open" in service.output(), "the metrics server")
         self.url = re.search(r"Metrics at '(http://127\.0\.0\.1:\d+/metrics)'", service.output())[1]
 
     def read(self):
@@ -85,8 +85,8 @@ def test_the_server_of_metrics_is_replaced_and_the_service_is_not_affected(meter
     service = metrics.service
     before, manager = service.find(METRICS).pid, service.find(MANAGER).pid
     os.kill(before, signal.SIGKILL)
-    service.wait(lambda _: service.output().count("The server of metrics is open") == 2, "the next one")
-    assert "The server of metrics ended unexpectedly (killed by SIGKILL)" in service.output()
+    service.wait(lambda _: service.output().count("The metrics server is open") == 2, "the next one")
+    assert "The metrics server ended unexpectedly (killed by SIGKILL)" in service.output()
     metrics.until(("bluesky_qs_manager_up",), 1)
     assert service.find(METRICS).pid != before
     assert service.find(MANAGER).pid == manager

@@ -273,10 +273,10 @@ def test_a_clean_up_that_hangs_is_killed_in_time(new_service, startup_dir, tmp_p
     assert service.stop() == 0
     assert time.monotonic() - began > 3
     assert service.processes() == []
-    assert "WITHOUT its clean-up" in service.output()
+    assert "WITHOUT its cleanup" in service.output()
     service.restart()
     (killed,) = service.history()
-    assert killed["result"]["msg"].endswith("The plan did not end within 3 s and was killed without its clean-up")
+    assert killed["result"]["msg"].endswith("The plan did not end within 3 s and was killed without its cleanup")
 
 
 def test_a_second_ctrl_c_ends_the_wait_for_a_clean_up(new_service, startup_dir, tmp_path):
@@ -287,8 +287,8 @@ def test_a_second_ctrl_c_ends_the_wait_for_a_clean_up(new_service, startup_dir, 
     service.do("queue_start")
     service.wait(lambda s: s["run_list_uid"] and service.ask("re_runs")["run_list"], "a run is open")
     service.process.send_signal(signal.SIGINT)
-    service.wait(lambda _: "Waiting up to 30 s for the clean-up of the plan" in service.output(), "the log")
-    service.wait(lambda _: (tmp_path / "shutter").exists(), "the clean-up")
+    service.wait(lambda _: "Waiting up to 30 s for the plan's cleanup" in service.output(), "the log")
+    service.wait(lambda _: (tmp_path / "shutter").exists(), "the cleanup")
     assert service.stop(signal.SIGINT) == 0
     assert service.processes() == []
     service.restart()
@@ -307,7 +307,7 @@ def test_a_clean_up_that_fails_when_the_service_stops_is_reported(new_service, s
     service.do("queue_start")
     service.wait(lambda s: s["run_list_uid"] and service.ask("re_runs")["run_list"], "a run is open")
     assert service.stop() == 0
-    assert "its clean-up may be incomplete: OSError: shutter is stuck" in service.output()
+    assert "its cleanup may be incomplete: OSError: shutter is stuck" in service.output()
     service.restart()
     service.wait(lambda s: s["items_in_history"] == 1, "the end of the plan is recorded")
     (ended,) = service.history()

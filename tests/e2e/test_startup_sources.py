@@ -138,7 +138,7 @@ def test_a_module_with_paths_of_its_permissions_and_lists(opened, write, startup
 def test_a_module_without_paths_has_no_lists_and_logs_it(opened, write):
     folder = write({"instrument_r.py": ENGINE})
     service = opened("--startup-module", "instrument_r", env={"PYTHONPATH": str(folder)})
-    service.wait_shown("The lists of plans and devices are not written", "The built-in user group permissions are used")
+    service.wait_shown("The lists of plans and devices are not saved", "The built-in user group permissions are used")
     assert not list(folder.glob("*.yaml"))
 
 

@@ -1,1 +1,1 @@
-"""How a change of the queue gets to the store, and how it can be undone."""
+"""Stores changes of the queue, and undoes them."""

@@ -28,7 +28,7 @@ KEPT = 24 * 3600.0
 #: dropped.
 MOST = 10_000
 LARGEST = 64_000_000
-#: The oldest are dropped this many at a time, and this many seconds late.
+#: The oldest are dropped in batches of this number, and up to this many seconds late.
 _SLACK = 1_000
 _SLACK_TIME = 3600.0
 #: Bytes of a reply beyond which only the uids of its items are kept.
@@ -45,7 +45,7 @@ class AnswerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     reply
         The reply as JSON text; None if the request has begun and its end is unknown.
     forgotten
-        The request was refused and changed nothing, so its id may be used again.
+        Whether the request was refused and changed nothing, so that its id may be used again.
     """
 
     id: str
@@ -72,11 +72,11 @@ class OpenRequest:
     Attributes
     ----------
     reply
-        The reply as JSON text, as soon as it is submitted to the store, or None.
+        The reply as JSON text; None until it is submitted to the store.
     begun
-        A record without a reply was submitted to the store.
+        Whether a record without a reply was submitted to the store.
     changed
-        The request has changed something in the store.
+        Whether the request has changed anything in the store.
     """
 
     def __init__(self, request_id: str, digest: str, now: Callable[[], float]) -> None:
@@ -90,18 +90,18 @@ class OpenRequest:
         self._now = now
 
     def begin(self) -> AnswerEdit:
-        """The edit that records the beginning of the request."""
+        """Return the edit that records the beginning of the request."""
         self.begun = True
         return AnswerEdit(self._record())
 
     def answer(self, reply: Mapping[str, Any]) -> AnswerEdit:
-        """The edit that records the reply. A large reply is recorded with the uids of its items only."""
+        """Return the edit that records the reply. A large reply is recorded with the uids of its items only."""
         self.reply = encode({"success": True, "msg": "", **reply})
         short = self.reply if len(self.reply) <= LONGEST_REPLY else encode(with_uids_only(decode(self.reply)))
         return AnswerEdit(self._record(reply=short.decode()), self._not_stored)
 
     def forget(self) -> AnswerEdit:
-        """The edit that records that the request was refused and changed nothing."""
+        """Return the edit that records that the request was refused and changed nothing."""
         return AnswerEdit(self._record(forgotten=True))
 
     def _not_stored(self) -> None:
@@ -111,7 +111,7 @@ class OpenRequest:
         return msgspec.json.encode(AnswerRecord(self.id, self.digest, self._now(), **more))
 
 
-#: The request with an id that the present task carries out.
+#: The request with an id that the current task carries out.
 open_request: ContextVar[OpenRequest | None] = ContextVar("open_request", default=None)
 
 
@@ -194,7 +194,7 @@ class AnswerBook:
         return [TrimAnswers(stored + len(added))] if self._dropping else []
 
     def made(self, added: Sequence[AddAnswer]) -> None:
-        """Keep records that are durable now: those of the last `changes`."""
+        """Keep the records from the last `changes`, which are durable now."""
         if not added:
             return
         self._is_clean = True
@@ -204,7 +204,7 @@ class AnswerBook:
             self._add(msgspec.json.decode(each.data, type=AnswerRecord), len(each.data))
 
     def keep_unstored(self, edit: AnswerEdit) -> None:
-        """Keep a record that could not be stored as long as this manager runs."""
+        """Keep a record that could not be stored, for as long as this manager runs."""
         for change in edit.changes:
             if isinstance(change, AddAnswer):
                 self._add(msgspec.json.decode(change.data, type=AnswerRecord), len(change.data), is_stored=False)
@@ -251,7 +251,7 @@ def digest_of(method: Method[..., Any], params: Mapping[str, Any]) -> str:
     try:
         text = msgspec.json.encode(content, order="sorted")
     except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError, TypeError):
-        # values that only Python's json can write
+        # some values can only be written by Python's json
         text = json.dumps(content, sort_keys=True, default=repr).encode()
     return hashlib.sha256(text).hexdigest()
 
@@ -275,7 +275,7 @@ def checked_id(params: Mapping[str, Any]) -> str | None:
 
 
 def with_uids_only(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """A large reply without the content of its items."""
+    """Return a large reply without the content of its items."""
     short: dict[str, Any] = {}
     for key, value in reply.items():
         match value:
@@ -307,5 +307,5 @@ def _readable(text: bytes) -> AnswerRecord | None:
 
 
 def is_about_its_id(error: QSError) -> bool:
-    """Whether a request was refused because of its id, and not because of its content."""
+    """Return whether a request was refused because of its id rather than its content."""
     return isinstance(error, RequestIdReused | OutcomeUnknown)

@@ -1,4 +1,4 @@
-"""The service's events. Each is numbered and stored together with the change that it reports."""
+"""The service's events. Each event is numbered and stored together with the change that it reports."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ EventRecord = dict[str, Any]
 #: Number of events to keep. The oldest are dropped, up to `_SLACK` at a time.
 KEPT = 10_000
 _SLACK = 1_000
-#: Search the text of events for up to this number of uids.
+#: Maximum number of uids for which the text of events is searched.
 _MAX_TEXT_SEARCHES = 20
 
 
@@ -57,7 +57,7 @@ class EnvironmentChanged(Event, frozen=True, tag="environment_changed"):
 
 
 class ListsChanged(Event, frozen=True, tag="lists_changed"):
-    """The lists of plans and devices changed; the uids are those of the new lists."""
+    """The lists of plans and devices changed; the event has the uids of the new lists."""
 
     plans_existing_uid: str
     devices_existing_uid: str
@@ -85,7 +85,7 @@ class WaitingChanged(Event, frozen=True, tag="waiting_changed"):
 
 
 class DryRunFound(Event, frozen=True, omit_defaults=False, kw_only=True, tag="dry_run_found"):
-    """A plan of the queue was walked without hardware."""
+    """A plan in the queue was walked without hardware."""
 
     item_uid: str
     ok: bool | None
@@ -93,7 +93,7 @@ class DryRunFound(Event, frozen=True, omit_defaults=False, kw_only=True, tag="dr
 
 
 class EventEdit:
-    """An event of a change that is not stored: environment, lists, tasks, input, waiting, findings of dry runs."""
+    """An event about a change that is not stored: environment, lists, tasks, input, waiting, dry-run findings."""
 
     changes: Sequence[Change] = ()
     record: UndoRecord | None = None
@@ -126,7 +126,7 @@ class EventBook:
         self._publish = publish
 
     def numbered(self, events: Iterable[Event]) -> list[bytes]:
-        """The next events in their stored form, with numbers and times. Call `made` when they are stored."""
+        """Return these events in their stored form, with numbers and times. Call `made` when they are stored."""
         now = self._now()
         return [
             json.dumps({"seq": number, "time": now, **msgspec.to_builtins(event)}).encode()
@@ -134,7 +134,7 @@ class EventBook:
         ]
 
     def changes(self, events: list[bytes]) -> list[Change]:
-        """The changes that store these events and, when necessary, drop the oldest ones."""
+        """Return the changes that store these events and, when necessary, drop the oldest ones."""
         trim = len(self._kept) + len(events) > KEPT + _SLACK
         return [*map(AddEvent, events), *([TrimEvents(KEPT)] if trim else [])]
 
@@ -154,16 +154,16 @@ class EventBook:
         return self.last - len(self._kept) + 1
 
     def since(self, number: int | None, limit: int) -> list[bytes]:
-        """Events after this number, oldest first, at most ``limit``; without a number, the latest ones."""
+        """Return at most ``limit`` events after this number, oldest first; without a number, the latest ones."""
         start = max(0, len(self._kept) - max(0, limit) if number is None else number + 1 - self.first)
         return [self._kept[index] for index in range(start, min(start + max(0, limit), len(self._kept)))]
 
     def about(self, uids: Collection[str]) -> dict[str, list[EventRecord]]:
-        """The kept events that name each of these items, oldest first."""
+        """Return the kept events that name each of these items, oldest first."""
         found: dict[str, list[EventRecord]] = {uid: [] for uid in uids}
         needles = [json.dumps(uid).encode() for uid in found]
         for text in self._kept:
-            # Because decoding an event takes about as long as searching its text for 20 uids.
+            # Decoding an event takes about as long as searching its text for 20 uids.
             if len(needles) > _MAX_TEXT_SEARCHES or any(needle in text for needle in needles):
                 event = json.loads(text)
                 for uid in {event.get("item_uid"), *event.get("put", ()), *event.get("dropped", ())} & found.keys():
@@ -176,7 +176,7 @@ class _Numbered(msgspec.Struct):
 
 
 def _in_sequence(stored: Iterable[bytes]) -> tuple[deque[bytes], int]:
-    """The latest events without gaps, because they are looked up by number, and the last number."""
+    """Return the latest events and the last number. The events have no gaps, because they are looked up by number."""
     kept: deque[bytes] = deque()
     last = ignored = 0
     for event in reversed(list(stored)):

@@ -1,4 +1,4 @@
-"""How edits get to the store. Clients get their replies when the edits are durable.
+"""Writes edits to the store. Clients get their replies when the edits are durable.
 
 Only this module batches edits into commits, and only this module undoes edits that could not be stored.
 """
@@ -28,17 +28,17 @@ class Undoable(Protocol):
 
     @property
     def changes(self) -> Sequence[Change]:
-        """The changes that make it durable."""
+        """Return the changes that make it durable."""
         ...
 
     @property
     def events(self) -> Sequence[Event]:
-        """The events to publish when it is durable."""
+        """Return the events to publish when it is durable."""
         ...
 
     @property
     def record(self) -> UndoRecord | None:
-        """The data to undo the change of its first event later; None if it cannot be undone."""
+        """Return the data for undoing the change of its first event later; None if it cannot be undone."""
         ...
 
     def undo(self) -> None:
@@ -57,7 +57,7 @@ class FactEdit:
         self.undo = undo
 
     def by(self, user: str | None) -> Self:
-        """Record in the events which user made the change."""
+        """Record in the events who made the change."""
         self.events = [replace(each, user=user) for each in self.events]
         return self
 
@@ -99,8 +99,8 @@ class Ledger:
         Call it in the same turn of the loop in which the edits were made in memory. If they cannot be stored, they are
         undone and the future fails with `StoreError`.
 
-        ``reply`` is the reply to the present request, if it changes nothing else. It is stored in the same commit if
-        the request has an id.
+        ``reply`` is the reply to the current request, if the request changes nothing else. It is stored in the same
+        commit if the request has an id.
         """
         if request := open_request.get():
             request.changed |= any(edit.changes for edit in edits if not isinstance(edit, AnswerEdit))
@@ -123,11 +123,11 @@ class Ledger:
         StoreError
             They could not be stored and have been undone.
         """
-        # Shielded, because a cancelled caller must not cancel the future that the writer resolves.
+        # Shielded, because a canceled caller must not cancel the future that the writer resolves.
         await asyncio.shield(self.submit(*edits, reply=reply))
 
     async def remember(self, reply: Mapping[str, Any]) -> None:
-        """Store the reply to the present request, which changes nothing else in the store, if it has an id.
+        """If the current request has an id, store its reply. The request changes nothing else in the store.
 
         Call it before the request is carried out, so that it is not carried out twice.
         """
@@ -140,7 +140,7 @@ class Ledger:
         try:
             await self.commit(edit)
         except StoreError as error:
-            logger.warning("A request is repeatable only until the manager is restarted: %s", error.message)
+            logger.warning("A request can be repeated only until the manager is restarted: %s", error.message)
             self._answers.keep_unstored(edit)
             if request is not None:
                 request.reply = reply
@@ -153,11 +153,11 @@ class Ledger:
                 self._arrived.clear()
                 while self._waiting:
                     await self._write_waiting()
-        finally:  # cancelled or a bug in the store: no caller may wait forever
+        finally:  # canceled or a bug in the store: no caller may wait forever
             self._undo_all(StoreError("The store stopped working"))
 
     async def drain(self) -> None:
-        """Wait until no edit is waiting any more."""
+        """Wait until no more edits are waiting."""
         while self._waiting:
             await self.settle()
 
@@ -169,7 +169,7 @@ class Ledger:
     async def _write_waiting(self) -> None:
         batch = list(self._waiting)
         edits = [edit for each, _ in batch for edit in each]
-        # Numbered here and not in `submit`, so that a failed commit leaves no gap.
+        # Events are numbered here and not in `submit`, so that a failed commit leaves no gap.
         events = self._events.numbered(event for edit in edits for event in edit.events)
         records = self._undo.numbered(self._records(edits))
         changes = [change for edit in edits for change in edit.changes]
@@ -190,7 +190,7 @@ class Ledger:
             _resolve(future, None)
 
     def _records(self, edits: Sequence[Undoable]) -> list[tuple[int, UndoRecord]]:
-        """The records of these edits, each with the number that the first event of its edit gets."""
+        """Return the records of these edits, each with the number of its edit's first event."""
         found: list[tuple[int, UndoRecord]] = []
         number = self._events.last + 1
         for edit in edits:
@@ -220,5 +220,5 @@ def _resolve(future: asyncio.Future[None], error: StoreError | None) -> None:
         future.set_result(None)
     else:
         future.set_exception(StoreError(error.message))
-        # Nobody awaits some edits, and asyncio would log exceptions that were never retrieved.
+        # Some edits are never awaited, and asyncio would log exceptions that nobody retrieved.
         future.exception()

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Stored(msgspec.Struct):
-    """The fact ``lock_info``. All fields are required, because no key would open an incomplete lock."""
+    """The stored fact ``lock_info``. All fields are required, because no key would open an incomplete lock."""
 
     environment: bool
     queue: bool
@@ -41,7 +41,7 @@ _FREE: dict[str, Any] = {
 
 
 class LockBook:
-    """The current lock. Only the store gets its key."""
+    """The current lock. Its key is passed only to the store."""
 
     def __init__(self, stored: bytes | None, *, emergency_key: str | None = None) -> None:
         self._info: dict[str, Any] = {**_FREE, "uid": str(uuid4())}
@@ -51,7 +51,7 @@ class LockBook:
 
     @property
     def uid(self) -> str:
-        """It changes whenever the lock does."""
+        """A uid that changes whenever the lock does."""
         return self._info["uid"]
 
     @property
@@ -60,7 +60,7 @@ class LockBook:
 
     @property
     def info(self) -> LockInfo:
-        """The lock without its key, for clients."""
+        """Return the lock without its key, for clients."""
         at = self._info["time"]
         return {
             "environment": self._info["environment"],
@@ -171,7 +171,7 @@ class LockBook:
 
 
 def _restored(stored: bytes) -> dict[str, Any]:
-    """The stored lock. If it is invalid, log a warning and return an empty dict."""
+    """Return the stored lock. If it is invalid, log a warning and return an empty dict."""
     try:
         lock = msgspec.json.decode(stored, type=_Stored)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The changes of the queue that can be undone, by the numbers of their events."""
+"""The queue changes that can be undone, by event number."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds for which a change can be undone.
 KEPT = 3600.0
-#: Maximum total number of bytes of the records. Beyond it, the oldest are dropped earlier, but the newest one is always
+#: Maximum total size of the records in bytes. Beyond it, the oldest are dropped earlier, but the newest one is always
 #: kept.
 LARGEST = 32_000_000
 
@@ -73,12 +73,12 @@ class UndoBook:
         self._dropping = 0
 
     def numbered(self, records: Sequence[tuple[int, UndoRecord]]) -> list[bytes]:
-        """The records in their stored form, each with the number of its event. Call `made` when they are stored."""
+        """Return the records in their stored form, each with its event number. Call `made` when they are stored."""
         now = self._now()
         return [msgspec.json.encode(NumberedRecord(seq, now, record)) for seq, record in records]
 
     def changes(self, texts: Sequence[bytes]) -> list[Change]:
-        """The changes that store these records and drop old and surplus ones."""
+        """Return the changes that store these records and drop old and surplus ones."""
         if not texts:
             return []
         added: list[Change] = [AddUndo(text) for text in texts]
@@ -89,7 +89,7 @@ class UndoBook:
         return [*added, TrimUndo(keep)] if self._dropping else added
 
     def made(self, texts: Sequence[bytes]) -> None:
-        """Keep records that are durable now: those of the last `changes`."""
+        """Keep the records from the last `changes`, which are durable now."""
         if not texts:
             return
         self._is_clean = True
@@ -99,22 +99,22 @@ class UndoBook:
         self._kept.extend(_Kept.of(text, _decoded(text)) for text in texts)
 
     def uids(self, number: int) -> list[str]:
-        """The uids of the items of a change; empty if there is no such record."""
+        """Return the uids of the items in a change; an empty list if there is no record of it."""
         return next((_decoded(each.text).record.uids for each in self._kept if each.seq == number), [])
 
     def find(self, number: int, queue: PlanQueue, ended: Container[str]) -> UndoRecord:
-        """The record of the change to undo, if it can be undone now.
+        """Return the record of the change to undo, if it can be undone now.
 
-        ``ended`` has the uids of those of its items that are in the history.
+        ``ended`` has the uids of the change's items that are in the history.
 
         Raises
         ------
         NotFound, WrongState, ItemError
-            There is no such record, it was undone already, or an item has changed since, is running or has run.
+            There is no such record, the change was already undone, or an item has changed since, is running or has run.
         """
         place = next((at for at, each in enumerate(self._kept) if each.seq == number), None)
         if place is None:
-            raise NotFound(f"Event {number} is not a clear, removal, move or edit of the last hour")
+            raise NotFound(f"Event {number} is not a clear, removal, move or edit from the last hour")
         kept, *later = list(self._kept)[place:]
         record = _decoded(kept.text).record
         self._refuse_changed(number, set(kept.touched), later)
@@ -125,7 +125,7 @@ class UndoBook:
             if not queued and uid in ended:
                 raise ItemError(f"Item with UID {uid!r} has run already")
             if queued and record.left:
-                raise ItemError(f"Item with UID {uid!r} is in the queue again")
+                raise ItemError(f"Item with UID {uid!r} is back in the queue")
             if not queued and not record.left:
                 raise ItemError(f"Item with UID {uid!r} is no longer in the queue")
         return record
@@ -169,7 +169,7 @@ def _decoded(text: bytes) -> NumberedRecord:
 
 
 def _readable(texts: Sequence[bytes], last: int) -> list[_Kept]:
-    """The records that belong to the events. A record beyond the last event would get a wrong number."""
+    """Return the records that belong to the events. A record beyond the last event would get a wrong number."""
     kept: list[_Kept] = []
     for text in texts:
         try:
@@ -179,5 +179,7 @@ def _readable(texts: Sequence[bytes], last: int) -> list[_Kept]:
         if each.record.is_complete() and (kept[-1].seq if kept else 0) < each.seq <= last:
             kept.append(_Kept.of(text, each))
     if ignored := len(texts) - len(kept):
-        logger.warning("Ignored %d stored changes that cannot be undone: damaged, or without their events", ignored)
+        logger.warning(
+            "Ignored %d stored changes that cannot be undone: they are damaged, or their events are missing", ignored
+        )
     return kept

@@ -1,1 +1,1 @@
-"""How long the queue will take, and dry runs."""
+"""Estimates how long the queue will take, and runs dry runs."""

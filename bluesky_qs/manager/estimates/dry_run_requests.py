@@ -16,12 +16,15 @@ from bluesky_qs.wire.codec import json_text
 
 #: Seconds to wait for the worker after the time limit of the dry run. Clients wait two seconds longer than the limit.
 _PATIENCE = 1.8
-#: Seconds for each plan of a queue.
+#: Seconds allowed for each plan when several plans are walked.
 FOR_EACH = 10.0
 
 
 class WalkReports(NamedTuple):
-    """The reports of some plans (JSON), and the number of plans that were walked. The others have only a reason."""
+    """The reports of some plans (JSON), and the number of plans that were walked.
+
+    The reports of the others have only a reason.
+    """
 
     reports: Sequence[bytes]
     reached: int
@@ -51,7 +54,7 @@ class DryRunRequests:
         self._free.set()
 
     async def until_free(self) -> None:
-        """Wait until no dry run is under way."""
+        """Wait until no dry run is in progress."""
         await self._free.wait()
 
     async def walk(
@@ -66,15 +69,15 @@ class DryRunRequests:
     ) -> WalkReports:
         """Walk the plans of checked items, one after the other, for at most this time.
 
-        Each plan is cut off after `FOR_EACH` seconds, unless there is only one. ``task_uid``: the task of a
-        dry run in the background.
+        Each plan is cut off after `FOR_EACH` seconds, unless there is only one. ``task_uid`` is the task of a
+        background dry run.
 
         Raises
         ------
         Refused
             Dry runs are not possible at the moment.
         WorkerError
-            The worker does not reply in time, or has ended.
+            The worker did not reply in time, or has ended.
         """
         uid = task_uid or str(uuid4())
         for_each, text, times = seconds if len(items) == 1 else FOR_EACH, json_text(list(items)), self._times(settings)

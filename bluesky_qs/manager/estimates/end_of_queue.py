@@ -14,7 +14,7 @@ from bluesky_qs.manager.loop.slices import Slices
 from bluesky_qs.manager.worker.environment import Environment
 from bluesky_qs.plan_queue.queue import PlanQueue
 
-#: Seconds between two computations while a plan runs.
+#: Seconds between computations while a plan runs.
 _LOOK = 1.0
 #: With more items than this, the computation is postponed, so that it does not delay the start of a plan.
 _LONG = 100
@@ -72,7 +72,7 @@ class EndOfQueue:
         return self._shown.at_least
 
     def look(self) -> None:
-        """Compute the end again if something has changed; for a long queue, a little later."""
+        """Compute the end again if something has changed; with a long queue, do this a little later."""
         # The queue's uid is not part of this: new items have no estimates until the next round.
         seen = self._foresight.version, self._queue.running_uid, self._stops, self._queue.mode.loop
         if seen != self._seen:
@@ -111,7 +111,7 @@ class EndOfQueue:
         return timeline(steps, running=self._running(), gap=self._foresight.times.gap, stops_after_running=stops)
 
     def _running(self) -> Estimate | None:
-        """Return the estimate for the rest of the running plan; in loop mode, for the whole plan."""
+        """Return the estimate for the rest of the running plan, or for the whole plan in loop mode."""
         return self.running_whole() if self._queue.mode.loop else self.running_rest()
 
     @property

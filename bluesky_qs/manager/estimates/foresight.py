@@ -23,10 +23,10 @@ from bluesky_qs.plan_queue.queue import PlanQueue
 
 logger = logging.getLogger(__name__)
 
-#: A round starts when nothing has changed for this number of seconds, or after the second one.
+#: A round starts when nothing has changed for the first number of seconds, or at the latest after the second one.
 _QUIET, _LONGEST_QUIET = 0.3, 3.0
-#: After a round with more than this number of seconds of processor time, the next round waits for this multiple of that
-#: time, at most for the third number of seconds.
+#: After a round that used more than the first number of seconds of processor time, the next round waits for a multiple
+#: of that time (the second number), but at most for the third number of seconds.
 _BUSY, _REST, _LONGEST_REST = 0.1, 10.0, 30.0
 _CLOSED = "The environment is closed, and the plan has not run with these parameters"
 _NOT_PLAN = "Only plans have estimates"
@@ -102,7 +102,7 @@ class Foresight:
 
     # ---------------------------------------------------------------------------------------------------- questions
     def expected(self, uid: str) -> Expected:
-        """Return the estimate and the number of points of a queued item or of the running one."""
+        """Return the estimate and the number of points for a queued item or the running item."""
         running = self._running
         if running is not None and running.uid == uid and running.expected is not None:
             return running.expected
@@ -114,12 +114,12 @@ class Foresight:
         return found is not None and found[1].item_type == "instruction"
 
     def seconds_of(self, uid: str) -> float | None:
-        """Return the estimated seconds of an item; None if they are unknown."""
+        """Return the estimated time of an item in seconds; None if it is unknown."""
         return self.expected(uid).estimate.seconds
 
     # ------------------------------------------------------------------------------------------------------ reports
     def look(self) -> None:
-        """Start a round if something has changed that estimates depend on. Call this after each change."""
+        """Start a round if something that affects the estimates has changed. Call this after each change."""
         self._follow_running()
         seen = self._what_matters()
         if seen != self._seen:
@@ -165,8 +165,8 @@ class Foresight:
             slices = Slices()
             try:
                 await self._round(slices)
-            except Exception:  # names and settings of devices come from user code; the queue runs without estimates
-                logger.exception("The time of the queue cannot be estimated")
+            except Exception:  # device names and settings come from user code; the queue runs without estimates
+                logger.exception("The time that the queue takes cannot be estimated")
             if (busy := slices.seconds) > _BUSY:
                 await asyncio.sleep(min(busy * _REST, _LONGEST_REST))
 
@@ -246,11 +246,11 @@ class _Estimates:
 
     def __init__(self, learned: Learned) -> None:
         self._learned = learned
-        #: Settings of devices before the next plan.
+        #: Device settings before the next plan.
         self._before: AllSettings = learned.settings
-        #: Estimates by the ids of walk and settings. Both are kept, so that their ids stay unique.
+        #: Estimates by the ids of the walk and the settings. Both objects are kept, so that their ids stay unique.
         self._made: dict[tuple[int, int], tuple[Estimate, Walked, AllSettings]] = {}
-        #: Estimates by the name of the plan, and their means.
+        #: Estimates by plan name, and their means.
         self._alike: dict[str, list[Estimate]] = {}
         self._means: dict[str, Estimate | None] = {}
 
@@ -267,7 +267,10 @@ class _Estimates:
         return known
 
     def other(self, each: Planned, reason: str, *, scaled: bool) -> Estimate:
-        """Return the estimate of a plan that was not walked, for this reason; ``scaled``: by the plans before it."""
+        """Return the estimate of a plan that was not walked, for this reason.
+
+        ``scaled`` scales it by the plans before it.
+        """
         known = of_plan(self._learned, each.name, each.parameters, work=None, reason=reason)
         if known.seconds is not None or not scaled:
             return known

@@ -21,14 +21,14 @@ NAME = "times.sqlite3"
 #: Kind, key and text of each part. The part that was used last has the largest number.
 _TABLES = ("CREATE TABLE learned (number INTEGER PRIMARY KEY, kind TEXT, key TEXT, text TEXT, UNIQUE (kind, key))",)
 _LAYOUT = 1
-#: Seconds for which the start of the service waits for the file.
+#: Seconds that the service waits for the file when it starts.
 _PATIENCE = 2.0
 
 Row = tuple[str, str, str]
 
 
 class LearnedTimes:
-    """The file with learned times.
+    """The file with the learned times.
 
     Parameters
     ----------
@@ -49,11 +49,11 @@ class LearnedTimes:
             async with asyncio.timeout(_PATIENCE):
                 return await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
         except TimeoutError:
-            logger.warning("Learned times could not be read within %g s; times are learned again", _PATIENCE)
+            logger.warning("Learned times could not be read within %g s; the service learns them again", _PATIENCE)
             return []
 
     def keep(self, changes: list[tuple[str, str, str | None]]) -> None:
-        """Write these parts soon. Drop those with None as text."""
+        """Write these parts soon. Drop the parts whose text is None."""
         if self._file is not None and changes:
             self._thread.submit(self._keep, changes)
 
@@ -92,14 +92,16 @@ class LearnedTimes:
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
-            logger.warning("The file with learned times is damaged (%s); times are learned again", error)
+            logger.warning("The file with the learned times is damaged (%s); the service learns them again", error)
             file.start_anew()
             return function(file.connection)
 
     def _failed(self, error: Exception) -> None:
         if str(error) != self._failure:
             logger.warning(
-                "Learned times of plans are not kept at present: %s. Estimates, plans and queue are not affected", error
+                "Learned times are not being saved at present: %s. "
+                "The estimates, the plans and the queue are not affected",
+                error,
             )
         self._failure = str(error)
 

@@ -1,4 +1,4 @@
-"""Keeps the findings of the dry runs of queued plans, if the settings say so (``--dry-run-on-add``)."""
+"""Keeps the dry-run findings for queued plans, if the setting ``--dry-run-on-add`` requests it."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -42,13 +42,13 @@ class QueueFindings:
         return found.finding if self._queue.item_json(uid=uid) == found.data else None
 
     def forget(self) -> None:
-        """Drop all findings, because the environment is a new one."""
+        """Drop all findings, because the environment is new."""
         self._found.clear()
         self.uid = None
         self._changed()
 
     def update(self, walks: Mapping[str, tuple[bytes, Walked]]) -> None:
-        """Use the walks of queued plans, by uid, each with its item (JSON text). Other plans keep their findings."""
+        """Use these walks of queued plans, by uid, each with its item (JSON text). Other plans keep their findings."""
         kept = {uid: found for uid, found in self._found.items() if self._queue.position_of(uid) is not None}
         found = {uid: _Found(data, {"ok": each.ok, "msg": each.problem}) for uid, (data, each) in walks.items()}
         self._found = kept | found

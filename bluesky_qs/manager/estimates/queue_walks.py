@@ -1,4 +1,4 @@
-"""Walks the plans at the front of the queue. It does not repeat a walk without a reason."""
+"""Walks the plans at the front of the queue. A walk is repeated only if there is a reason."""
 
 import asyncio
 import json
@@ -13,15 +13,16 @@ from bluesky_qs.manager.estimates.walked import AllSettings, Walked, split
 from bluesky_qs.manager.loop.slices import Slices
 from bluesky_qs.wire.codec import json_text
 
-#: Maximum numbers of items to walk, and of different waits in all walks together.
+#: Maximum number of items to walk, and maximum number of different waits in all walks together.
 MOST_WALKED, _LARGEST = 1000, 100_000
 #: Maximum number of items in one request to the worker.
 _PER_REQUEST = 30
-#: Seconds of walking in one round. The next round continues.
+#: Seconds of walking in one round. The next round continues where this one ended.
 _PER_ROUND = 2.0
-#: After user code has run, the walks are renewed after this multiple of the time that they took, at most these seconds.
+# : After user code has run, the walks are renewed after this multiple of the time that they took, or at most this
+# number of seconds.
 _REST, _LONGEST_REST = 3.0, 60.0
-#: Seconds until the next request after a refusal: at first, and at most. The delay doubles each time.
+#: Seconds until the next request after a refusal: the first delay and the longest. The delay doubles each time.
 _FIRST_DELAY, _LONGEST_DELAY = 2.0, 300.0
 
 
@@ -31,7 +32,7 @@ class Found(NamedTuple):
     Attributes
     ----------
     reached
-        Number of items from the front, including those without a walk.
+        Number of items covered from the front, including items without a walk.
     is_whole
         Whether nothing is left to walk.
     """
@@ -55,7 +56,7 @@ class QueueWalks:
         self._permissions = permissions
         self._cache = WalkCache()
         self._present: dict[str, Any] = {}
-        #: Whether user code has run since the walks were made; the seconds that the walks took, and their end.
+        #: Whether user code has run since the walks were made; how many seconds the walks took, and when they ended.
         self._is_outdated = False
         self._spent = self._ended = 0.0
         self._delay, self._not_before = _FIRST_DELAY, 0.0
@@ -63,7 +64,7 @@ class QueueWalks:
 
     # -------------------------------------------------------------------------------------------------- what happens
     def forget(self) -> None:
-        """Drop all walks, because the environment is a new one."""
+        """Drop all walks, because the environment is new."""
         self._cache.clear()
         self._present.clear()
         self._is_outdated, self._spent = False, 0.0
@@ -76,7 +77,7 @@ class QueueWalks:
         self._ask_soon()
 
     def moved(self, ends: Mapping[str, Any] | None) -> None:
-        """Record the positions of devices after a plan; None if they are unknown."""
+        """Record the device positions after a plan; None if they are unknown."""
         if ends is None:
             self._present.clear()
         else:
@@ -106,9 +107,9 @@ class QueueWalks:
         settings: AllSettings,
         slices: Slices,
     ) -> Found:
-        """Return the walks of the first items. Each begins with the devices as the one before leaves them.
+        """Return the walks of the first items. Each walk begins with the devices as the previous one leaves them.
 
-        ``carried`` and ``settings`` are positions and settings of devices before the first item.
+        ``carried`` and ``settings`` are the device positions and settings before the first item.
         """
         self._renew()
         positions = StartPositions(dict(carried), self._present)
@@ -148,9 +149,9 @@ class QueueWalks:
     async def _reports(
         self, plans: Sequence[dict[str, Any]], positions: StartPositions, settings: AllSettings
     ) -> Sequence[bytes]:
-        """Return the reports of the plans that the worker has walked; none if it refuses.
+        """Return the reports of the plans that the worker has walked; an empty list if it refuses.
 
-        Dry runs of users go first. They wait for at most `FOR_EACH` seconds, because all plans here share this time.
+        Dry runs that users request go first. They wait for at most `FOR_EACH` seconds, which all plans here share.
         """
         await self._dry_runs.until_free()
         start = json_text({"positions": positions.carried, "doubtful": [], "is_cut": False})
@@ -177,7 +178,7 @@ class QueueWalks:
         return walks
 
     def _number(self, planned: Sequence[Planned]) -> int:
-        """Return the number of plans for one request, which ends before a plan whose walk may be known."""
+        """Return the number of plans for one request. It ends before a plan whose walk may already be known."""
         keys = {planned[0].key}
         for each in planned[1:]:
             if not each.is_plan or each.key in keys or self._cache.knows(each):

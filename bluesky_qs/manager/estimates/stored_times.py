@@ -30,10 +30,10 @@ class StoredTimes:
             return []
 
     def keep(self, changes: list[tuple[str, str, str | None]]) -> None:
-        """Write these rows soon. Drop those with None as text."""
+        """Write these rows soon. Drop the rows whose text is None."""
         for kind, key, text in changes:
             if len(self._waiting) < _MOST_WAITING or (kind, key) in self._waiting:
-                self._waiting.pop((kind, key), None)  # the newest is the last one
+                self._waiting.pop((kind, key), None)  # the newest row must come last
                 self._waiting[kind, key] = text
         if self._waiting:
             self._has_some.set()
@@ -63,7 +63,8 @@ class StoredTimes:
     def _failed(self, error: StoreError) -> None:
         if error.message != self._failure:
             logger.warning(
-                "Learned times of plans are not kept at present: %s Estimates, plans and queue are not affected",
+                "Learned times are not being saved at present: %s "
+                "The estimates, the plans and the queue are not affected",
                 error.message,
             )
         self._failure = error.message

@@ -1,4 +1,4 @@
-"""Learns how long actions and plans take, from the plans that end."""
+"""Learns from completed plans how long actions and plans take."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two plans before the first measurement, and the longest gap that counts.
 _GAP, _LONGEST_GAP = 0.02, 1.0
-#: Maximum bytes of learned times to send with a walk. If there are more, nothing is sent.
+#: Maximum size in bytes of the learned times that are sent with a walk. If they are larger, nothing is sent.
 _MOST_FOR_WALKS = 2_000_000
 #: Maximum number of ended plans to remember until their times arrive.
 _MOST_ENDED = 20
@@ -42,7 +42,7 @@ class _Ended(NamedTuple):
 class Times:
     """The learned times of this service.
 
-    It learns from a plan when somebody needs the times, or shortly after the next plan has started.
+    The times of a plan are learned when they are needed, or shortly after the next plan has started.
     """
 
     def __init__(self, queue: PlanQueue, kept: LearnedTimes | StoredTimes, changed: Changes) -> None:
@@ -50,7 +50,7 @@ class Times:
         self._version = 0
         self._arrived: list[tuple[PlanTimes, _Ended | None]] = []
         self._news = asyncio.Event()
-        #: The version of the learned data, and its times of actions for walks.
+        #: The version of the learned data, and its action times for walks.
         self._for_walks: tuple[int, bytes] = -1, b""
         self._gaps = Sample()
         self._last_stop = 0.0
@@ -67,13 +67,13 @@ class Times:
 
     @property
     def version(self) -> int:
-        """A number that increases when something was learned."""
+        """A number that increases whenever something is learned."""
         self._catch_up()
         return self._version
 
     @property
     def gap(self) -> float:
-        """Seconds from the end of a plan to the start of the next one."""
+        """Seconds from the end of one plan to the start of the next."""
         return self._gaps.mean if self._gaps.number else _GAP
 
     def for_walks(self, settings: AllSettings | None = None) -> bytes:
@@ -85,11 +85,11 @@ class Times:
         return text if len(text) <= _MOST_FOR_WALKS else b"{}"
 
     async def recall(self) -> None:
-        """Load the times that earlier managers have learned."""
+        """Load the times that earlier managers learned."""
         self._learned.load(await self._kept.load())
 
     async def live(self) -> None:
-        """Learn and write learned times, until canceled."""
+        """Learn times and write them, until canceled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._kept.live())
             try:
@@ -119,7 +119,7 @@ class Times:
             self._ended.popitem(last=False)
 
     def arrived(self, report: PlanTimes) -> None:
-        """Take the times of a plan that has ended."""
+        """Keep the times of a plan that has ended, to learn from them later."""
         self._arrived.append((report, self._ended.pop(report.item_uid, None)))
         self._news.set()
 
@@ -128,8 +128,8 @@ class Times:
         for report, ended in arrived:
             try:
                 self._learn(json.loads(report.times), ended)
-            except (KeyError, TypeError, ValueError):  # names of devices come from user code, and may be anything
-                logger.exception("The times of the plan %s cannot be used", report.item_uid)
+            except (KeyError, TypeError, ValueError):  # device names come from user code and may be anything
+                logger.exception("The measured times of the plan %s cannot be used", report.item_uid)
             self._version += 1
 
     def _keep(self) -> None:

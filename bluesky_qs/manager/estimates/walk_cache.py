@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from bluesky_qs.foresight.learned import parameters_key
 from bluesky_qs.manager.estimates.walked import Walked
 
-#: Maximum number of plans, of walks of one plan from different positions, and of different waits in all walks.
+#: Maximum numbers to keep: plans, walks of one plan from different positions, and different waits in all walks.
 _MOST_PLANS, _MOST_STARTS, _LARGEST = 2000, 4, 200_000
 #: Positions with a smaller relative difference count as the same.
 _SAME = 1e-3
@@ -36,19 +36,19 @@ class Planned(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Equal for plans that do the same from the same positions."""
+        """A key that is equal for plans that do the same from the same positions."""
         return self.name, self.parameters, self.group
 
 
 class StartPositions(NamedTuple):
-    """The positions of devices before an item. Devices that are missing in both may be anywhere.
+    """The device positions before an item. A device that is missing in both attributes may be anywhere.
 
     Attributes
     ----------
     carried
         Positions of the devices after the earlier items of the queue.
     present
-        Present positions that walks and ended plans have shown.
+        Present positions, as known from walks and from plans that have ended.
     """
 
     carried: dict[str, Any]
@@ -57,12 +57,12 @@ class StartPositions(NamedTuple):
     def fit(self, walked: Walked) -> bool:
         """Whether the plan would start at the same positions as in this walk.
 
-        Walks that were cut off always fit: they are incomplete anyway, and may take long.
+        Walks that were cut off always fit: they are incomplete anyway, and repeating them may take long.
         """
         return walked.is_cut or all(_close(self._of(name), start) for name, start in walked.starts.items())
 
     def follow(self, walked: Walked) -> None:
-        """Update the positions after a plan that started at these positions."""
+        """Update the positions to those after a plan that started here."""
         for name, start in walked.starts.items():
             if name not in self.carried:
                 self.present.setdefault(name, start)

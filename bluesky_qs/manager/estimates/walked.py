@@ -9,35 +9,35 @@ from bluesky_qs.foresight.learned import Learned, parameters_key
 from bluesky_qs.foresight.work import Settings, Work
 from bluesky_qs.wire.codec import json_text
 
-#: Settings of devices by name.
+#: Device settings, by device name.
 AllSettings = Mapping[str, Settings]
-#: Maximum length of a problem.
+#: Maximum length of the description of a problem.
 _LONGEST = 500
 
 
 class Walked(NamedTuple):
-    """The part of a dry run's report that is kept. It is small, because there may be a thousand.
+    """The part of a dry run's report that is kept. It is small, because a thousand of them may be kept.
 
     Attributes
     ----------
     data
-        The plan's work as JSON text; empty if the walk has not found any.
+        The plan's work as JSON text; empty if the walk found none.
     size
         Number of different waits in the work.
     settings
-        Settings of devices that the plan has changed or used.
+        Settings of the devices that the plan changed or used.
     points
-        Number of points; the number that the plan has announced if the walk was cut off; None if it is unknown.
+        Number of points; if the walk was cut off, the number that the plan announced; None if unknown.
     reason
         Why the work is incomplete; empty if it is complete.
     starts, ends
-        Positions before and after the plan, of the devices that it moves.
+        Positions, before and after the plan, of the devices that it moves.
     is_cut
         Whether the walk was cut off.
     ok
         Whether the plan would succeed; None if this is unknown.
     problem
-        Why it would fail, or why this is unknown.
+        Why the plan would fail, or why this is unknown.
     """
 
     data: bytes
@@ -52,11 +52,11 @@ class Walked(NamedTuple):
     problem: str
 
     def work(self, before: AllSettings) -> Work | None:
-        """Return the plan's work, with these settings of devices before it; None if the walk has not found any."""
+        """Return the plan's work, given these device settings before it; None if the walk found none."""
         return Work.from_json(json.loads(self.data), before) if self.data else None
 
     def settings_after(self, before: AllSettings) -> AllSettings:
-        """Return the settings of devices after the plan."""
+        """Return the device settings after the plan."""
         changed = {device: {**before.get(device, {}), **settings} for device, settings in self.settings.items()}
         is_same = all(before.get(device) == settings for device, settings in changed.items())
         return before if is_same else {**before, **changed}
@@ -83,12 +83,12 @@ def split(report: bytes) -> tuple[dict[str, Any], Walked]:
 
 
 def estimate(learned: Learned, plan: str, parameters: str, walked: Walked, before: AllSettings) -> Estimate:
-    """Estimate a plan that was walked, with these settings before it. The other parameters are as in `of_plan`."""
+    """Estimate a plan that was walked, given the settings ``before`` it. The other parameters are as in `of_plan`."""
     return of_plan(learned, plan, parameters, work=walked.work(before), points=walked.points, reason=walked.reason)
 
 
 def with_estimates(learned: Learned, items: Sequence[Mapping[str, Any]], reports: Sequence[bytes]) -> list[bytes]:
-    """Return the reports of dry runs (JSON) with estimates. The plans of the items run one after the other."""
+    """Return the dry-run reports (JSON) with estimates added. The items' plans run one after the other."""
     before: AllSettings = learned.settings
     shown: list[bytes] = []
     for item, report in zip(items, reports, strict=True):

@@ -1,1 +1,1 @@
-"""Which item runs next, and the result of the last one."""
+"""Decides which item runs next, and records the result of the last one."""

@@ -1,4 +1,4 @@
-"""The rule for the next step after an item has ended or the queue starts. It needs no queue, store or worker."""
+"""Decides the next step when an item has ended or the queue starts. Needs no queue, store or worker."""
 
 from enum import Enum, StrEnum, auto
 from typing import Literal
@@ -16,11 +16,11 @@ class Ended(msgspec.Struct, frozen=True):
     Attributes
     ----------
     continues
-        With this exit status the queue continues in its current mode.
+        Whether the queue, in its current mode, continues after this exit status.
     pause_missed
-        A pause was requested, but the item ended before the worker could pause it.
+        Whether a pause was requested but the item ended before the worker could pause it.
     resumed_by_hand
-        The item was resumed from a console or by code in the environment, so a user has taken over.
+        Whether the item was resumed from a console or by code in the environment: a user has taken over.
     """
 
     exit_status: str
@@ -37,11 +37,11 @@ class Modes(msgspec.Struct, frozen=True):
     next_item
         The kind of item at the front of the queue.
     engine_is_missing
-        The environment has no RunEngine.
+        Whether the environment has no RunEngine.
     worker_is_ready
-        The environment is open, and the manager is still running the queue.
+        Whether the environment is open and the manager is still running the queue.
     service_stops
-        The service is stopping.
+        Whether the service is stopping.
     """
 
     next_item: NextItem
@@ -85,18 +85,18 @@ _ENDINGS = {
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The next step, with the changes of modes that belong to it.
+    """The next step, with the mode changes that belong to it.
 
     Attributes
     ----------
     reason
         The reason why the queue stops; None if it continues.
     exit_status
-        The exit status of the item that ended, which some reasons contain.
+        The exit status of the item that ended; some reasons contain it.
     switch_autostart_off
-        Autostart is on and must be switched off.
+        Whether autostart is on and must be switched off.
     clear_stop_pending
-        The queue stops as requested, so the stop is no longer pending.
+        Whether the queue stops as requested, so that the stop is no longer pending.
     """
 
     next: Next
@@ -138,7 +138,7 @@ def decide(ended: Ended | None, run: CurrentItem | None, modes: Modes) -> Decisi
 def _stop_reason(
     ended: Ended | None, run: CurrentItem | None, modes: Modes, *, pause_missed: bool
 ) -> StopReason | None:
-    """The first reason to stop before the next item; None if there is none."""
+    """Return the first reason to stop before the next item; None if there is none."""
     has_ended = ended is not None
     reasons = (
         (modes.service_stops, StopReason.SERVICE_STOPS),

@@ -1,4 +1,4 @@
-"""The ``result`` of an item in the history."""
+"""Makes the ``result`` of an item in the history."""
 
 import json
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from bluesky_qs.error_text import stored_message
 from bluesky_qs.ipc.reports import PlanEnded
 
-#: Exit statuses of a plan that a request has ended.
+#: Exit statuses of plans that were ended on request.
 _BY_REQUEST = ("stopped", "aborted", "halted")
 
 
 def reported(report: PlanEnded, ender: str | None = None, expected: float | None = None) -> dict[str, Any]:
-    """The result of a plan that ended in the worker.
+    """Return the result of a plan that ended in the worker.
 
-    ``ender`` is the user who requested its end; ``expected`` are the seconds that it was expected to take.
+    ``ender`` is the user who requested its end; ``expected`` is its expected time in seconds.
     """
     stood = {"time_paused": report.time_paused, "time_suspended": report.time_suspended}
     by_request = ender and report.exit_status in _BY_REQUEST
@@ -34,7 +34,7 @@ def reported(report: PlanEnded, ender: str | None = None, expected: float | None
 
 
 def unreported(exit_status: str, msg: str = "", *, now: float) -> dict[str, Any]:
-    """The result of an item that the worker did not run or did not report. ``now`` is in epoch seconds."""
+    """Return the result of an item that the worker did not run or did not report. ``now`` is in epoch seconds."""
     return {
         "exit_status": exit_status,
         "run_uids": [],

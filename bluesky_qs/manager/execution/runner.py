@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between attempts to record the end of a plan while the store fails.
 _RETRY = 1.0
-#: In any other state no plan is sent, because the worker is being destroyed or is gone.
+#: In any other state, no plan is sent, because the worker is being destroyed or is gone.
 _RUNNING = (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE, ManagerState.PAUSED)
 
 ContinueOption = Literal["resume", "stop", "abort", "halt"]
@@ -87,7 +87,7 @@ class Runner:
 
     # ------------------------------------------------------------------------------------------------ requests of users
     async def start(self, reply: Mapping[str, Any] | None = None, user: str | None = None) -> None:
-        """Start the queue for this user. Do nothing if it is empty. Store the ``reply`` to the request with it."""
+        """Start the queue for this user, unless it is empty. The ``reply`` to the request is stored with the start."""
         logger.info("Starting queue processing ...")
         if not len(self._queue):
             logger.info("Queue is empty.")
@@ -105,7 +105,7 @@ class Runner:
             self._end(decision)
 
     async def execute(self, item: dict[str, Any], reply: Callable[[Edit], Mapping[str, Any]]) -> Edit:
-        """Run a plan now, without queueing it. The edit, of which ``reply`` is made, contains the item with its uid."""
+        """Run a plan now, without queueing it. The edit contains the item and its uid; ``reply`` is made from it."""
         edit = self._queue.start_now(item, self._clock.time())
         self.running = self._new_run()
         self._lifecycle.fire(ManagerEvent.START_REQUESTED)
@@ -119,7 +119,7 @@ class Runner:
         return edit
 
     async def pause(self, option: PauseOption, user: str = "") -> None:
-        """Pause the running plan, for this user. Between two plans, pause the next one or stop before it."""
+        """Pause the running plan for this user. Between two plans, pause the next plan or stop the queue before it."""
         logger.info("Pausing the queue (currently running plan) ...")
         try:
             await self._environment.send(PausePlan(option, user), lambda: self._keep_pause(option, user))
@@ -138,13 +138,13 @@ class Runner:
         """
         if self._lifecycle.state not in (ManagerState.STARTING_QUEUE, ManagerState.EXECUTING_QUEUE):
             return False
-        if self.running is not None:  # else the queue is about to stop anyway
+        if self.running is not None:  # otherwise, the queue is about to stop anyway
             self.running.waiting_pause, self.running.pauser = option, user
             self._changed()
         return True
 
     async def resume_plan(self, option: ContinueOption, user: str | None = None) -> None:
-        """Resume or end the paused plan, for this user."""
+        """Resume or end the paused plan for this user."""
         logger.info("%s paused plan ...%s", _CONTINUING[option], f" user={user!r}" if user else "")
         run, pause = self.running, self._environment.state.pauses
         if run is not None:
@@ -188,7 +188,7 @@ class Runner:
         await self._advance(_End(result, acknowledge, report.pause_missed, report.resumed_by_hand))
 
     async def interrupt(self, reason: str, changed: asyncio.Event) -> str:
-        """Abort the running plan, so that it cleans up. Record it as failed for this reason, and start no other plan.
+        """Abort the running plan, so that it cleans up. Record it as failed for this reason. Start no other plan.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class Runner:
         Returns
         -------
         str
-            The error that the plan ended with; empty if its clean-up succeeded.
+            The error with which the plan ended; empty if its cleanup succeeded.
         """
         self._stop_reason = reason
         run = self.running
@@ -267,8 +267,8 @@ class Runner:
         if run is not None and (since := _pause_began(snapshot.state)) is not None:
             run.paused(since)
         if snapshot.state.item_uid != self._queue.running_uid:
-            # Sent again, because the worker may never have received the item. If it has finished the item, it refuses
-            # to run it twice, and its report is on the way.
+            # Send the item again, because the worker may never have received it. If the worker has finished the item,
+            # it refuses to run it twice, and its report is on the way.
             try:
                 await self._environment.link.request(RunPlan(self._running_json()))
             except WorkerLost:
@@ -290,14 +290,14 @@ class Runner:
 
     # --------------------------------------------------------------------------------------------------- steps
     async def _begin(self) -> None:
-        """Send the first item to the worker. This is a separate task, so that a large item does not delay the reply."""
+        """Send the first item to the worker, in a separate task, so that a large item does not delay the reply."""
         if end := await self._send():
             await self._advance(end)
 
     async def _advance(self, end: _End) -> None:
-        """Record the end of the running item and start the next in the same transaction.
+        """Record the end of the running item and start the next item in the same transaction.
 
-        This is a loop, because items that cannot run end immediately and there may be thousands of them.
+        This is a loop, because items that cannot run end immediately, and there may be thousands of them.
         """
         following: _End | None = end
         logged = False
@@ -345,7 +345,7 @@ class Runner:
         return decision
 
     def _modes(self) -> Modes:
-        """Everything else that the next step depends on."""
+        """Return everything else that the next step depends on."""
         return Modes(
             self._next_item,
             autostart=self.switches.autostart,
@@ -362,7 +362,7 @@ class Runner:
         return "instruction" if self._queue.instruction_is_next else "plan"
 
     def _edits(self, decision: Decision) -> list[Undoable]:
-        """Carry out the decision in memory."""
+        """Carry out the decision in memory, and return the edits."""
         edits: list[Undoable] = []
         if decision.clear_stop_pending:
             edits.append(self.switches.set_stop_pending(pending=False))
@@ -378,7 +378,7 @@ class Runner:
         return edits
 
     def _new_run(self) -> CurrentItem | None:
-        """A new `CurrentItem` for the running item of the queue, if there is one."""
+        """Return a new `CurrentItem` for the running item of the queue, if there is one."""
         uid = self._queue.running_uid
         return CurrentItem(uid, self._clock, immediate=self._queue.running_immediately) if uid is not None else None
 
@@ -389,7 +389,7 @@ class Runner:
     async def _send(self) -> _End | None:
         """Send the running item to the worker. Return its end if it cannot run."""
         running = self._queue.running
-        # The worker was lost while the start was being stored, or is being destroyed: `worker_lost` records that.
+        # The worker was lost or is being destroyed while the start was being stored: `worker_lost` records that.
         if running is None or not self._worker_is_ready:
             return None
         self._lifecycle.fire(ManagerEvent.PLAN_STARTED)
@@ -439,7 +439,7 @@ class Runner:
             logger.warning("Plan %r (item %s): recorded as %r%s. %s", name, uid, status, requeued, result["msg"])
 
     async def _put_back(self, decision: Decision) -> None:
-        """Put the running item back at the front, because it could not start, and stop the queue."""
+        """Put the running item back at the front, because it could not start. Stop the queue."""
         autostart, why, logged = self.switches.autostart, decision.why, False
         while self._queue.running_uid is not None:
             try:
@@ -496,5 +496,5 @@ class Runner:
 
 
 def _pause_began(state: WorkerState) -> float | None:
-    """The start of the current pause in epoch seconds; None if the worker reports none."""
+    """Return the start of the current pause in epoch seconds; None if the worker reports no pause."""
     return state.waiting.since if state.waiting is not None and state.waiting.kind == "pause" else None

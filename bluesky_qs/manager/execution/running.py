@@ -10,7 +10,7 @@ class CurrentItem:
     Attributes
     ----------
     immediate
-        The item is executed on its own; it was never in the queue.
+        Whether the item is executed on its own and was never in the queue.
     waiting_pause
         A pause that was requested while the worker had no plan, before it got the item or after the item ended.
     pauser
@@ -18,17 +18,17 @@ class CurrentItem:
     resumed_from_pause
         Number of the pause from which the item was resumed. The RunEngine may still report ``paused`` for it.
     resumer
-        The user who resumed the item the last time; None if nobody did, or if the request had no user.
+        The user who last resumed the item; None if nobody did, or if the request had no user.
     ender
         The user who requested the end of the item; None if nobody did, or if the request had no user.
     time_paused
-        How many seconds the item has been paused, without the current pause.
+        Seconds that the item has been paused so far, not including the current pause.
     paused_since
         Start of the current pause, in epoch seconds.
     has_ended
-        The worker has reported the end of the item, which may not be stored yet.
+        Whether the worker has reported the end of the item. The end may not be stored yet.
     clean_up_error
-        The error that the item ended with when it was aborted because the service is stopping.
+        The error with which the item ended, if it was aborted because the service is stopping.
     """
 
     def __init__(self, uid: str, clock: Clock, *, immediate: bool = False) -> None:

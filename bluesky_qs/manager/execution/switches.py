@@ -13,24 +13,24 @@ _STOP_PENDING = "stop_pending_info"
 
 
 class Switches:
-    """Autostart starts the queue by itself; a pending stop stops it after the running plan.
+    """Autostart starts the queue by itself; a pending stop stops the queue after the running plan.
 
     Parameters
     ----------
     facts
         The stored facts.
     restarted
-        The manager replaces another one in the same service. Otherwise the service has just started, and both switches
-        are off.
+        Whether the manager replaces another one in the same service. If not, the service has just started, and both
+        switches are off.
     has_worker
-        The worker of the last manager is still there.
+        Whether the last manager's worker is still there.
 
     Attributes
     ----------
     autostart_off_reason
         The reason if autostart switched itself off, otherwise None.
     stopped_reason
-        Why the queue stopped the last time in this environment, unless it became empty.
+        Why the queue last stopped in this environment, unless it became empty.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Switches:
         self.stopped_reason: str | None = stop.get("stopped_reason") if restarted and has_worker else None
 
     def to_store(self, facts: Mapping[str, bytes]) -> list[FactEdit]:
-        """The edits for what has changed since it was stored: switches turned off, an old reason.
+        """Return the edits for changes since the switches were stored: switches turned off, an outdated reason.
 
         Without them, a manager that replaces this one would find the switches on.
         """
@@ -90,7 +90,7 @@ class Switches:
         return FactEdit(_AUTOSTART, _fact(enabled=enabled, **reason), undo, AutostartChanged(enabled))
 
     def queue_stops(self, decision: Decision) -> list[FactEdit]:
-        """Keep the reason for this decision to stop the queue."""
+        """Remember why this decision stops the queue, and return the edits."""
         if decision.reason is StopReason.WAS_NOT_RUNNING:
             return []
         return self._keep(None if decision.reason is StopReason.IS_EMPTY else decision.why)

@@ -1,1 +1,1 @@
-"""Items that have run: their results, documents and logs."""
+"""The items that have run, with their results, documents and logs."""

@@ -1,4 +1,4 @@
-"""Keeps the documents of the last items in a file. Nothing waits for it.
+"""Keeps the documents of the most recent items in a file. Nothing waits for the file.
 
 Nothing depends on the file: if it cannot be written, some documents are missing, and everything else continues.
 """
@@ -25,7 +25,7 @@ T = TypeVar("T")
 NAME = "documents.sqlite3"
 #: Seconds for which documents are collected, so that they are written together.
 _PERIOD = 0.1
-#: Maximum number of bytes that wait for a slow disk. Further events are not kept.
+#: Maximum number of bytes waiting for a slow disk. Further events are not kept.
 _MOST_WAITING = 32_000_000
 
 
@@ -34,9 +34,13 @@ class DocumentKeeper:
 
     Parameters
     ----------
-    folder Where the file is; None for a temporary one. items, size The maximum number of items and bytes. With 0 items
-    nothing is kept. written Called in the keeper's thread with the item and the place of a document, when this and all
-    earlier ones are written or counted as missing.
+    folder
+        Folder of the file; None for a temporary one.
+    items, size
+        The maximum number of items and bytes. With 0 items, nothing is kept.
+    written
+        Called in the keeper's thread with the item and the place of a document, when this document and all earlier ones
+        are written or counted as missing.
     """
 
     def __init__(
@@ -74,12 +78,12 @@ class DocumentKeeper:
 
     @property
     def uids(self) -> set[str]:
-        """The items that have documents here."""
+        """Return the uids of the items that have documents here."""
         with self._lock:
             return {*self._kept, *self._waiting, *self._in_writing}
 
     def missing(self, item_uid: str) -> int:
-        """The number of events of an item that were not kept."""
+        """Return the number of an item's events that were not kept."""
         return self._kept.get(item_uid, 0)
 
     def add(self, item_uid: str, document: KeptDocument) -> None:
@@ -100,7 +104,7 @@ class DocumentKeeper:
         self._thread.submit(self._write)
 
     def miss(self, item_uid: str, count: int) -> None:
-        """Count events that have not arrived. The next document of the item is added at once."""
+        """Count events that have not arrived. The next document of the item is added immediately afterward."""
         with self._lock:
             self._missing[item_uid] += count
 
@@ -110,7 +114,7 @@ class DocumentKeeper:
             self._thread.submit(self._drop, gone)
 
     async def latest(self, limit: int) -> DocumentPage | None:
-        """The newest page of the item that ran last; None if there is none, or if the file cannot be read."""
+        """Return the newest page of the item that ran last; None if there is none, or if the file cannot be read."""
         if self.keeps and self._folder is None:
             return None
         try:
@@ -120,7 +124,7 @@ class DocumentKeeper:
             return None
 
     async def page(self, item_uid: str, limit: int, before: int | None = None) -> DocumentPage | None:
-        """Documents of an item, as `DocumentsFile.page`; None if there are none.
+        """Return documents of an item, as `DocumentsFile.page` does; None if there are none.
 
         Raises
         ------
@@ -142,7 +146,7 @@ class DocumentKeeper:
             self._thread.shutdown()
 
     async def _run(self, read: Callable[..., T], *arguments: Any) -> T:
-        self._hurry.set()  # the documents that are waiting are written first
+        self._hurry.set()  # waiting documents are written first
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, read, *arguments)
         except (sqlite3.Error, OSError) as error:
@@ -178,8 +182,8 @@ class DocumentKeeper:
     def _failed(self, error: Exception) -> None:
         if str(error) != self._failure:
             logger.warning(
-                "Documents of plans are not kept at present, because their file cannot be written: %s. "
-                "Plans, queue and history are not affected",
+                "Plan documents are not being kept at present, because their file cannot be written: %s. "
+                "The plans, the queue and the history are not affected",
                 error,
             )
         self._failure = str(error)

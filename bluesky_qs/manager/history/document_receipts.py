@@ -1,4 +1,4 @@
-"""Tells the worker which documents are stored, so that it does not keep them for another manager."""
+"""Tells the worker which documents are stored, so that it need not keep them for another manager."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from bluesky_qs.ipc.commands import ForgetDocuments
 
 
 class DocumentReceipts:
-    """Sends one command at a time, each about all documents that were stored in the meantime.
+    """Sends one command at a time. Each command covers all documents that were stored in the meantime.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class DocumentReceipts:
         self._noted = asyncio.Event()
 
     def note(self, item_uid: str, number: int) -> None:
-        """Record that this document is stored, and all before it."""
+        """Record that this document and all before it are stored."""
         self._next = ForgetDocuments(item_uid, number)
         self._noted.set()
 

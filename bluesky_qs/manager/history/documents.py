@@ -1,6 +1,6 @@
 """The documents of plans: published as they arrive, and kept for later requests.
 
-Those of the current or last plan are in memory, those of earlier ones in a file.
+Documents of the current or last plan are in memory; those of earlier plans are in a file.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from bluesky_qs.wire.info import document_payload
 
 logger = logging.getLogger(__name__)
 
-#: Numbers of documents in memory: events, and other documents, which are few unless a plan opens many runs.
+#: Maximum numbers of documents in memory: events, and other documents, which are few unless a plan opens many runs.
 EVENTS_KEPT = 1000
 OTHERS_KEPT = 1000
-#: Seconds that a start waits for the file.
+#: Seconds that the manager waits for the file when it starts.
 _PATIENCE = 2.0
 
 
@@ -36,13 +36,13 @@ class DocumentBook:
     publish
         Called with each document: ``{"time", "item_uid", "name", "doc"}`` as JSON text.
     keeper
-        Keeps them for later.
+        Keeps the documents for later.
     known
-        Returns which of some items are running or in the history. The documents of the others are dropped.
+        Returns which of the given items are running or in the history. The documents of other items are dropped.
     spawn
         Runs a coroutine.
     receipts
-        Tells the worker about documents that are stored, or never will be, because nothing is kept.
+        Tells the worker which documents are stored, or never will be because nothing is kept.
     enabled
         If False, documents are neither published nor kept.
     """
@@ -65,7 +65,7 @@ class DocumentBook:
         self.enabled = enabled
         self._events: deque[KeptDocument] = deque(maxlen=EVENTS_KEPT)
         self._others: deque[KeptDocument] = deque(maxlen=OTHERS_KEPT)
-        #: Whether the number of the document before the next one is known.
+        #: Whether the number of the previous document is known.
         self._follows = False
         self._begin("")
 
@@ -75,7 +75,10 @@ class DocumentBook:
         return self._item_uid, self._count
 
     def add(self, report: DocumentReport) -> None:
-        """Keep and publish the next document. The first one of another plan replaces those of the last plan here."""
+        """Keep and publish the next document.
+
+        The first document of a new plan replaces those of the last plan in memory.
+        """
         if not (self.enabled and self._keeper.keeps):
             self._receipts.note(report.item_uid, report.number)
         if not self.enabled:
@@ -97,7 +100,9 @@ class DocumentBook:
             async with asyncio.timeout(_PATIENCE):
                 page = await self._keeper.latest(EVENTS_KEPT)
         except TimeoutError:
-            logger.warning("The file with the documents of earlier plans does not answer")
+            logger.warning(
+                "The file with the documents of earlier plans cannot be read at present: the disk does not respond"
+            )
             return
         if page is not None:
             self._begin(page.item_uid)
@@ -109,7 +114,7 @@ class DocumentBook:
         await self._drop_unknown()
 
     def stored(self, changes: Iterable[Change]) -> None:
-        """Drop the documents of items that are no longer in the history. These changes are durable now."""
+        """Drop the documents of items that have left the history, according to these changes, which are durable now."""
         if any(isinstance(change, TrimHistory) for change in changes):
             self._spawn(self._drop_unknown())
 
@@ -122,10 +127,10 @@ class DocumentBook:
             receipts.cancel()
 
     async def page(self, item_uid: str | None, limit: int, before: int | None = None) -> DocumentPage | None:
-        """The newest ``limit`` events of an item older than the place ``before``, with the documents that describe
-        them.
+        """Return the newest ``limit`` events of an item that are older than the place ``before``, with the documents
+        that describe them.
 
-        Without ``item_uid``, of the plan that is running or ran last. None if there are no documents of the item.
+        Without ``item_uid``, the item is the plan that is running or ran last. None if the item has no documents.
 
         Raises
         ------
@@ -144,7 +149,7 @@ class DocumentBook:
         return self._latest(limit)
 
     def _latest(self, limit: int) -> DocumentPage:
-        """The latest documents in memory."""
+        """Return the latest documents in memory."""
         events = list(self._events)[max(len(self._events) - limit, 0) :]
         has_older = bool(events) and (len(events) < len(self._events) or not self._is_whole)
         before = events[0].place if has_older and self._keeper.keeps else None
@@ -154,13 +159,13 @@ class DocumentBook:
     def _begin(self, item_uid: str) -> None:
         self._item_uid = item_uid
         self._count = 0
-        #: Whether all documents of the item are here.
+        #: Whether all documents of the item are in memory.
         self._is_whole = True
         self._events.clear()
         self._others.clear()
 
     def _counts(self, report: DocumentReport) -> None:
-        """Count the document, and those before it that have not arrived."""
+        """Count the document, and the documents before it that have not arrived."""
         place = report.number or self._count + 1
         if self._follows and (lost := place - self._count - 1) > 0:
             self._keeper.miss(report.item_uid, lost)

@@ -1,4 +1,4 @@
-"""Reads the history: the newest items, which are not durable yet, from memory, and all others from the store."""
+"""Reads the history: the newest items, which are not yet durable, from memory, and all others from the store."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
@@ -19,7 +19,7 @@ class HistoryBook:
     Parameters
     ----------
     history
-        The numbers of the items, and the items that are not durable yet.
+        The item numbers, and the items that are not yet durable.
     store
         Contains all other items.
 
@@ -34,7 +34,7 @@ class HistoryBook:
         self._store = store
 
     async def items(self, numbers: range) -> list[NumberedItem]:
-        """The items with these numbers, oldest first. Items that are dropped in the meantime may be missing."""
+        """Return the items with these numbers, oldest first. Items that are dropped in the meantime may be missing."""
         newest = self._history.newest(numbers.start, numbers.stop)
         stop = min(numbers.stop, self._history.durable.stop)
         if numbers.start >= stop:
@@ -42,15 +42,17 @@ class HistoryBook:
         return await self._store.read_history(range(numbers.start, stop)) + newest
 
     async def size(self, numbers: range) -> int:
-        """The length in bytes of the items with these numbers."""
+        """Return the total size in bytes of the items with these numbers."""
         newest = sum(len(data) for _, data in self._history.newest(numbers.start, numbers.stop))
         stop = min(numbers.stop, self._history.durable.stop)
         return newest + (await self._store.history_size(range(numbers.start, stop)) if numbers.start < stop else 0)
 
     async def find(self, uids: Collection[str]) -> dict[str, NumberedItem]:
-        """The items with these uids that are in the history, by uid; the newest one of each uid.
+        """Return the items in the history with these uids, by uid.
 
-        All items that are in the history when this returns are found, including those that were added in the meantime.
+        If a uid occurs more than once, return its newest item.
+
+        This finds all items that are in the history when it returns, including items that were added in the meantime.
         """
         while True:
             added = self._history.added
@@ -64,7 +66,7 @@ class HistoryBook:
                 return {uid: item for uid, item in found.items() if item[0] in numbers}
 
     async def number(self, uid: str) -> int:
-        """The number of the newest item with this uid.
+        """Return the number of the newest item with this uid.
 
         Raises
         ------
@@ -76,7 +78,7 @@ class HistoryBook:
         return found[uid][0]
 
     async def backward(self, numbers: range, words: Words = ()) -> AsyncGenerator[list[NumberedItem]]:
-        """The items with these numbers that have the words, newest first, some at once.
+        """Yield the items with these numbers that contain the words, newest first, several at a time.
 
         Other requests are handled in between. Items that are dropped in the meantime may be missing.
         """
@@ -91,7 +93,7 @@ class HistoryBook:
     async def first_of(
         self, numbers: Sequence[int], *, words: Words = (), at_once: int = _ITEMS, most_bytes: int = _BYTES
     ) -> tuple[list[NumberedItem], Sequence[int]]:
-        """The first durable items with these numbers that have the words, and the numbers that are left to read."""
+        """Return the first durable items with these numbers that contain the words, and the numbers left to read."""
         some = numbers[:at_once]
         items = await self._store.read_history(some, words=words, most_bytes=most_bytes)
         is_cut = sum(len(data) for _, data in items) >= most_bytes

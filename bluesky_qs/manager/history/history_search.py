@@ -1,7 +1,7 @@
 """Searches the history by words. The index is updated in the background.
 
-The index is a file beside the store and is derived from the history. If it is damaged, it only has to be built again.
-It is built from the newest item back, so it is useful before it is complete.
+The index is a file beside the store and is derived from the history. If it is damaged, it is simply built again. It is
+built from the newest item backward, so it is useful before it is complete.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Number of items to add to the index at a time, and their bytes: about a tenth of a second of work for its thread.
+#: Number and total bytes of the items to add to the index at a time: about a tenth of a second of work for its thread.
 _CHUNK, _CHUNK_BYTES = 500, 1_000_000
 #: Number of items to compare with the history when the index is opened.
 _SAMPLES = 100
-#: Number of items to fetch from the index at first, and later if more are needed.
+#: Number of items to fetch from the index the first time, and then each time that more are needed.
 _FOUND, _MOST_FOUND = 1000, 10_000
-#: Seconds that a search waits for items that have just ended, and seconds until a failed index is tried again.
+#: Seconds that a search waits for items that have just ended, and seconds until a failed index is retried.
 _PATIENCE, _RETRY = 1.5, 60.0
 #: Seconds that a search waits for a temporary index, which is small and empty at first.
 _PATIENCE_AT_FIRST = 30.0
@@ -47,16 +47,16 @@ _OLDEST = 1
 
 
 class HistorySearch:
-    """Finds items of the history by their words.
+    """Finds items in the history by the words that they contain.
 
-    Items have the numbers of `ItemHistory` here; those in the file differ from them by ``_offset``.
+    Here, items have their numbers from `ItemHistory`; the numbers in the file differ by ``_offset``.
 
     Parameters
     ----------
     history
-        The numbers of the items. Only those that are durable are indexed.
+        The item numbers. Only durable items are indexed.
     book
-        Has the items.
+        Reads the items.
     folder
         Folder of the index; None for a temporary one, which is built at the first search.
 
@@ -91,14 +91,14 @@ class HistorySearch:
         return not self._wanted.is_set() or (self.complete.is_set() and not self._is_late)
 
     def history_changed(self) -> None:
-        """Record that items were added to the store, or dropped from it."""
+        """Record that items were added to the store or dropped from it."""
         if self._history.durable.stop != self._stop:
             self._stop = self._history.durable.stop
             self._fresh.clear()
         self._news.set()
 
     async def matches(self, words: SearchWords, stop: int, likely: int = _FOUND) -> AsyncGenerator[list[NumberedItem]]:
-        """The items older than the one with the number ``stop`` that have these words, newest first, some at once.
+        """Yield the items before number ``stop`` that contain these words, newest first, several at a time.
 
         ``likely`` is the number of items that will probably be needed.
 
@@ -157,8 +157,8 @@ class HistorySearch:
             self.complete.clear()
             if str(error) != self._failure:
                 logger.warning(
-                    "The history cannot be searched by words, because its index failed: %s. Queue and history are not "
-                    "affected. The index is tried again every %.0f s",
+                    "The history cannot be searched by words, because its index failed: %s. The queue and the history "
+                    "are not affected. The index is retried every %.0f s",
                     error,
                     _RETRY,
                 )
@@ -166,7 +166,7 @@ class HistorySearch:
             self._fresh.set()
 
     async def _open(self, index: HistoryIndex) -> None:
-        """Open the index, and keep its content if it matches this history."""
+        """Open the index, and keep its contents if they match this history."""
         try:
             await self._run(self._writing, index.open)
             if index.first == index.stop:
@@ -174,15 +174,15 @@ class HistorySearch:
                 return
             if await self._is_of_this_history(index):
                 return
-            logger.info("The index of the history does not match the history; building it again")
+            logger.info("The history index does not match the history; building it again")
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
-            logger.warning("The index of the history is damaged (%s); it is made again", error)
+            logger.warning("The history index is damaged (%s); building it again", error)
         await self._start_anew(index)
 
     async def _is_of_this_history(self, index: HistoryIndex) -> bool:
-        """Whether a sample of items matches. Also determines the difference of the numbers."""
+        """Return whether a sample of items matches. Also determine the difference between the numbers."""
         for row in await self._run(self._writing, index.samples, index.first, 1):
             found = await self._book.find([row.uid])
             if row.uid not in found:
@@ -208,20 +208,20 @@ class HistorySearch:
         await self._run(self._writing, index.start_anew)
 
     async def _add_missing(self, index: HistoryIndex) -> None:
-        """Add the items that are missing in the index. If it is damaged, build it again."""
+        """Add the items that are missing from the index. If it is damaged, build it again."""
         try:
             while self._is_suspect or not self._covers_all:
                 await self._add_some(index)
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
-            logger.warning("The index of the history is damaged (%s); it is made again", error)
+            logger.warning("The history index is damaged (%s); building it again", error)
             await self._start_anew(index)
             while not self._covers_all:
                 await self._add_some(index)
 
     async def _add_some(self, index: HistoryIndex) -> None:
-        """Add some of the items that are missing in the index: new items first, then older and older ones."""
+        """Add some of the items that are missing from the index: new items first, then progressively older ones."""
         oldest, end = self._oldest, self._history.durable.stop
         first, stop = index.first - self._offset, index.stop - self._offset
         gone = oldest - first if first < stop else 0
@@ -270,7 +270,7 @@ class HistorySearch:
             try:
                 found = await self._run(self._reading, reader.find, words, oldest + offset, stop + offset, limit)
             except sqlite3.Error as error:
-                logger.warning("The index of the history cannot be read (%s); building it again", error)
+                logger.warning("The history index cannot be read (%s); building it again", error)
                 self._is_suspect = True
                 self.complete.clear()
                 self._fresh.clear()
@@ -278,7 +278,7 @@ class HistorySearch:
                 await self._news_are_in()
             else:
                 return [number - offset for number in found]
-        raise Refused("The index of the history is damaged and is being built again. Try again in a minute")
+        raise Refused("The history index is damaged and is being built again. Try again in a minute")
 
     async def _news_are_in(self) -> None:
         """Wait a short time until the index has the items that have just ended."""

@@ -1,4 +1,7 @@
-"""The logs of items and tasks. The supervisor writes them; the manager reads them and has old ones removed."""
+"""The logs of items and tasks. The supervisor writes them.
+
+The manager reads them and has the supervisor remove old ones.
+"""
 
 import asyncio
 import json
@@ -45,7 +48,7 @@ class ItemLogs:
         self._now = now
 
     async def read(self, uid: str) -> list[ConsoleMessage] | None:
-        """The messages of an item or a task, oldest first; None if there is no log of it.
+        """Return the messages of an item or a task, oldest first; None if there is no log of it.
 
         Raises
         ------
@@ -65,19 +68,19 @@ class ItemLogs:
             raise Refused(f"The log of {uid!r} cannot be read: {error.strerror or error}") from error
 
     def stored(self, changes: Iterable[Change]) -> None:
-        """Handle changes that are durable now: logs of plans that have left the history are removed."""
+        """Remove the logs of plans that left the history in these changes, which are durable now."""
         if any(isinstance(change, TrimHistory) for change in changes):
             self._spawn(self._drop())
 
     async def _drop(self) -> None:
-        """Remove all logs that are older than the oldest plan of the history, including those of tasks."""
+        """Remove all logs that are older than the oldest plan in the history, including task logs."""
         try:
             await self._supervisor.request(DropItemLogs(await self._oldest_start()))
         except QSError as error:
             logger.warning("Logs of items that left the history were not removed: %s", error.message)
 
     async def _oldest_start(self) -> float:
-        """The start of the oldest plan of the history, or of the running plan if there is no history."""
+        """Return when the oldest plan in the history started, or the running plan if there is no history."""
         if oldest := self._queue.history.numbers[:1]:
             # the item may have just been dropped; then there will be another call
             items = await self._history.items(oldest)

@@ -1,1 +1,1 @@
-"""Tools for the event loop of the manager."""
+"""Tools for the manager's event loop."""

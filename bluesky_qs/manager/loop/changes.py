@@ -1,4 +1,4 @@
-"""Notifications between the parts of the manager that something changed."""
+"""Notifies the parts of the manager when something has changed."""
 
 import asyncio
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from bluesky_qs.ipc.item_marks import Marks
 
-#: The key in ``extra`` for the uid of an item, in a line about its start.
+#: The key in ``extra`` for the uid of an item, in the log line about its start.
 SENDS = "sends_item"
 
 
@@ -37,7 +37,7 @@ class TurnHandler(logging.Handler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """Write all lines that are kept."""
+        """Write all lines that are waiting."""
         self.acquire()
         try:
             records, self._records = self._records, []
@@ -53,7 +53,7 @@ class TurnHandler(logging.Handler):
         return f"{self.format(record)}\n{mark}"
 
     def _flush_soon(self) -> bool:
-        """Make sure that the lines are written at the end of this turn; False outside the event loop."""
+        """Make sure that the lines are written at the end of this turn. Return False outside the event loop."""
         if not self._flush_is_due:
             try:
                 asyncio.get_running_loop().call_soon(self._end_of_turn)
@@ -68,7 +68,7 @@ class TurnHandler(logging.Handler):
 
 
 def _pieces(lines: list[str]) -> list[str]:
-    """The lines in pieces small enough for one write to a pipe, so other processes cannot print between them."""
+    """Return the lines in pieces small enough for one write to a pipe: no other process can print inside a piece."""
     pieces: list[str] = []
     for line in lines:
         if pieces and len((pieces[-1] + line).encode(errors="replace")) <= select.PIPE_BUF:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def own_thread(name: str, niceness: int = 0) -> ThreadPoolExecutor:
-    """One thread. On Linux, a nice one leaves the processor to the event loop."""
+    """Return an executor with one thread. On Linux, ``niceness`` makes it leave the processor to the event loop."""
 
     def begin() -> None:
         if niceness and sys.platform == "linux":

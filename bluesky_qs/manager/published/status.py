@@ -21,10 +21,10 @@ from bluesky_qs.manager.worker.state import ManagerState
 from bluesky_qs.plan_queue.events import Event
 from bluesky_qs.wire.codec import Encoded, json_text
 
-#: Events of changes that are not stored. Their fields are keys of the status; an event reports that one has changed.
+#: Events for changes that are not stored. Their fields are status keys; an event reports that one of them has changed.
 _PARTS = (EnvironmentChanged, ListsChanged, TasksChanged, InputChanged, WaitingChanged)
 
-#: Kinds of waits whose text changes with time, and seconds until the text is updated.
+#: The kinds of waits whose text changes with time, and how many seconds pass until the text is updated.
 _TIMED = (*BRIEF, "user_code")
 _TEXT_AGE = 0.25
 
@@ -45,7 +45,7 @@ class StatusBoard:
 
     @property
     def json(self) -> Encoded:
-        """The status, encoded for replies and publications."""
+        """Return the status, encoded for replies and publications."""
         wait = self._facts.get("waiting_for")
         if wait and wait["kind"] in _TIMED and self._ctx.clock.monotonic() - self._derived > _TEXT_AGE:
             self._stale = True
@@ -83,12 +83,12 @@ class StatusBoard:
         return [event(**{key: facts[key] for key in event.__struct_fields__ if key in facts}) for event in _PARTS]
 
     def _attributed(self, event: Event) -> Event:
-        """The event with the user whose request led to the present state of the manager, if it is about the state."""
+        """Return the event. If it is about the manager's state, add the user whose request led to that state."""
         user = self._ctx.lifecycle.user
         return replace(event, user=user) if user and isinstance(event, EnvironmentChanged) else event
 
     def _lasting(self, wait: WaitingFor | None) -> WaitingFor | None:
-        """Return the wait; None if it is of a brief kind and has just begun, and then check again later."""
+        """Return the wait. If it is of a brief kind and has just begun, return None and check again later."""
         if wait is None or wait["kind"] not in BRIEF:
             return wait
         rest = wait["since"] + LASTS - self._ctx.clock.time()
@@ -115,20 +115,23 @@ class StatusBoard:
 
 
 def _without_time(event: Event) -> Any:
-    """The parts whose change causes an event. Others change too often: the text of a wait, and the devices left."""
+    """Return the parts whose change causes an event.
+
+    Others change too often: the wait's text and the remaining devices.
+    """
     wait = event.waiting_for if isinstance(event, WaitingChanged) else None
     return (wait["kind"], wait["since"]) if wait and wait["kind"] in _TIMED else event
 
 
 def _kernel_state(ctx: Context) -> KernelState | None:
-    """The state of the kernel, which starts before the startup code runs in it."""
+    """Return the state of the kernel, which starts before the startup code runs in it."""
     kernel, environment = ctx.environment.state.kernel, ctx.environment
     opening = ctx.lifecycle.state is ManagerState.CREATING_ENVIRONMENT and kernel != "disabled"
     return kernel if environment.is_open or opening or kernel == "starting" else None
 
 
 def derive(ctx: Context) -> Status:
-    """The status from the parts, without its time and uid."""
+    """Return the status computed from the parts, without its time and uid."""
     environment, queue, lists, runner = ctx.environment, ctx.queue, ctx.lists, ctx.runner
     worker = environment.state
     state = ctx.lifecycle.state
@@ -176,7 +179,7 @@ def derive(ctx: Context) -> Status:
 
 
 def _stopped_reason(ctx: Context) -> str | None:
-    """Why the queue has stopped, while it is not empty and nothing runs."""
+    """Return why the queue has stopped, if it is not empty and nothing is running."""
     has_stopped = ctx.lifecycle.state is ManagerState.IDLE and len(ctx.queue)
     return ctx.runner.switches.stopped_reason if has_stopped else None
 
@@ -192,7 +195,7 @@ def _pause_pending(ctx: Context) -> bool:
 
 
 def _progress(ctx: Context) -> RunningItemProgress | None:
-    """The progress of the running plan; None if nothing is running."""
+    """Return the progress of the running plan; None if nothing is running."""
     if not ctx.queue.running_uid:
         return None
     progress, run = ctx.environment.progress, ctx.runner.running
@@ -206,7 +209,7 @@ def _progress(ctx: Context) -> RunningItemProgress | None:
 
 
 def _input_pending(ctx: Context) -> InputPending | None:
-    """The input prompt that user code is waiting at."""
+    """Return the input prompt at which user code is waiting."""
     if (pending := ctx.environment.state.input) is None:
         return None
     return {
@@ -220,7 +223,7 @@ def _input_pending(ctx: Context) -> InputPending | None:
 
 
 def _environment_state(ctx: Context) -> EnvironmentStateName:
-    """The worker's state. A request that the manager has just sent to the worker counts as started."""
+    """Return the worker's state. A request that the manager has just sent to the worker counts as started."""
     worker = ctx.environment.state.environment
     match ctx.lifecycle.state:
         case ManagerState.CREATING_ENVIRONMENT if worker is EnvironmentState.CLOSED:

@@ -8,16 +8,16 @@ from typing import Any
 from bluesky_qs.error_text import cut
 from bluesky_qs.ipc.states import PlanWait, Waiting
 
-#: Default number of digits after the decimal point of a position.
+#: Default number of digits after the decimal point in a position.
 _PRECISION = 3
-#: Maximum number of characters of a position and of a prompt.
+#: Maximum number of characters in a position and in a prompt.
 _LONGEST_POSITION, _LONGEST_PROMPT = 30, 200
 #: Maximum number of device names in a phrase.
 _NAMES = 3
 
 
 def held_text(waiting: Waiting, now: float) -> str:
-    """The phrase for a pause or a suspension."""
+    """Return the phrase for a pause or a suspension."""
     since = moment(waiting.since, now)
     match waiting.kind:
         case "suspender":
@@ -29,17 +29,17 @@ def held_text(waiting: Waiting, now: float) -> str:
 
 
 def input_text(prompt: str) -> str:
-    """The phrase for a prompt of user code."""
+    """Return the phrase for an input prompt in user code."""
     return f"waiting for an answer: {cut(' '.join(prompt.split()) or 'input()', _LONGEST_PROMPT)}"
 
 
 def code_text(since: float, place: str, now: float) -> str:
-    """The phrase for running user code."""
+    """Return the phrase for running user code."""
     return f"busy in user code for {length(now - since)} ({place or 'line unknown'})"
 
 
 def plan_text(wait: PlanWait, start: Any, target: Any, devices: Sequence[Mapping[str, Any]], now: float) -> str:
-    """The phrase for devices, a sleep or user code. ``devices`` are those of the latest pulse."""
+    """Return the phrase for devices, a sleep or user code. ``devices`` are the devices in the latest pulse."""
     match wait.kind:
         case "user_code":
             return code_text(wait.since, wait.place, now)
@@ -51,13 +51,13 @@ def plan_text(wait: PlanWait, start: Any, target: Any, devices: Sequence[Mapping
 
 
 def moment(seconds: float, now: float) -> str:
-    """The local time in hours and minutes, with the date unless it is today's."""
+    """Return the local time in hours and minutes, with the date unless it is today."""
     then, today = dt.datetime.fromtimestamp(seconds).astimezone(), dt.datetime.fromtimestamp(now).astimezone()
     return f"{then:%H:%M}" if then.date() == today.date() else f"{then:%Y-%m-%d %H:%M}"
 
 
 def length(seconds: float, *, up: bool = False) -> str:
-    """A length of time such as ``12 s``, ``3 min 5 s`` or ``2 h 5 min``; ``up`` rounds up."""
+    """Return a length of time such as ``12 s``, ``3 min 5 s`` or ``2 h 5 min``; ``up`` rounds it up."""
     minutes, rest = divmod(max(math.ceil(seconds) if up else math.floor(seconds), 1), 60)
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
@@ -81,7 +81,7 @@ def _details(wait: PlanWait, start: Any, target: Any, devices: Sequence[Mapping[
 
 
 def _slowest(devices: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The device that takes longest, or one whose time is unknown."""
+    """Return the device that takes longest, or one whose time is unknown."""
     return max(devices, key=lambda each: math.inf if (t := each["time_remaining"]) is None else t, default={})
 
 
@@ -94,5 +94,5 @@ def _position(value: Any, precision: int | None) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return cut(str(value), _LONGEST_POSITION)
     digits = _PRECISION if precision is None else min(max(precision, 0), 10)
-    minus = "−"  # noqa: RUF001 - the sign, as in print
+    minus = "−"  # noqa: RUF001 - the real minus sign, as in print
     return cut(f"{value:.{digits}f}".replace("-", minus), _LONGEST_POSITION)

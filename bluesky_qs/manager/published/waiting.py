@@ -1,4 +1,7 @@
-"""Determines why the running plan is waiting. Of several reasons, it chooses the one that matters to users."""
+"""Determines why the running plan is waiting.
+
+If there are several reasons, it chooses the one that matters to users.
+"""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +13,7 @@ from bluesky_qs.manager.context import Context
 from bluesky_qs.manager.published.wait_text import code_text, held_text, input_text, plan_text
 from bluesky_qs.manager.worker.state import ManagerState
 
-#: Waits that are often short. An event reports one only after it has lasted `LASTS` seconds.
+#: Kinds of waits that are often short. An event reports such a wait only after it has lasted `LASTS` seconds.
 BRIEF = ("motor", "trigger", "sleep")
 LASTS = 1.0
 _PAUSING = "pausing at the next checkpoint"
@@ -19,7 +22,7 @@ Kind = Literal["motor", "trigger", "sleep", "suspender", "pause", "input", "user
 
 
 def waiting_for(ctx: Context) -> WaitingFor | None:
-    """The reason why the plan waits; None if it does not wait, or if no plan of the queue is running."""
+    """Return why the plan waits; None if it does not wait, or if no plan from the queue is running."""
     uid, state, now = ctx.queue.running_uid, ctx.environment.state, ctx.clock.time()
     if not uid:
         return None
@@ -34,7 +37,7 @@ def waiting_for(ctx: Context) -> WaitingFor | None:
 
 
 def _of_running(ctx: Context, state: WorkerState, uid: str, now: float) -> WaitingFor | None:
-    """The reason for a plan that is neither paused nor suspended."""
+    """Return why a plan that is neither paused nor suspended waits."""
     silent, wait = ctx.pulse.silent_since(uid), state.plan_wait
     if silent is not None and (wait is None or wait.kind != "user_code"):
         return _wait("user_code", code_text(silent, "", now), silent)

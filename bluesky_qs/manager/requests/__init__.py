@@ -1,1 +1,1 @@
-"""How a request is answered, from the socket to its handler."""
+"""Answers requests, from the socket to the handler."""

@@ -1,6 +1,6 @@
-"""The console lines for accepted changes. Other programs match their words.
+"""Writes the console lines for accepted changes. Other programs match their wording.
 
-There are no lines for requests that only read, and none for refused requests.
+Requests that only read and refused requests have no lines.
 """
 
 import logging
@@ -13,7 +13,7 @@ from bluesky_qs.plan_queue.items import uid_of
 
 logger = logging.getLogger(__name__)
 
-#: The line for each method that changes something, with the parameters that follow it. Methods on items have the
+#: The line for each method that changes something, with the parameters that follow it. Methods for items use the
 #: functions below. Other changes, such as `environment_open`, are logged where they are made.
 _LINES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "environment_close": ("Closing existing RE environment ...", ()),
@@ -49,7 +49,7 @@ def log_added(item: Mapping[str, Any], size: int, position: int | None) -> None:
 
 
 def log_batch_added(count: int, size: int, position: int | None) -> None:
-    """Log items that were added, the first of them at this position."""
+    """Log added items; the first of them is at this position."""
     logger.info("%s", _with("Batch of items added: success=True", items=count, qsize=size, pos=position))
 
 

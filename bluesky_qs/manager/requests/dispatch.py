@@ -26,11 +26,11 @@ Handler = Callable[..., Any]
 
 #: Handlers by method name; filled by importing `bluesky_qs.manager.requests.handlers`.
 HANDLERS: dict[str, Handler] = {}
-#: The methods whose handlers record the user who sends the request.
+#: The methods whose handlers record the user who sent the request.
 RECORD_USER: set[str] = set()
-#: Its arguments are the parameters as they were sent, and the message.
+#: A function whose arguments are the parameters as they were sent, and the message.
 RefusalKeys = Callable[[Context, Mapping[str, Any], str], Mapping[str, Any]]
-#: By method name, functions that add the keys to a refusal which need data of the manager.
+#: By method name, functions that add keys with data from the manager to a refusal.
 FAILED: dict[str, RefusalKeys] = {}
 #: The methods whose handlers store the reply themselves.
 STORES_REPLY: set[str] = set()
@@ -46,11 +46,11 @@ def handles(
 ]:
     """Make a function the handler of a method.
 
-    The handler takes the context, then the stub's parameters without ``lock_key`` and ``request_id``, which are the
-    dispatcher's, and without ``user`` if it does not record the sender. A test compares the signatures.
+    The handler takes the context, then the stub's parameters without ``lock_key`` and ``request_id``, which the
+    dispatcher handles, and without ``user`` if it does not record the sender. A test compares the signatures.
     ``failed`` returns additional keys of a refusal. With ``stores_reply`` the handler gives its reply to the ledger
-    together with its edits, so that both are in one commit. For the others the dispatcher records the request before it
-    is carried out, and the reply after it.
+    together with its edits, so that both are in one commit. For other handlers, the dispatcher records the request
+    before it is carried out, and the reply afterward.
     """
 
     def register(
@@ -89,8 +89,8 @@ class Dispatcher:
         self.ready = asyncio.Event()
 
     def answer_now(self, frame: bytes) -> bytes | None:
-        """The reply to a request for the status, which needs no waiting; None for any other request."""
-        # Searched before decoding, because clients request the status most often.
+        """Return the reply to a status request, which needs no waiting; None for any other request."""
+        # Look for the method before decoding, because clients request the status most often.
         if len(frame) > _LONGEST_STATUS_REQUEST or not (b"status" in frame or b"ping" in frame):
             return None
         try:
@@ -104,13 +104,14 @@ class Dispatcher:
         return encode(self._status(), self._encoding)
 
     async def answer(self, frame: bytes) -> bytes:
-        """The reply to any request."""
+        """Return the reply to any request."""
         try:
             return await self._answer(frame)
         except Exception as error:  # the process boundary: the client gets a reply to any error
-            # Not with the request, because it may contain a lock key or a password. The traceback names the handler.
+            # The request is not logged, because it may contain a lock key or a password. The traceback names the
+            # handler.
             logger.exception("Unexpected error while answering a request")
-            # Not its repr, which may contain values: that of a UnicodeEncodeError contains the whole text.
+            # Do not use the repr, which may contain values: the repr of a UnicodeEncodeError contains the whole text.
             reason = str(error).encode("ascii", "backslashreplace").decode()
             message = f"Unexpected error in the manager: {type(error).__name__}: {reason}"
             refusal = self._refusal(None, {}, QSError(message))
@@ -137,7 +138,7 @@ class Dispatcher:
             return encode(self._refusal(method, params, error), self._encoding)
 
     async def _answer_once(self, request_id: str, method: Method[..., Any], params: dict[str, Any]) -> bytes:
-        """The reply to a request with an id: the stored one, or that of the same request if it is still running."""
+        """Return the reply to a request with an id: the stored one, or that of the same request if it still runs."""
         answers = self._ctx.answers
         digest = digest_of(method, params)
         match answers.find(request_id, digest):
@@ -154,7 +155,7 @@ class Dispatcher:
             raise
         except Exception as error:  # not handled here: others may wait for the frame of the same request
             request.frame.set_exception(error)
-            request.frame.exception()  # perhaps nobody waits for it, and asyncio would log that
+            request.frame.exception()  # if nobody waits for it, asyncio would log the exception
             raise
         finally:
             open_request.reset(present)
@@ -183,7 +184,7 @@ class Dispatcher:
         return text if self._encoding == "json" else encode(Encoded(text), self._encoding)
 
     def _parse(self, frame: bytes) -> tuple[Method[..., Any], Any, str | None]:
-        """The method, its parameters, which may still be of any type, and the context of a trace (`ipc.tracing`)."""
+        """Return the method, its parameters (still of any type) and the trace context (`ipc.tracing`)."""
         check_size(frame)
         try:
             request = decode(frame, self._encoding)

@@ -12,8 +12,8 @@ _NUMBERS = {name: number for number, name in enumerate(LEVELS)} | {"WARN": LEVEL
 _INITIALS = {name[0]: number for number, name in enumerate(LEVELS)}
 _INFO = LEVELS.index("INFO")
 _WORDS = "|".join(_NUMBERS)
-#: The beginnings of logging records: in our format and bluesky's, in that of `logging.basicConfig`, or with the time
-#: first.
+#: The beginnings of logging records: in the format of this service or of bluesky, in the format of
+#: `logging.basicConfig`, or with the time first.
 _RECORD = re.compile(
     rf"\[(?P<initial>[DIWEC]) [\d:., -]+|\[?(?P<first>{_WORDS})\b[\]: ]"
     rf"|\d{{4}}-\d\d-\d\d[ T]\d\d:\d\d:\d\d.{{0,100}}?\b(?P<word>{_WORDS})\b"
@@ -52,9 +52,9 @@ class LineFilter:
         return not self._text and not self._lowest
 
     def applied(self, messages: Sequence[ConsoleMessage]) -> list[ConsoleMessage]:
-        """The messages with the accepted lines only, without messages that have none.
+        """Return the messages with only their accepted lines. Messages without accepted lines are left out.
 
-        A line that began in one message and ended in another one belongs to the first of them.
+        A line that begins in one message and ends in another belongs to the first message.
         """
         found: list[ConsoleMessage] = []
         levels = _Levels()
@@ -70,7 +70,7 @@ class LineFilter:
 
 
 def _lines(messages: Sequence[ConsoleMessage]) -> Iterator[tuple[ConsoleMessage, str]]:
-    """The lines with their ends, each with the message in which it begins."""
+    """Yield the lines with their line ends, each with the message in which it begins."""
     begun, rest = None, ""
     for message in messages:
         *lines, last = re.split(r"(?<=\n)", message.msg)
@@ -93,7 +93,7 @@ class _After(Enum):
 
 
 class _Levels:
-    """Finds the level of each line in turn."""
+    """Determines the level of each line in turn."""
 
     def __init__(self) -> None:
         self._level = _INFO
@@ -113,7 +113,7 @@ class _Levels:
         return self._level
 
     def _following(self, line: str) -> _After:
-        """The kind of a line that is not a record: part of the last record, or another line."""
+        """Return the kind of a line that is not a record: part of the last record, or another line."""
         is_indented = line[:1] in (" ", "\t") and bool(line.strip())
         match self._after:
             case _After.RECORD | _After.EXCEPTION | _After.TRACEBACK if line.startswith(_TRACEBACK):

@@ -8,12 +8,12 @@ import zmq
 
 from bluesky_qs.manager.requests.dispatch import Dispatcher
 
-#: Requests per turn of the event loop, so that a flood of them does not block the rest of the manager.
+#: Maximum number of requests per turn of the event loop, so that many requests at once do not block the manager.
 _PER_TURN = 64
 
 
 class ControlServer:
-    """Answers requests on a ROUTER socket, which REQ clients cannot distinguish from REP.
+    """Answers requests on a ROUTER socket, which REQ clients cannot distinguish from a REP socket.
 
     The event loop watches the socket directly, because `zmq.asyncio` costs several times as much for each request.
     """
@@ -55,7 +55,7 @@ class ControlServer:
                 self._spawn(self._answer(envelope, frame))
             else:
                 self._send(envelope, reply)
-        # The descriptor signals only new messages, so look again for those that have arrived already.
+        # The descriptor signals only new messages, so look again for messages that have already arrived.
         self._loop.call_soon(self._receive)
 
     async def _answer(self, envelope: list[bytes], frame: bytes) -> None:

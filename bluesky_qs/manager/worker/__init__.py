@@ -1,1 +1,1 @@
-"""The worker as the manager sees it: its environment, its tasks, its lists."""
+"""The worker as the manager sees it: its environment, its tasks and its lists."""

@@ -36,11 +36,11 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R")
 
 #: Seconds to wait for a worker that does not reply because its code (in a C library, for example) holds the
-#: interpreter. Less than the two seconds for which clients wait.
+#: interpreter. This is less than the two seconds for which clients wait.
 _REPLY_TIMEOUT = 1.0
 _CLOSED = WorkerState(EnvironmentState.CLOSED)
 _NO_REPORT = b"{}"
-#: Seconds in which a worker can report the line of startup code that it runs, before it is killed.
+#: Seconds given to a worker to report the current line of startup code before it is killed.
 _LOCATION_TIMEOUT = 0.5
 
 
@@ -96,7 +96,8 @@ class Environment:
         self.runs: list[RunState] = []
         self.runs_uid = str(uuid4())
         self.progress: ProgressReport | None = None
-        #: Report on the last opening (JSON): files with their times, problems, omitted plans and devices with reasons.
+        #: Report on the last opening (JSON): the files with their times, the problems, and the omitted plans and
+        #: devices with reasons.
         self.report = _NO_REPORT
         #: Connection data for Jupyter clients of the environment's kernel (JSON); empty without a kernel.
         self.connection = b"{}"
@@ -118,7 +119,7 @@ class Environment:
 
     @property
     def link(self) -> Link:
-        """The link to the open environment.
+        """The link to the worker of the open environment.
 
         Raises
         ------
@@ -135,9 +136,9 @@ class Environment:
         Raises
         ------
         WorkerError
-            The worker does not reply in time.
+            The worker did not reply in time.
         QSError
-            The worker refuses the command.
+            The worker refused the command.
         """
         link = self.link
         try:
@@ -148,7 +149,9 @@ class Environment:
             raise WorkerError(msg) from None
 
     async def send(self, command: Command[None], refused: Callable[[], object] = lambda: None) -> None:
-        """Send a command and wait until the worker accepts it. If the worker is busy, return; the command is pending.
+        """Send a command and wait until the worker accepts it.
+
+        If the worker is busy, return; the command stays pending.
 
         Parameters
         ----------
@@ -160,7 +163,7 @@ class Environment:
         Raises
         ------
         QSError
-            The worker refuses the command.
+            The worker refused the command.
         """
         sending = asyncio.get_running_loop().create_task(self.link.request(command))
         self.pending.append(command)
@@ -198,15 +201,15 @@ class Environment:
         return self._link
 
     def open(self, user: str | None = None) -> None:
-        """Start opening the environment for this user; the worker reports the progress.
+        """Start to open the environment for this user; the worker reports when it is open.
 
         Raises
         ------
         WrongState
-            The last worker has just ended, and its last reports are still being handled.
+            The previous worker has just ended, and its last reports are still being handled.
         """
         if self.exists:
-            raise WrongState("The last RE Worker process is still ending. Try again in a moment.")
+            raise WrongState("The previous RE Worker process is still ending. Try again in a moment.")
         self._lifecycle.fire(ManagerEvent.OPEN_REQUESTED, user)
         self._link_state.fire(LinkEvent.PROCESS_REQUESTED)
         self._failure = None
@@ -215,7 +218,7 @@ class Environment:
         self._spawn(self._open())
 
     async def close(self, user: str | None = None) -> None:
-        """Request an orderly end of the worker, for this user; `ended` does the rest."""
+        """Request the orderly end of the worker for this user; `ended` does the rest."""
         self.link  # noqa: B018 - raises an error without an open environment, before the state changes
         self._lifecycle.fire(ManagerEvent.CLOSE_REQUESTED, user)
         try:
@@ -231,7 +234,7 @@ class Environment:
             self._lifecycle.fire(ManagerEvent.CLOSE_REFUSED)
 
     async def reply(self, input_uid: str, text: str) -> None:
-        """Answer an input prompt of user code, including startup code."""
+        """Answer an input prompt from user code, including startup code."""
         if self._link is None:
             raise WrongState("RE Worker environment does not exist.")
         await self._link.request(ReplyInput(input_uid, text))
@@ -242,10 +245,10 @@ class Environment:
         opening = self._lifecycle.state is ManagerState.CREATING_ENVIRONMENT
         self._lifecycle.fire(ManagerEvent.DESTROY_REQUESTED, user)
         logger.warning("Destroying the RE Worker environment: killing the worker process ...")
-        if self._process is None:  # it is being started: `_open` kills it when it has started
+        if self._process is None:  # it is still starting: `_open` kills it when it has started
             return
         if opening and self._link is not None:
-            # Users need to see the line where an opening hangs. A busy worker does not reply.
+            # If an opening hangs, users need to see the line. A busy worker does not reply.
             with contextlib.suppress(TimeoutError, QSError):
                 async with asyncio.timeout(_LOCATION_TIMEOUT):
                     await self._link.request(NotePlace())
@@ -266,9 +269,9 @@ class Environment:
             await self._gone.wait()
 
     async def attach(self, process: WorkerProcess, last_document: tuple[str, int] = ("", 0)) -> WorkerSnapshot:
-        """Connect to a worker and mirror its state. Its reports wait for `take_up`; documents do not.
+        """Connect to a worker and mirror its state. Its reports wait for `take_up`, but documents do not.
 
-        ``last_document`` is the last one that is stored: its item and its number.
+        ``last_document`` identifies the last stored document by its item and its number.
 
         Raises
         ------
@@ -315,7 +318,7 @@ class Environment:
             self._link.fail(WorkerLost(f"The RE Worker process ended: {report.how}"))
             await self._taken_up.wait()
         was_open = self.is_open
-        self._link_state.fire(LinkEvent.PROCESS_ENDED)  # first, so that no plan is started any more
+        self._link_state.fire(LinkEvent.PROCESS_ENDED)  # first, so that no more plans are started
         await self._handle_last_reports()
         link, self._link, self._process = self._link, None, None
         for follower in self._followers:
@@ -341,7 +344,7 @@ class Environment:
             self._changed()
 
     def _why_ended(self, report: WorkerEnded) -> str:
-        """Return and log the reason for the end of the worker.
+        """Return and log the reason why the worker ended.
 
         If the environment was opening, add the reason to its report.
         """
@@ -376,11 +379,12 @@ class Environment:
             await self.attach(process)
             self.take_up()
             await self.request_opening()
-            if self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT:  # requested before there was a process
+            if self._lifecycle.state is ManagerState.DESTROYING_ENVIRONMENT:  # requested before the process existed
                 await self._kill()
         except WorkerError as error:
             self.take_up()
-            # Here the worker could not be started or did not accept the command; `ended` handles a worker that died.
+            # This handles a worker that could not be started or did not accept the command; `ended` handles a worker
+            # that died.
             logger.error("The RE Worker environment could not be opened: %s", error.message)  # noqa: TRY400 - the message is enough
             if self._link_state.state is LinkState.STARTING:
                 self._not_started(error.message)
@@ -463,7 +467,7 @@ class Environment:
         await self._inbox.join()
 
     def _not_opened(self, end: StartupCrash) -> bytes:
-        """The report on an opening, if the worker could not send one itself."""
+        """Return the report on an opening if the worker could not send one itself."""
         return msgspec.json.encode({"success": False, "time": self._clock.time(), **end._asdict()})
 
     def _set_state(self, state: WorkerState) -> None:
@@ -479,7 +483,7 @@ class Environment:
 
 
 def _request_name(command: Command[Any]) -> str:
-    """``run script`` for `RunScript`, because users who read the log do not know our classes."""
+    """Return ``run script`` for `RunScript`, because users who read the log do not know the class names."""
     return re.sub(r"\B(?=[A-Z])", " ", type(command).__name__).lower()
 
 

@@ -1,4 +1,4 @@
-"""Replies that the worker sends as reports, some time after it has accepted a command."""
+"""Replies that the worker sends as reports some time after it has accepted a command."""
 
 import asyncio
 from typing import Generic, TypeVar
@@ -27,7 +27,7 @@ class LateReplies(Generic[Reply]):
         Raises
         ------
         WorkerError
-            The worker does not reply in this time, refuses the command, or has ended.
+            The worker did not reply in time, refused the command, or has ended.
         """
         future = self._waiting[uid] = asyncio.get_running_loop().create_future()
         try:
@@ -50,7 +50,8 @@ class LateReplies(Generic[Reply]):
     def lost(self, gone: WorkerGone) -> None:
         """Handle the end of the worker."""
         for uid in self._waiting:
-            # A result, not an exception: if the command fails too, nobody retrieves it, and asyncio logs an error.
+            # Set a result, not an exception: if the command fails too, nobody retrieves the exception, and asyncio logs
+            # an error.
             self._resolve(uid, gone)
 
     def _resolve(self, uid: str, reply: Reply | WorkerGone) -> None:

@@ -1,4 +1,4 @@
-"""Existing plans and devices, the user group permissions, and the plans and devices that they allow."""
+"""The existing plans and devices, the user group permissions, and the plans and devices that the permissions allow."""
 
 import asyncio
 import json
@@ -81,13 +81,13 @@ class ListBook:
             )
 
     def to_store(self, stored: bytes | None) -> list[FactEdit]:
-        """The edit that stores the current permissions; an empty list if they are already stored."""
+        """Return the edit that stores the current permissions; an empty list if they are already stored."""
         if stored is not None and json.loads(stored) == self._permissions.as_dict():
             return []
         return [FactEdit("user_group_permissions", self.permissions_json, lambda: None, PermissionsChanged())]
 
     def permissions_from_file(self) -> PermissionRules:
-        """The permissions in the file.
+        """Return the permissions in the file.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class ListBook:
         if self._lists_path is None:
             logger.warning(
                 "The lists of plans and devices are empty until the RE Worker environment is opened. A startup module "
-                "has no folder for them; set one with --existing-plans-devices."
+                "has no folder for their file; set one with --existing-plans-devices."
             )
         elif not self._lists_path.exists():
             logger.warning(
@@ -118,7 +118,7 @@ class ListBook:
             else:
                 _, devices_differ = self._replace(lists.existing_plans, lists.existing_devices)
                 for entry in lists.ignored:
-                    logger.warning("Ignored in the lists in %s: %s", self._lists_path, entry)
+                    logger.warning("Ignored an entry of the lists in %s: %s", self._lists_path, entry)
         self.renew(devices=devices_differ)
 
     async def found_by_worker(self, lists: EncodedLists, *, opening: bool) -> None:
@@ -146,7 +146,7 @@ class ListBook:
         return plans_differ, devices_differ
 
     def _replace_functions(self, functions: dict[str, Any]) -> None:
-        """Use other functions; they are in no file, because only an open environment can call them."""
+        """Replace the functions. They are not in the file, because only an open environment can call them."""
         before = self._functions_by_group()
         self._functions = functions
         if self._functions_by_group() != before:
@@ -178,7 +178,7 @@ class ListBook:
         if permissions.as_dict() == self._permissions.as_dict():
             return None
         before, uid, functions = self._permissions, self.functions_allowed_uid, self._functions_by_group()
-        data = json_text(permissions.as_dict())  # first, because it fails if they cannot be encoded
+        data = json_text(permissions.as_dict())  # first, because this fails if they cannot be encoded
         devices_differ = _on_devices(permissions) != _on_devices(before)
 
         def undo() -> None:
@@ -228,16 +228,16 @@ class ListBook:
             raise UnknownUserGroup(f"Unknown user group: {group!r}")
 
     def renew(self, *, devices: bool) -> None:
-        """Compute the lists of allowed plans and devices again. Lists that are the same as before keep their uid.
+        """Recompute the lists of allowed plans and devices. Lists that are the same as before keep their uid.
 
-        Without ``devices``, the allowed devices cannot have changed, and are not compared.
+        Without ``devices``, the allowed devices cannot have changed and are not compared.
         """
         plans, allowed_devices = self._by_group(Catalog.plans_allowed), None
         if devices:
             allowed_devices = self._by_group(Catalog.devices_allowed)
         self.catalog = Catalog(self._plans, self._devices, self._permissions, was_opened=self._was_opened)
         self._encoded.clear()
-        # Descriptions of plans contain names of devices and other plans, so they change with those, too.
+        # Plan descriptions contain the names of devices and other plans, so they change with those, too.
         if self._by_group(Catalog.plans_allowed) != plans:
             self.plans_allowed_uid = str(uuid4())
         if devices and self._by_group(Catalog.devices_allowed) != allowed_devices:
@@ -258,7 +258,7 @@ class ListBook:
 
 
 def _on_devices(permissions: PermissionRules) -> dict[str, Any]:
-    """The part of the permissions that concerns devices, by group."""
+    """Return the part of the permissions that concerns devices, by group."""
     return {
         group: {key: names for key, names in (lists or {}).items() if key.endswith("_devices")}
         for group, lists in permissions.as_dict()["user_groups"].items()

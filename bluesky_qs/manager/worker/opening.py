@@ -1,4 +1,4 @@
-"""The settings of the service that a worker needs to open the environment."""
+"""Selects the service settings that a worker needs to open the environment."""
 
 from bluesky_qs.config.schema import Settings
 from bluesky_qs.ipc.commands import KernelSpec, OpenEnvironment, StartupSpec
@@ -6,7 +6,7 @@ from bluesky_qs.startup.find import StartupLocation, find
 
 
 def location_of(settings: Settings) -> StartupLocation:
-    """The location of the startup code.
+    """Return the location of the startup code.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def location_of(settings: Settings) -> StartupLocation:
 
 
 def opening(settings: Settings, location: StartupLocation, permissions: bytes) -> OpenEnvironment:
-    """The command that opens the environment with these user group permissions (JSON)."""
+    """Return the command that opens the environment with these user group permissions (JSON)."""
     startup = settings.startup
     return OpenEnvironment(
         StartupSpec(location.directory, location.script, location.module, location.profile_dir, location.module_folder),

@@ -1,4 +1,7 @@
-"""The worker's pulse while a plan runs, with device positions. If it is missing, code holds the interpreter."""
+"""The worker's pulse while a plan runs, with device positions.
+
+A missing pulse means that code holds the interpreter.
+"""
 
 import asyncio
 import json
@@ -10,10 +13,10 @@ from bluesky_qs.manager.loop.clock import Clock
 from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.info import progress_payload
 
-#: Seconds without a pulse after which code is assumed to hold the interpreter. It may have begun up to 0.2 s after a
-#: pulse.
+#: Seconds without a pulse after which code is assumed to hold the interpreter. The code may have started up to 0.2 s
+#: after a pulse.
 SILENCE = 1.25
-#: Seconds to handle pulses that have arrived while the manager itself was busy.
+#: Seconds allowed for handling pulses that arrived while the manager itself was busy.
 _CATCHING_UP = 0.05
 _NONE = b"[]"
 
@@ -46,7 +49,7 @@ class PulseBook:
         self._beat(pulse.item_uid)
 
     def state_changed(self, report: StateChanged) -> None:
-        """Use a report of the state as a pulse, because the first code of a plan may hold the interpreter."""
+        """Use a state report as a pulse, because the first code of a plan may hold the interpreter."""
         if report.state.pulses and report.state.item_uid:
             self._beat(report.state.item_uid)
 
@@ -60,11 +63,11 @@ class PulseBook:
         self._set_silent(None)
 
     def silent_since(self, item_uid: str) -> float | None:
-        """Time of the last pulse of this plan in epoch seconds, if the next one is overdue; else None."""
+        """Return when this plan's last pulse came (epoch seconds), if the next one is overdue; otherwise None."""
         return self._silent_since if item_uid == self._item_uid else None
 
     def devices(self, item_uid: str | None) -> list[dict[str, Any]]:
-        """The devices that this plan waits for, with positions, fractions and times."""
+        """Return the devices for which this plan waits, with positions, fractions and times."""
         return json.loads(self._devices) if item_uid == self._item_uid else []
 
     def _beat(self, item_uid: str) -> None:

@@ -1,4 +1,4 @@
-"""Requests to read devices: checks the names, and waits for the replies of the worker."""
+"""Handles requests to read devices: checks the names and waits for the worker's replies."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -16,7 +16,7 @@ from bluesky_qs.nearest import did_you_mean, nearest
 from bluesky_qs.plans.catalog import Catalog
 from bluesky_qs.wire.codec import Encoded, json_text
 
-#: Seconds to wait for the worker, which replies for all devices after one second. Clients wait for two seconds.
+#: Seconds to wait for the worker, which replies for all devices within one second. Clients wait for two seconds.
 _PATIENCE = 1.6
 _EXCLUDED = {"error": "excluded from reading by the service's settings (device_read_exclude)", "last": None}
 _MOST_NAMED = 5
@@ -36,14 +36,14 @@ class ReadingRequests:
         self._replies = LateReplies[bytes](environment)
 
     async def read(self, catalog: Catalog, group: str, names: list[str] | None, max_age: float) -> Encoded:
-        """Read devices that the group may use; return answers by name. Without ``names``, read all movable devices.
+        """Read devices that the group may use; return results by name. Without ``names``, read all movable devices.
 
         Raises
         ------
         BadParams
-            There are no such devices, or the group may not use them.
+            Some of the devices do not exist, or the group may not use them.
         WorkerError
-            The worker does not reply in time, or has ended.
+            The worker did not reply in time, or has ended.
         """
         if names is None:
             names = [name for name in moving(catalog.devices_allowed(group)) if not self._is_excluded(name)]
@@ -72,7 +72,7 @@ class ReadingRequests:
 
 
 def moving(devices: Mapping[str, Any]) -> Iterator[str]:
-    """Names of all movable devices. Signals of devices are omitted, because they are settings."""
+    """Yield the names of all movable devices. Their signals are omitted, because these are settings."""
     for name, description in devices.items():
         if description.get("is_movable") and description.get("is_readable"):
             yield name
@@ -88,7 +88,7 @@ def _moving_parts(above: str, description: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _checked(catalog: Catalog, group: str, names: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The names in the lists and those below them, each once. Refuse all others."""
+    """Return the names that are in the lists and those that are below them, each once. Refuse all others."""
     allowed = catalog.device_names(group)
     listed: dict[str, None] = {}
     unlisted: dict[str, None] = {}

@@ -23,7 +23,7 @@ class ManagerState(StrEnum):
 class ManagerEvent(StrEnum):
     """Events that change the state.
 
-    A manager that replaces another one starts with ``FOUND_…``, the state of the worker.
+    A manager that replaces another one starts with ``FOUND_…``, depending on the state of the worker.
     """
 
     FOUND_NOTHING_RUNNING = auto()
@@ -98,9 +98,9 @@ class Lifecycle(StateMachine[ManagerState, ManagerEvent]):
     Attributes
     ----------
     is_ending
-        The service is stopping.
+        Whether the service is stopping.
     user
-        The user whose request led to the present state; None if it was not a request, or if the request had no user.
+        The user whose request led to the present state; None if no request did, or if the request had no user.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
@@ -109,7 +109,7 @@ class Lifecycle(StateMachine[ManagerState, ManagerEvent]):
         self.user: str | None = None
 
     def fire(self, event: ManagerEvent, user: str | None = None) -> None:
-        """Change the state according to the table, for this user if one requested it."""
+        """Change the state according to the table. ``user`` requested the change, if anyone did."""
         before = self.state
         super().fire(event)
         if self.state is not before:

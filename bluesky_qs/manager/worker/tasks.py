@@ -1,4 +1,4 @@
-"""Tasks: scripts and functions that the worker runs, and their results."""
+"""Keeps track of tasks (scripts and functions that the worker runs) and their results."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ class TaskRecords:
         self._foreground_ended = foreground_ended
         self.foreground: str | None = None
         self._running: dict[str, dict[str, Any]] = {}
-        self._completed: dict[str, tuple[float, bytes]] = {}  # in the order in which they ended
+        self._completed: dict[str, tuple[float, bytes]] = {}  # in the order they ended
         self.uid = str(uuid4())
 
     @property
@@ -99,14 +99,14 @@ class TaskRecords:
             self.ended(TaskEnded(uid, False, reason, "", b"null", task["time_start"], now, state))
 
     def status(self, task_uid: str) -> TaskState:
-        """``running``, ``completed`` or ``not_found``."""
+        """Return ``running``, ``completed`` or ``not_found``."""
         self._drop_expired()
         if task_uid in self._running:
             return "running"
         return "completed" if task_uid in self._completed else "not_found"
 
     def result(self, task_uid: str) -> Any:
-        """The task's data in the reply to `task_result`; empty if there is no such task."""
+        """Return the task's data for the reply to `task_result`; empty if there is no such task."""
         self._drop_expired()
         if task_uid in self._running:
             return self._running[task_uid]

@@ -49,7 +49,7 @@ LINK_TRANSITIONS: dict[tuple[LinkState, LinkEvent], LinkState] = {
     # A manager that replaces another may find a worker.
     (_S.ABSENT, _E.CONNECTED): _S.ATTACHED,
     (_S.ATTACHED, _E.OPENED): _S.OPEN,
-    # Such a manager may find the environment open and still get the unacknowledged report on the opening.
+    # It may find the environment open and still receive the unacknowledged report on the opening.
     (_S.OPEN, _E.OPENED): _S.OPEN,
     (_S.ATTACHED, _E.PROCESS_ENDED): _S.ENDING,
     (_S.OPEN, _E.PROCESS_ENDED): _S.ENDING,

@@ -191,9 +191,9 @@ async def test_what_the_configuration_asks_for_in_vain_is_reported(worker, spec,
     opened = await open_at(worker(), StartupSpec(directory=str(profile / "startup"), profile_dir=str(profile)), spec())
     assert [problem["message"] for problem in json.loads(opened.report)["problems"]] == [
         "Error in loading extension: no_such_extension: ModuleNotFoundError: No module named 'no_such_extension'",
-        "The line 'y = nonsense' of ipython_config.py failed: NameError: name 'nonsense' is not defined",
-        "The line 'y = )' of ipython_config.py failed: SyntaxError: unmatched ')'",
-        f"A file of ipython_config.py failed: {late}, line 2: ZeroDivisionError: division by zero",
+        "The line 'y = nonsense' in ipython_config.py failed: NameError: name 'nonsense' is not defined",
+        "The line 'y = )' in ipython_config.py failed: SyntaxError: unmatched ')'",
+        f"A file in ipython_config.py failed: {late}, line 2: ZeroDivisionError: division by zero",
         "File not found: 'lost.py'",
         "The startup code does not create a RunEngine named 'RE'; plans cannot run until one exists",
     ]
@@ -214,9 +214,7 @@ async def test_a_folder_for_the_connection_file_that_cannot_be_is_named(worker, 
     failed = await open_at(
         driver, StartupSpec(directory=str(driver.directory)), spec(connection_dir="/proc/no/such/folder")
     )
-    assert failed.message.startswith(
-        "The connection file of the IPython kernel cannot be written (/proc/no/such/folder): "
-    )
+    assert failed.message.startswith("The IPython kernel's connection file cannot be written (/proc/no/such/folder): ")
 
 
 async def test_a_failure_of_startup_code_names_its_place_and_ends_the_process(worker, spec, tmp_path):

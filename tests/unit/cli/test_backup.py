@@ -116,7 +116,7 @@ def test_beside_a_service_a_backup_works_and_a_restore_is_refused(run, store, tm
 
     (backed_up, _), (restored, shown) = asyncio.run(beside())
     assert (backed_up, restored) == (0, 1)
-    assert "Another service is using it" in shown
+    assert "Another service is using the store" in shown
     assert content(store)[0] == ["a", "b"]
 
 

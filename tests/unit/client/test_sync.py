@@ -369,7 +369,7 @@ def test_settings_that_cannot_work_are_named(clean_environment):
         pytest.raises(errors.ConfigError, match="Cannot connect to 'nowhere://x'"),
     ):
         manager.status()
-    with pytest.raises(errors.ConfigError, match="public key is not valid: it has 5 characters instead of 40"):
+    with pytest.raises(errors.ConfigError, match="public key is not valid: it has 5 characters, but must have 40"):
         REManagerAPI(zmq_public_key="short")
 
 

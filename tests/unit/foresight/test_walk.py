@@ -189,7 +189,7 @@ CLASS_C = {
     "tweak": (lambda sim: bp.tweak(sim.det, "det", sim.motor, 0.1, md={}), "input"),
     "input": (lambda _: bps.input_plan("Ready? "), "the plan asks for input: 'Ready?'"),
     "no prompt": (lambda _: bps.input_plan(), "the plan asks for input"),
-    "endless": (lambda _: forever(), "the time for the dry run is over"),
+    "endless": (lambda _: forever(), "the time limit of the dry run was reached"),
 }
 
 
@@ -248,7 +248,7 @@ def test_the_clean_up_of_a_plan_that_fails_is_walked(sim):
         ([Msg("open_run"), Msg("create", name="a"), Msg("create", name="a")], "A second 'create'"),
         ([Msg("open_run"), Msg("save")], "'create' message must come before"),
         ([Msg("open_run"), Msg("create", name="a"), Msg("checkpoint")], "Cannot 'checkpoint'"),
-        ([Msg("nonsense")], "'nonsense' is not a command"),
+        ([Msg("nonsense")], "'nonsense' is not a RunEngine command"),
         ([Msg("trigger", object())], "has no method 'trigger'"),
         ([Msg("kickoff", None)], "no run is open"),
     ],

@@ -35,7 +35,7 @@ async def test_each_change_is_logged_once(caplog):
     caplog.set_level("INFO")
     await watched(ENOUGH, LITTLE, LITTLE, OSError("stale file handle"), LITTLE, ENOUGH, LITTLE, ENOUGH, ENOUGH)
     texts = [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"]
-    assert [text[:12] for text in texts] == ["Only 300 MB ", "The disk of ", "Only 300 MB ", "The disk of "]
+    assert [text[:12] for text in texts] == ["Only 300 MB ", "The disk tha", "Only 300 MB ", "The disk tha"]
     assert "Delete files there" in texts[0]
 
 

@@ -44,7 +44,7 @@ async def test_a_plan_is_walked_while_another_one_runs(opened, running):
     ("item", "said"),
     [
         (COUNT | {"kwargs": {"nmu": 5}}, "No dry run: Plan validation failed"),
-        ({"item_type": "instruction", "name": "queue_stop"}, "only plans have dry runs"),
+        ({"item_type": "instruction", "name": "queue_stop"}, "only plans can have a dry run"),
         ({"item_type": "function", "name": "f"}, "unsupported 'item_type'"),
         ({}, "'item_type' key is not found"),
     ],

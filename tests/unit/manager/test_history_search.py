@@ -249,7 +249,7 @@ async def test_a_folder_that_cannot_be_written_only_costs_the_search(tmp_path, c
             await both.find("n1")
         assert not both.search.is_complete
     assert len(caplog.records) == 1
-    assert "Queue and history are not affected" in caplog.text
+    assert "The queue and the history are not affected" in caplog.text
 
 
 async def test_a_failed_index_is_tried_again(tmp_path, monkeypatch):

@@ -123,7 +123,7 @@ async def test_a_disk_that_takes_nothing_stops_neither_plans_nor_the_queue(manag
     assert [item["result"]["exit_status"] for item in history] == ["completed", "failed"]
     reply = await manager.ask("console_get", item_uid=uids[0])
     assert not reply["success"]
-    assert "Queue and plans are not affected" in caplog.text
+    assert "The queue and the plans are not affected" in caplog.text
 
 
 async def test_no_logs_are_kept_if_their_size_is_0(tmp_path):

@@ -72,4 +72,4 @@ def test_permissions_without_the_default_groups_cause_a_warning(tmp_path, caplog
 
 def test_the_log_explains_how_to_store_the_lists_of_a_startup_module(caplog):
     asyncio.run(ListBook(find(startup_module="json"), lambda: None).reload_lists())
-    assert "A startup module has no folder for them; set one with --existing-plans-devices." in caplog.text
+    assert "A startup module has no folder for their file; set one with --existing-plans-devices." in caplog.text

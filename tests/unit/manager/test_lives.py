@@ -250,7 +250,7 @@ async def test_a_plan_that_does_not_end_is_killed_when_the_service_stops(opened,
     assert not stopping.done()
     opened.clock.advance(2)
     await stopping
-    assert "The plan did not end within 30 s. Killing it WITHOUT its clean-up" in caplog.text
+    assert "The plan did not end within 30 s. Killing it WITHOUT its cleanup" in caplog.text
     assert opened.worker.life.over
 
 
@@ -264,7 +264,7 @@ async def test_a_second_request_to_stop_ends_the_wait_for_the_clean_up(opened, r
     await opened.start()
     (item,) = (await opened.do("history_get"))["items"]
     assert item["result"]["msg"].endswith(
-        "Ctrl-C. The plan did not end before the second request to stop and was killed without its clean-up"
+        "Ctrl-C. The plan did not end before the second request to stop and was killed without its cleanup"
     )
 
 
@@ -295,7 +295,7 @@ async def test_a_plan_without_a_limit_for_its_clean_up_is_waited_for(caplog):
         manager.clock.advance(100_000)
         await turns_of_the_loop()
         assert not stopping.done()
-        assert "Waiting for the clean-up of the plan." in caplog.text
+        assert "Waiting for the plan's cleanup." in caplog.text
         manager._supervisor.ask_stop("Ctrl-C", hurry=True)
         await stopping
 

@@ -108,7 +108,7 @@ async def test_a_file_that_cannot_be_written_costs_only_one_warning(tmp_path, ca
         ran(times, queue, 1.0)
         ran(times, queue, 1.0)
         assert len(times.learned.plans["count"].runs) == 2
-    assert caplog.text.count("Learned times of plans are not kept at present") == 1
+    assert caplog.text.count("Learned times are not being saved at present") == 1
 
 
 class Rows:
@@ -159,7 +159,7 @@ async def test_a_store_that_refuses_learned_times_costs_only_one_warning(caplog)
             ran(times, queue, 1.0)
             await asyncio.sleep(0)
         assert len(times.learned.plans["count"].runs) == 2
-    assert caplog.text.count("Learned times of plans are not kept at present: Redis is away.") == 1
+    assert caplog.text.count("Learned times are not being saved at present: Redis is away.") == 1
 
 
 async def test_times_that_cannot_be_read_are_left_aside(caplog):

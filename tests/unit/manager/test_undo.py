@@ -87,7 +87,7 @@ async def test_a_change_is_undone_once(manager, three, refused):
 
 
 async def test_what_is_no_such_change_is_refused(manager, three, refused):
-    wanted = "is not a clear, removal, move or edit of the last hour"
+    wanted = "is not a clear, removal, move or edit from the last hour"
     assert wanted in await refused("queue_undo", event=(await last_event(manager))["seq"])
     assert wanted in await refused("queue_undo", event=10**9)
     assert "unsupported value 'x'" in await refused("queue_undo", event="x")
@@ -209,7 +209,7 @@ def test_a_record_is_kept_for_an_hour():
     Time.now += 1
     assert kept(book, 3, removal()[1])[1:] == [TrimUndo(2)]
     assert book.find(2, queue, {}) == record
-    with pytest.raises(Exception, match="Event 1 is not a clear, removal, move or edit of the last hour"):
+    with pytest.raises(Exception, match="Event 1 is not a clear, removal, move or edit from the last hour"):
         book.find(1, queue, {})
     assert json.loads(first[0].data)["seq"] == 1
 

@@ -239,4 +239,4 @@ def test_keys_that_are_devices_are_checked(warnings, annotation):
 def test_a_name_below_the_lists_is_accepted_with_a_warning(warnings, annotation, value):
     (found,) = warnings(annotation, value)
     assert found.reason == "is a subdevice that is not in the list of devices"
-    assert found.outlook.startswith("the plan will fail unless there is such a device")
+    assert found.outlook.startswith("the plan will fail unless this device exists")

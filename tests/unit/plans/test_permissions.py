@@ -40,7 +40,7 @@ def test_first_null_of_a_forbidding_list_forbids_nothing():
         ({"user_groups": {"root": {"allowed_plans": "all"}}}, "user_groups.root.allowed_plans: must be a list"),
         ({"user_groups": {"root": {"allowed_plans": [5]}}}, "user_groups.root.allowed_plans: element 0"),
         ({"user_groups": {"root": {"forbidden_devices": [":("]}}}, "user_groups.root.forbidden_devices: pattern"),
-        ({"user_groups": {"root": {}, 5: {}}}, "the name of a group must be"),
+        ({"user_groups": {"root": {}, 5: {}}}, "a group name must be"),
     ],
 )
 def test_bad_permissions_are_refused_with_the_place(permissions, words):

@@ -80,7 +80,7 @@ def test_a_module_has_no_place_for_lists_and_logs_it():
     assert found.module == "my_beamline.startup"
     assert found.lists_path is None
     assert not found.writable
-    assert any("not written" in note for note in found.notes)
+    assert any("not saved" in note for note in found.notes)
 
 
 def test_profile_beside_a_module_supplies_lists_and_permissions(ipython_dir):

@@ -286,7 +286,7 @@ def test_what_the_configuration_asks_for_and_cannot_be_had_is_in_the_report(prof
     assert namespace["from_startup"] == 1
     assert [problem.message for problem in report.problems] == [
         "Error in loading extension: no_such_ext: ModuleNotFoundError: No module named 'no_such_ext'",
-        "The line '1/0' of ipython_config.py failed: ZeroDivisionError: division by zero",
+        "The line '1/0' in ipython_config.py failed: ZeroDivisionError: division by zero",
         "File not found: 'no_such_file.py'",
     ]
 

@@ -313,7 +313,7 @@ def test_a_loop_that_the_plan_blocks_gives_no_answer(reader, loop):
 def test_an_ophyd_async_device_without_a_run_engine_is_an_error(reader, loop):
     device = connected(loop, soft_signal_rw(int, 4), "x")
     reader.loop = None
-    assert "no Run Engine 'RE'" in reader.read(x=device)["x"]["error"]
+    assert "no RunEngine 'RE'" in reader.read(x=device)["x"]["error"]
 
 
 def test_a_group_of_devices_that_is_no_device_itself_cannot_be_read(reader):

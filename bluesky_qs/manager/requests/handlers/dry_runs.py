@@ -30,11 +30,11 @@ async def item_dry_run(
     *,
     user: str | None = None,
     user_group: str = "",
-    timeout: float = 10.0,  # noqa: ASYNC109 - it is the worker's
+    timeout: float = 10.0,  # noqa: ASYNC109 - the worker applies it
 ) -> DryRunDone:
     checked = checked_item(ctx, item, Writer(user=user or "", user_group=user_group))
     if checked["item_type"] != "plan":
-        raise BadParams(f"only plans have dry runs; this item is of the type {checked['item_type']!r}")
+        raise BadParams(f"only plans can have a dry run; this item is of the type {checked['item_type']!r}")
     require_environment(ctx)
     require_run_engine(ctx)
     prepared = {"item_uid": "dry-run", **checked}
@@ -51,7 +51,7 @@ async def queue_dry_run(
     *,
     user: str | None = None,  # noqa: ARG001 - each item has its own user
     user_group: str = "",
-    timeout: float = 60.0,  # noqa: ASYNC109 - it is the worker's
+    timeout: float = 60.0,  # noqa: ASYNC109 - the worker applies it
     run_in_background: bool = False,
 ) -> QueueDryRunDone:
     ctx.lists.check_group(user_group)
@@ -70,12 +70,12 @@ async def queue_dry_run(
 
 
 def _items(ctx: Context, uids: list[str] | None) -> list[SentItem]:
-    """Return the items from the front of the queue up to the last of these; without ``uids``, the first ones.
+    """Return the items from the front of the queue up to the last one in ``uids``; without ``uids``, the first items.
 
     Raises
     ------
     NotFound
-        One of them is not in the queue, or too far from its front.
+        One of the items is not in the queue, or is too far from its front.
     """
     if uids is None:
         return [json.loads(data) for data in ctx.queue.items_json()[:_MOST]]
@@ -93,7 +93,7 @@ def _items(ctx: Context, uids: list[str] | None) -> list[SentItem]:
 async def _walked(
     ctx: Context, items: Sequence[SentItem], wanted: Collection[str], seconds: float, task_uid: str = ""
 ) -> tuple[Encoded, DryRunTotal]:
-    """Return the reports of the wanted items, and their totals. ``task_uid``: the task of a background dry run."""
+    """Return the reports of the requested items, and their totals. ``task_uid`` is the task of a background dry run."""
     plans = [item for item in items if item["item_type"] == "plan"]
     reports: Sequence[bytes] = ()
     if plans:

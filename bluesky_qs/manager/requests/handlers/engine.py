@@ -84,7 +84,7 @@ async def documents_get(
 
 
 async def _require_no_documents(ctx: Context, item_uid: str) -> None:
-    """Refuse the request, unless the item is running and has no data yet."""
+    """Raise the error for an item without documents, unless the item is running and has no data yet."""
     if item_uid == ctx.queue.running_uid:
         return
     if ctx.queue.position_of(item_uid) is not None:
@@ -94,7 +94,9 @@ async def _require_no_documents(ctx: Context, item_uid: str) -> None:
     if not (json.loads(found[1]).get("result") or {}).get("run_uids"):
         return
     if not ctx.documents.enabled:
-        raise NotFound("The data of this item are not here: the service keeps none (--zmq-publish-documents OFF)")
+        raise NotFound(
+            "The service has no data for this item, because it does not keep documents (--zmq-publish-documents OFF)"
+        )
     operation = ctx.settings.operation
     raise NotFound(
         f"The data of this item are no longer here. The service keeps those of the last {operation.documents_limit} "
@@ -113,7 +115,7 @@ async def re_metadata(ctx: Context) -> Metadata:
 
 
 def permitted(metadata: dict[str, Any], paths: Any) -> dict[str, Any]:
-    """The parts of nested metadata at these paths, such as ``/`` (everything) or ``/a/b`` (a subtree)."""
+    """Return the parts of nested metadata at these paths, such as ``/`` (everything) or ``/a/b`` (a subtree)."""
     shown: dict[str, Any] = {}
     for path in paths:
         names = [name for name in path.split("/") if name]

@@ -39,7 +39,7 @@ def _item(ctx: Context, uid: str, now: float, starts: Mapping[str, Start]) -> It
 
 
 def _running(ctx: Context) -> ItemEstimate:
-    """The total time of the running item, corrected by its progress."""
+    """Return the total time of the running item, corrected by its progress."""
     estimate = ctx.end_of_queue.running_whole()
     assert estimate is not None, "an item is running"
     known: Any = {**estimate.fields(), "start": ctx.queue.running_since, "start_at_least": False}

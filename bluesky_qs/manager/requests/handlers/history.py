@@ -73,8 +73,8 @@ async def _whole(ctx: Context) -> History:
     if size is None or size > MOST_BYTES:
         msg = (
             f"The history is too long for one reply ({_extent(len(numbers), size)}). "
-            "Read it by page: send 'limit' (for example limit=1000), then for each older page also 'before' with the "
-            "uid of the oldest item that you have"
+            "Read it page by page: send 'limit' (for example limit=1000); for each older page, also send 'before' with "
+            "the uid of the oldest item that you have"
         )
         raise Refused(msg)
     return {"items": _array(await ctx.history.items(numbers)), "plan_history_uid": uid}
@@ -128,7 +128,7 @@ def _check_size(count: int, size: int, limit: int) -> None:
 
 
 async def _newest(found: AsyncGenerator[list[NumberedItem]], wanted: HistoryFilter, limit: int) -> list[NumberedItem]:
-    """The newest items that the filter accepts, oldest first."""
+    """Return the newest items that the filter accepts, oldest first."""
     items: list[NumberedItem] = []
     size = 0
     async with contextlib.aclosing(found):

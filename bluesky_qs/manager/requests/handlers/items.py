@@ -24,7 +24,7 @@ async def item_status(ctx: Context, item_uid: str | list[str]) -> ItemStates:
     while sought := [uid for uid in uids if uid != ctx.queue.running_uid and ctx.queue.position_of(uid) is None]:
         added = history.added
         ended = await ctx.history.find(sought)
-        if history.added != added:  # others may have just ended
+        if history.added != added:  # other items may have just ended
             continue
         if all(number in history.durable for number, _ in ended.values()):
             break
@@ -60,7 +60,7 @@ async def item_check(
 
 
 def _check(ctx: Context, item: SentItem, user: str, group: str) -> dict[str, Any]:
-    """The reply to adding the item, with all errors and warnings for the parameters of a plan."""
+    """Return the reply that adding the item would get, with all errors and warnings for a plan's parameters."""
     try:
         checked = checked_item(ctx, item, Writer(user=user, user_group=group))
         ctx.queue.prepare(checked)
@@ -78,9 +78,9 @@ def _check(ctx: Context, item: SentItem, user: str, group: str) -> dict[str, Any
 
 
 def _status(ctx: Context, uid: str, events: list[EventRecord], in_history: SentItem | None) -> dict[str, Any]:
-    """The state and place of an item.
+    """Return the state and place of an item.
 
-    They are computed in one turn of the loop, so that the item is in exactly one place.
+    Both are determined in one turn of the loop, so that the item is in exactly one place.
     """
     times: dict[str, float] = {}
     ended: EventRecord | None = None
@@ -109,5 +109,5 @@ def _status(ctx: Context, uid: str, events: list[EventRecord], in_history: SentI
         return {"state": in_history["result"]["exit_status"], "result": in_history["result"], **status}
     if ended:  # the history was cleared later
         return {"state": ended["exit_status"], **status}
-    # An item with events did not run, so it was removed. The event of clearing the queue does not list its items.
+    # An item that has events but did not run was removed. The event for clearing the queue does not list the items.
     return {"state": "removed" if events else "not_found", **status}

@@ -77,7 +77,7 @@ async def permissions_set(
     reply: PermissionsSet = {"warnings": warnings} if warnings else {}
     await _put_in_force(ctx, permissions, user, reply)
     for warning in warnings:
-        logger.warning("User group permissions of permissions_set: %s", warning)
+        logger.warning("User group permissions from permissions_set: %s", warning)
     return reply
 
 

@@ -46,9 +46,9 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Reply)
 
-#: Items to check in one turn of the event loop.
+#: Number of items to check in one turn of the event loop.
 _PER_TURN = 100
-#: Items of one request whose warnings are logged.
+#: Maximum number of items in one request whose warnings are logged.
 _MAX_LOGGED = 20
 
 
@@ -64,7 +64,7 @@ def queue_get(ctx: Context) -> Queue:
 
 
 def _refused_add(ctx: Context, params: Mapping[str, Any], _message: str) -> Mapping[str, Any]:
-    """The item as a client sent it, with a uid and its owner."""
+    """Return the item as a client sent it, with a uid and its owner."""
     item = params.get("item")
     if isinstance(item, dict):
         owner = {key: params[key] for key in ("user", "user_group") if key in params}
@@ -121,7 +121,7 @@ async def queue_item_add_batch(
         prepared, results = await _prepared(ctx, items, who, ctx.queue.prepare)
         try:
             edit = ctx.queue.add_batch(prepared, pos=pos, before_uid=before_uid, after_uid=after_uid)
-        except QSError as error:  # a wrong position is a fault of each item, so that all replies have one form
+        except QSError as error:  # a wrong position counts as an error in each item, so that all replies have one form
             count = len(items)
             msg = f"validation of {count} out of {count} submitted items failed: {error.message}"
             raise type(error)(msg, results=[{"success": False, "msg": error.message}] * count) from None
@@ -273,7 +273,9 @@ async def queue_clear(ctx: Context, *, user: str | None = None) -> Reply:
 @handles(api.queue.queue_undo, stores_reply=True)
 async def queue_undo(ctx: Context, event: int, *, user: str | None = None) -> Undone:
     async with ctx.order:
-        await ctx.ledger.drain()  # a change that is not durable yet has no number, and a failing store could undo it
+        await (
+            ctx.ledger.drain()
+        )  # a change that is not yet durable has no number, and could be undone if the store fails
         ended = await ctx.history.find(ctx.undo.uids(event))
         record = ctx.undo.find(event, ctx.queue, ended)
         edit = ctx.queue.take_back(record, event)
@@ -356,7 +358,7 @@ def checked_item(ctx: Context, item: SentItem, who: Writer) -> SentItem:
 
 
 def warnings_of(ctx: Context, checked: SentItem) -> list[NameWarning]:
-    """Reasons why an accepted item may not do what its author expects."""
+    """Return the reasons why an accepted item may not do what its author expects."""
     if checked["item_type"] != "plan":
         return unknown_keys(checked, KNOWN_KEYS)
     catalog, group = ctx.lists.catalog, checked["user_group"]
@@ -365,13 +367,13 @@ def warnings_of(ctx: Context, checked: SentItem) -> list[NameWarning]:
 
 
 def must_yield(number: int, result: Mapping[str, Any]) -> bool:
-    """Whether to let other requests run after this many items, given the result of the last one."""
-    # After each warning, because the search for similar names takes as long as checking a thousand items.
+    """Return whether to let other requests run after this many items, given the result of the last one."""
+    # Yield after each warning, because the search for similar names takes as long as checking a thousand items.
     return number % _PER_TURN == 0 or "warnings" in result
 
 
 def _accepted(ctx: Context, checked: SentItem) -> Accepted:
-    """The part of a reply that contains the warnings for an accepted item."""
+    """Return the part of a reply that contains the warnings for an accepted item."""
     warnings = warnings_of(ctx, checked)
     return {"warnings": [warning.sentence for warning in warnings]} if warnings else {}
 
@@ -386,7 +388,7 @@ def _log(items: Sequence[bytes], results: Sequence[Accepted]) -> None:
 
 
 def _with_its_uid(item: SentItem) -> Prepared:
-    """An item that replaces the queued one with its uid."""
+    """Return an item that replaces the queued item with the same uid."""
     uid = item.get("item_uid")
     if not isinstance(uid, str):
         raise ItemError("The item has no 'item_uid'. Set it to the uid of the item to replace.")
@@ -401,7 +403,7 @@ async def _prepared(
     Raises
     ------
     InvalidPlan
-        At least one is refused.
+        At least one item is refused.
     """
     prepared: list[Prepared] = []
     results: list[ItemResult] = []
@@ -430,7 +432,7 @@ async def _commit(
 ) -> tuple[Edit, R]:
     """Wait for our turn, make an edit, and wait until it and the reply are durable.
 
-    ``replied`` makes the reply from the edit and the size of the queue right after it. Return the edit and the reply.
+    ``replied`` makes the reply from the edit and the queue size right after it. Return the edit and the reply.
     """
     async with ctx.order:
         edit = make()
@@ -453,15 +455,15 @@ def _items_and_size(edit: Edit, size: int) -> ItemsAndSize:
 
 
 def _position(ctx: Context, edit: Edit) -> int | None:
-    """The position of the first item that the edit has added; None if it has added none."""
+    """Return the position of the first item that the edit added; None if it added none."""
     return ctx.queue.position_of(edit.items[0]["item_uid"]) if edit.items else None
 
 
 def _one(edit: Edit) -> Any:
-    """The only item of an edit, encoded for a reply."""
+    """Return the only item of an edit, encoded for a reply."""
     return Encoded(edit.items_json[0])
 
 
 def _all(edit: Edit) -> Any:
-    """The items of an edit, encoded for a reply."""
+    """Return the items of an edit, encoded for a reply."""
     return Encoded.array(edit.items_json)

@@ -17,7 +17,7 @@ from bluesky_qs.manager.worker.state import ManagerState
 from bluesky_qs.wire.codec import Encoded
 from bluesky_qs.wire.info import ConsoleMessage, console_payload
 
-#: Larger than the number of any message. Numbers from clients may be too large for a message to the supervisor.
+#: A number larger than that of any message. Numbers from clients may be too large to send to the supervisor.
 _MAX_NUMBER = 2**53
 
 _message = msgspec.json.Decoder(ConsoleMessage)
@@ -82,7 +82,7 @@ async def console_get(
 
 
 async def _log_of(ctx: Context, uid: str) -> list[ConsoleMessage]:
-    """The log of an item or a task.
+    """Return the log of an item or a task.
 
     Raises
     ------
@@ -95,7 +95,7 @@ async def _log_of(ctx: Context, uid: str) -> list[ConsoleMessage]:
     if messages is not None:
         return messages
     if uid == ctx.queue.running_uid or ctx.tasks.status(uid) == "running":
-        return []  # it has not printed anything
+        return []  # the item has not printed anything
     if ctx.queue.position_of(uid) is not None:
         raise Refused(f"Parameter 'item_uid': the item is in the queue and has not run: item_uid={uid!r}")
     if await ctx.history.find([uid]) or ctx.events.about([uid])[uid] or ctx.tasks.status(uid) == "completed":

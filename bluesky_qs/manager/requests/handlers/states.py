@@ -38,13 +38,13 @@ async def require_idle_kernel(ctx: Context) -> None:
     """Refuse unless the manager is idle and no code from a console is running in the IPython kernel."""
     require_idle(ctx)
     await require_main_thread(ctx)
-    require_idle(ctx)  # again, because another request may have started something in the meantime
+    require_idle(ctx)  # check again, because another request may have started something in the meantime
 
 
 async def require_main_thread(ctx: Context) -> None:
     """Refuse while code from a console is running in the IPython kernel, or is about to run."""
     if ctx.settings.worker.use_ipython_kernel and ctx.environment.is_open:
-        # Ask the worker, because the manager learns later than the console that code has begun or ended.
+        # Ask the worker, because the console knows earlier than the manager that code has started or ended.
         await ctx.environment.query(NeedMainThread())
 
 

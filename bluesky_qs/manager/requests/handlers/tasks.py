@@ -126,7 +126,8 @@ async def kernel_interrupt(
     if not ctx.settings.worker.use_ipython_kernel:
         raise WrongState("RE Manager is not in IPython mode: IPython kernel is not used")
     require_environment(ctx)
-    # Code from a console may control a resumed plan or run between two plans. Its user may always interrupt it.
+    # Code from a console may control a resumed plan, or run between two plans. Users may always interrupt their own
+    # code.
     from_console = ctx.environment.state.environment is EnvironmentState.RESERVED
     match ctx.lifecycle.state:
         case ManagerState.EXECUTING_TASK if not (interrupt_task or from_console):
@@ -141,10 +142,10 @@ async def kernel_interrupt(
 async def _start(
     ctx: Context, reply: R, command: RunScript | RunFunction | UpdateEnvironment, *, background: bool
 ) -> R:
-    """Send a task to the worker. It needs an idle manager unless it runs in a background thread.
+    """Send a task to the worker. The manager must be idle, unless the task runs in a background thread.
 
-    The reply is stored first, so that a repeated request does not run the task twice. The status of its uid shows
-    whether it ran.
+    The reply is stored first, so that a repeated request does not run the task twice. The status of the task's uid
+    shows whether the task ran.
     """
     uid = command.task_uid
     if not ctx.environment.is_open:
