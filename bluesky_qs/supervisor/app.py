@@ -472,7 +472,7 @@ class Supervisor:
 
 
 def _log_into(fd: int, settings: Settings) -> Callable[[], None]:
-    """Send our log to the console, in order with the output of the children. Return a function that undoes this."""
+    """Send this log to the console, in order with the children's output. Return a function that undoes this."""
     stream = os.fdopen(fd, "w", encoding="utf-8", closefd=False)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter(FORMAT))

@@ -24,8 +24,8 @@ def main() -> None:
         from bluesky_qs.ipc import otel  # noqa: PLC0415 - only with traces
 
         otel.start("worker")
-    os.environ.setdefault("MPLBACKEND", "Agg")  # there is no screen, and a window would block the main thread
-    os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"  # read by `is_re_worker_active`, ours and that of the other package
+    os.environ.setdefault("MPLBACKEND", "Agg")  # there is no display, and a window would block the main thread
+    os.environ["_QSERVER_RE_WORKER_ACTIVE"] = "1"  # read by `is_re_worker_active`, here and in bluesky_queueserver
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # Jupyter's debugger prints a warning at each import
     put_off_slow_imports()
     # Startup code must not see the service's own options.
