@@ -252,7 +252,7 @@ async def test_the_plan_sees_walked_positions_and_the_virtual_clock(driver):
 
 @pytest.mark.parametrize(
     ("plan", "reason"),
-    [("never_ends", "time for the dry run"), ("spins", "in spins"), ("asks", "asks for input: 'Ready?'")],
+    [("never_ends", "time limit of the dry run"), ("spins", "in spins"), ("asks", "asks for input: 'Ready?'")],
 )
 async def test_a_plan_without_end_is_cut_off(driver, plan, reason):
     report = await dry_run(driver, plan, seconds=2.0)
@@ -369,7 +369,7 @@ async def test_a_plan_after_one_that_depends_on_readings_is_not_exact(driver):
 async def test_when_the_time_is_up_the_reports_so_far_come_back(driver):
     reports, _ = await dry_runs(driver, plan("count", ["det1"]), plan("spins"), plan("count", ["det1"]), seconds=2.0)
     assert [report["complete"] for report in reports] == [True, False, False]
-    assert "over before this plan" in reports[2]["reason"]
+    assert "reached before this plan" in reports[2]["reason"]
 
 
 async def test_a_shadow_that_was_killed_between_two_dry_runs_costs_nothing(driver):
