@@ -14,7 +14,7 @@ class Command(msgspec.Struct, Generic[R], frozen=True, tag=True):
 class CommandFrame(msgspec.Struct, frozen=True, omit_defaults=True):
     """A command with its number; ``ack`` acknowledges all reports up to that sequence number.
 
-    ``trace`` is the context of the request that it belongs to, if that is traced (`ipc.tracing`).
+    ``trace`` is the trace context of the request that caused the command, if that request is traced (`ipc.tracing`).
     """
 
     id: int

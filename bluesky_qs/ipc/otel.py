@@ -13,15 +13,16 @@ from bluesky_qs.errors import QSError
 from bluesky_qs.ipc import tracing
 
 _FIELD = "traceparent"
-#: A worker ends without waiting for spans, so they leave soon.
+#: A worker ends without waiting for spans, so they are sent soon.
 _DELAY_MS = 500
 _propagator = TraceContextTextMapPropagator()
 
 
 def start(process: str, processor: SpanProcessor | None = None) -> None:
-    """Send the spans of this process to a collector. The usual variables ``OTEL_…`` say where it is.
+    """Send this process's spans to a collector, whose address is in the usual ``OTEL_…`` variables.
 
-    ``process`` is the part of the service: ``manager`` or ``worker``. ``processor`` replaces the sending.
+    ``process`` is the part of the service: ``manager`` or ``worker``. ``processor`` gets the spans in place of the
+    collector.
     """
     if processor is None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - slow
@@ -40,7 +41,7 @@ def start(process: str, processor: SpanProcessor | None = None) -> None:
         ) as current:
             try:
                 yield
-            except QSError as error:  # the code only, because the message may contain what a client sent
+            except QSError as error:  # only the code, because the message may contain data from a client
                 current.set_status(trace.Status(trace.StatusCode.ERROR, error.code))
                 raise
 

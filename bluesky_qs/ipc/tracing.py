@@ -1,20 +1,20 @@
-"""Traces of requests, for OpenTelemetry: through the manager, and over the links to the worker and the supervisor.
+"""OpenTelemetry traces of requests, through the manager and over the links to the worker and the supervisor.
 
-Traces are off unless `switch_on` was called: nothing of OpenTelemetry is imported, and a span costs one comparison. The
-context of a trace is text in the W3C format ``traceparent``.
+Traces are off unless `switch_on` was called. While they are off, OpenTelemetry is not imported, and a span costs one
+comparison. The context of a trace is text in the W3C format ``traceparent``.
 """
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-#: Opens a span with a name, below the context of this text, or below the current span.
+#: Opens a span with this name below the context in this text, or below the current span.
 Span = Callable[[str, str | None], AbstractContextManager[object]]
 
 
 class _Traces(NamedTuple):
     span: Span
-    #: The context of the current span, as text; None outside of spans.
+    #: Returns the context of the current span as text; None outside spans.
     context: Callable[[], str | None]
 
 
@@ -23,27 +23,27 @@ _NOTHING = nullcontext()
 
 
 def switch_on(span: Span, context: Callable[[], str | None]) -> None:
-    """Trace from now on, with these functions."""
+    """Switch traces on, and use these functions for them."""
     global _traces  # noqa: PLW0603 - one for the process, like the logging module
     _traces = _Traces(span, context)
 
 
 def switch_off() -> None:
-    """Trace no longer."""
+    """Switch traces off."""
     global _traces  # noqa: PLW0603 - as above
     _traces = None
 
 
 def span(name: str, parent: str | None = None) -> AbstractContextManager[object]:
-    """A span for a block of code, if traces are on."""
+    """Open a span for a block of code, if traces are on."""
     return _NOTHING if _traces is None else _traces.span(name, parent)
 
 
 def continued(name: str, parent: str | None) -> AbstractContextManager[object]:
-    """A span below the context of this text; nothing without a context."""
+    """Open a span below the context in this text; do nothing without a context."""
     return _NOTHING if _traces is None or parent is None else _traces.span(name, parent)
 
 
 def context() -> str | None:
-    """The context of the current span, for another process; None if there is none."""
+    """Return the context of the current span, for another process; None if there is none."""
     return None if _traces is None else _traces.context()

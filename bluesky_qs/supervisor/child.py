@@ -85,7 +85,7 @@ class Child:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether a signal has stopped it, so that it handles no others. Known on Linux only."""
+        """Whether a signal has stopped the process, so that it handles no other signals. Known on Linux only."""
         with contextlib.suppress(OSError):
             return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
         return False

@@ -13,14 +13,14 @@ _log = logging.getLogger(__name__)
 
 
 class LogFile:
-    """The current file, and full ones with the numbers 1 (the newest), 2, ….
+    """The current file, and full files with the numbers 1 (the newest), 2, ….
 
     Parameters
     ----------
     limit
         Bytes in one file.
     count
-        Number of full files that are kept.
+        Number of full files to keep.
 
     Raises
     ------
@@ -43,7 +43,7 @@ class LogFile:
             raise ConfigError(f"The log file {path} cannot be written: {reason}. Choose another --log-file") from None
 
     def write(self, data: memoryview) -> int:
-        """Write this, and return the number of bytes that are dealt with: all, also if the disk is full."""
+        """Write the data. Return the number of handled bytes, which is all of them even if the disk is full."""
         try:
             size = os.fstat(self._fd).st_size
             if size and size + len(data) > self._limit:

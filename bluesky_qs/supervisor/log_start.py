@@ -1,4 +1,4 @@
-"""The first lines of the log: where the files and the sockets of the service are."""
+"""The first lines of the log, with the locations of the service's files and sockets."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from bluesky_qs.ipc.runtime import RuntimeDir
 
 
 def places(settings: Settings, config: str | None, rundir: RuntimeDir) -> Iterator[str]:
-    """A line for each place. The manager adds those of its own files when it has found them."""
+    """Yield a line for each location. The manager adds lines for its own files when it has found them."""
     yield f"Configuration: {config or 'no file; options, environment variables and defaults'}"
     log = settings.log
     if log.file is not None:

@@ -1,4 +1,4 @@
-"""Whole lines of the service's output, in the forms that the journal, a log file and programs expect."""
+"""Turns the service's output into whole lines, in the forms that the journal, log files and programs expect."""
 
 import os
 import re
@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 
 import msgspec
 
-#: A line of our log; see `config.logs`.
+#: A line in the service's log; see `config.logs`.
 _LOGGED = re.compile(rb"\[([DIWEC]) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) ([\w.]+)\] (.*)", re.DOTALL)
 _LEVELS = {b"D": "DEBUG", b"I": "INFO", b"W": "WARNING", b"E": "ERROR", b"C": "CRITICAL"}
-#: Priorities of the journal, as in syslog.
+#: The journal's priorities, as in syslog.
 _PRIORITIES = {b"D": b"<7>", b"I": b"<6>", b"W": b"<4>", b"E": b"<3>", b"C": b"<2>"}
 _PRINTED = b"<6>"
-#: The name of the logger in a JSON line that user code, a library or a traceback has printed.
+#: The logger name in a JSON line for text that user code, a library or a traceback printed.
 PRINTED = "output"
-#: A longer line is cut, in bytes.
+#: Maximum length of a line in bytes. A longer line is cut.
 LONGEST = 64 * 1024
 
 #: Returns a line in another form; neither has the newline.
@@ -23,18 +23,20 @@ Form = Callable[[bytes], bytes]
 
 
 def as_it_is(line: bytes) -> bytes:
-    """The line unchanged."""
+    """Return the line unchanged."""
     return line
 
 
 def for_journal(line: bytes) -> bytes:
-    """The line with its priority, which systemd takes off again: errors are red, and ``journalctl -p`` finds them."""
+    """Return the line with its priority, which systemd removes again: errors are red, and ``journalctl -p`` finds
+    them.
+    """
     match = _LOGGED.match(line)
     return (_PRIORITIES[match[1]] if match else _PRINTED) + line
 
 
 def as_json(line: bytes) -> bytes:
-    """The line as a JSON object: ``time``, ``level``, ``logger`` and ``message``."""
+    """Return the line as a JSON object with ``time``, ``level``, ``logger`` and ``message``."""
     match = _LOGGED.fullmatch(line)
     if match is None:
         when, level, logger, message = datetime.now(UTC).astimezone(), "INFO", PRINTED, line
@@ -46,7 +48,7 @@ def as_json(line: bytes) -> bytes:
 
 
 def is_journal(fd: int, stream: str | None) -> bool:
-    """Whether the file descriptor writes to the journal. ``stream`` is the variable ``JOURNAL_STREAM``."""
+    """Return whether the file descriptor writes to the journal. ``stream`` is the variable ``JOURNAL_STREAM``."""
     if not stream:
         return False
     status = os.fstat(fd)
@@ -54,9 +56,9 @@ def is_journal(fd: int, stream: str | None) -> bool:
 
 
 class WholeLines:
-    """Collects the output of several sources, and passes it on by line.
+    """Collects the output of several sources, and passes it on line by line.
 
-    Of a line that was written over (a progress bar), the last state is passed on.
+    If a line was overwritten (as by a progress bar), its last state is passed on.
     """
 
     def __init__(self, form: Form, write: Callable[[bytes], object]) -> None:
@@ -65,7 +67,7 @@ class WholeLines:
         self._rests: dict[Hashable, bytes] = {}
 
     def add(self, source: Hashable, data: bytes) -> None:
-        """Add output of a source."""
+        """Add output from a source."""
         *lines, rest = (self._rests.pop(source, b"") + data).split(b"\n")
         while len(rest) > LONGEST:
             lines.append(rest[:LONGEST])

@@ -91,7 +91,7 @@ class OutputWriter:
 
 
 class TerminalWriter(OutputWriter):
-    """Writes to a terminal, or to what stands in its place."""
+    """Writes to a terminal, or to the file or pipe in its place."""
 
     def __init__(self, fd: int, limit: int = LIMIT) -> None:
         self._fd = fd

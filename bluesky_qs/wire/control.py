@@ -13,9 +13,10 @@ from bluesky_qs.errors import AddressInUse, ConfigError
 _BACKLOG = 4096
 #: Length of a key in its text form (Z85).
 KEY_LENGTH = 40
-#: Bytes of a message to the control socket. A client that sends more is disconnected, and gets no reply.
+#: Maximum number of bytes in a message to the control socket. A client that sends more is disconnected, and gets no
+#: reply.
 LARGEST_MESSAGE = 1_000_000_000
-#: Bytes of a message to the info socket, which gets only the topics of subscriptions.
+#: Maximum number of bytes in a message to the info socket, which receives only the topics of subscriptions.
 LARGEST_SUBSCRIPTION = 65_536
 
 

@@ -26,7 +26,7 @@ _GAP, _LONGEST_GAP = 0.02, 1.0
 _MOST_FOR_WALKS = 2_000_000
 #: Maximum number of ended plans to remember until their times arrive.
 _MOST_ENDED = 20
-#: Seconds between two writes of what was learned, because plans may follow each other quickly.
+#: Seconds between two writes of learned times, because plans may follow each other quickly.
 _KEEP = 0.25
 
 

@@ -40,7 +40,7 @@ _PATIENCE, _RETRY = 1.5, 60.0
 _PATIENCE_AT_FIRST = 30.0
 #: The index is built again if it has more removed items than this, and more removed items than current ones.
 _MOST_GONE = 10_000
-#: Seconds in which items that end are added to the index together, unless a search waits for them.
+#: Seconds during which ended items are collected and then added to the index together, unless a search waits for them.
 _TOGETHER = 0.25
 #: The number of the oldest item in a new index, because row numbers of SQLite begin with 1.
 _OLDEST = 1

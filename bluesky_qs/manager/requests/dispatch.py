@@ -17,7 +17,7 @@ from bluesky_qs.wire.codec import DecodeError, Encoded, Encoding, decode, encode
 
 logger = logging.getLogger(__name__)
 
-#: The optional key of a request with the context of a trace, beside ``method`` and ``params``.
+#: The optional key for the trace context in a request, in addition to ``method`` and ``params``.
 TRACE_KEY = "traceparent"
 
 P = ParamSpec("P")
