@@ -22,7 +22,7 @@ LAB := $(PAGE)/labextension
 LAB_LINK := .venv/share/jupyter/labextensions/bluesky-qs
 NPM = .ci/npm
 
-.PHONY: help setup demo web pictures test matrix clients chaos stress check format reference notebooks docs coverage bench bench-http bench-page clean
+.PHONY: help setup demo web pictures test matrix clients chaos fuzz stress check format reference notebooks docs coverage bench bench-http bench-page clean
 
 help:
 	@echo "make demo        run two scans through a demo queue, with live tables; WEB=1 shows it in a browser"
@@ -31,6 +31,7 @@ help:
 	@echo "make matrix      run tests with every Python from 3.11 to 3.14, and with the oldest allowed dependencies"
 	@echo "make clients     run other people's clients against our service; CLIENTS=... runs some of them"
 	@echo "make chaos       cause faults in a service under load, and write a report; MINUTES=60 STORE=sqlite|redis, or KILLS=500"
+	@echo "make fuzz        try N random inputs (1000000) in the decoder, N/10 requests, N/100 at the sockets and in qserver"
 	@echo "make stress      run two tests of kernel mode N times on a busy machine (N=200)"
 	@echo "make check       check format, lint, types and import contracts"
 	@echo "make reference   generate docs/reference and the methods of the clients from the code"
@@ -96,6 +97,11 @@ build/clients/%/.installed: tests/clients/requirements/%.txt
 
 chaos: $(INSTALLED)
 	$(BIN)/python -m tests.chaos.run --store $(or $(STORE),sqlite) --minutes $(or $(MINUTES),10) --kills $(or $(KILLS),0) $(ARGS)
+
+fuzz: N ?= 1000000
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzz.run $(N)
+	QS_TEST_REQUESTS=$$(($(N) / 100)) $(BIN)/python -m pytest -q tests/e2e/test_fuzzing.py
 
 stress: $(INSTALLED)
 	.ci/stress $(N)
