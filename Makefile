@@ -22,7 +22,7 @@ LAB := $(PAGE)/labextension
 LAB_LINK := .venv/share/jupyter/labextensions/bluesky-qs
 NPM = .ci/npm
 
-.PHONY: help setup demo web pictures test matrix clients chaos fuzz stress check format reference notebooks docs coverage bench bench-http bench-page clean
+.PHONY: help setup demo web pictures test matrix clients chaos fuzz audit sbom stress check format reference notebooks docs coverage bench bench-http bench-page clean
 
 help:
 	@echo "make demo        run two scans through a demo queue, with live tables; WEB=1 shows it in a browser"
@@ -32,6 +32,8 @@ help:
 	@echo "make clients     run other people's clients against our service; CLIENTS=... runs some of them"
 	@echo "make chaos       cause faults in a service under load, and write a report; MINUTES=60 STORE=sqlite|redis, or KILLS=500"
 	@echo "make fuzz        try N random inputs (1000000) in the decoder, N/10 requests, N/100 at the sockets and in qserver"
+	@echo "make audit       compare the installed packages with published vulnerabilities"
+	@echo "make sbom        list the packages of a release in dist/bluesky-qs.cdx.json"
 	@echo "make stress      run two tests of kernel mode N times on a busy machine (N=200)"
 	@echo "make check       check format, lint, types and import contracts"
 	@echo "make reference   generate docs/reference and the methods of the clients from the code"
@@ -97,6 +99,15 @@ build/clients/%/.installed: tests/clients/requirements/%.txt
 
 chaos: $(INSTALLED)
 	$(BIN)/python -m tests.chaos.run --store $(or $(STORE),sqlite) --minutes $(or $(MINUTES),10) --kills $(or $(KILLS),0) $(ARGS)
+
+audit: $(INSTALLED)
+	@$(BIN)/python .ci/audit
+
+sbom: $(INSTALLED)
+	$(PYTHON) -m venv --clear build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check '.[kernel,notebook,happi,http,http-client,spreadsheet]'
+	@mkdir -p dist
+	.ci/sbom build/sbom/bin/python dist/bluesky-qs.cdx.json
 
 fuzz: N ?= 1000000
 fuzz: $(INSTALLED)
