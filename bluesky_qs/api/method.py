@@ -225,6 +225,10 @@ class Method(Generic[P, R]):
             checked = msgspec.convert(params, self._struct)
         except msgspec.ValidationError as error:
             raise BadParams(self._wrong(params, str(error))) from None
+        except UnicodeEncodeError:  # a lone surrogate where an object should be; this names the parameter
+            for name, value in params.items():
+                self.check_type(name, value)
+            raise
         return {name: value for name in params if (value := getattr(checked, name)) is not msgspec.UNSET}
 
     def check_type(self, name: str, value: Any) -> None:

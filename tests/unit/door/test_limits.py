@@ -26,7 +26,7 @@ async def test_a_body_is_refused_beyond_its_limit_and_not_at_it(new_door):
     for size, status in ((100, 200), (101, 413)):
         response = await door.http.post("/api/queue/clear", content=b"{}".ljust(size))
         assert response.status_code == status
-    assert response.json()["detail"] == "The body of the request is larger than 100 bytes"
+    assert response.json()["detail"] == "The request body is larger than 100 bytes"
 
 
 async def test_a_typed_plan_is_refused_beyond_its_limit_and_not_at_it(door):

@@ -172,6 +172,12 @@ async def test_no_refusal_contains_the_lock_key_wherever_it_was_put(dispatcher, 
     assert "se-cret" not in caplog.text
 
 
+async def test_half_a_character_in_place_of_an_item_is_refused_by_name(dispatcher):
+    answer = await ask(dispatcher, {"method": "item_check", "params": {"items": ["\ud800", {}]}})
+    assert (answer["success"], answer["error"]) == (False, "BadParams")
+    assert answer["msg"] == "items=['\\ud800', {}] is not valid Unicode text (contains a lone surrogate)"
+
+
 async def test_an_error_that_holds_a_text_is_answered_without_it(dispatcher, monkeypatch):
     def fail(ctx, **params):
         raise UnicodeEncodeError("utf-8", "se-cret", 0, 1, "odd")
