@@ -89,7 +89,8 @@ def queue_beside_a_plan(client, worker):
     mark = "" if took <= LIMIT else f"  more than {LIMIT:g} s"
     print(
         f"dry run of {SCANS} scans of {POINTS} points beside a running plan: {reply['total']['points']} points, "
-        f"{took:.2f} s{mark}; processor {cpu:.2f} s, of which a bare drain of the plans takes {drain:.2f} s",
+        f"{took:.2f} s{mark}; processor {cpu:.2f} s (just iterating over the plans in a process of their own, with the "
+        f"stacks that bluesky records for each message: {drain:.2f} s)",
         flush=True,
     )
 
