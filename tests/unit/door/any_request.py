@@ -26,6 +26,8 @@ MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGAT
 EXAMPLES = 5
 #: The same handlers answer for each instrument, so fewer are enough there.
 EXAMPLES_OF_INSTRUMENT = 1
+#: Characters of a query. The HTTP server itself refuses a longer address, before the door sees the request.
+LONGEST_QUERY = 20_000
 
 
 def operations(document):
@@ -61,6 +63,7 @@ def try_operation(operation, door):
     )
     @hypothesis.given(case=hypothesis.strategies.one_of([operation.as_strategy(generation_mode=m) for m in MODES]))
     def answers_as_described(case):
+        hypothesis.assume(len(str(case.query)) <= LONGEST_QUERY)
         response = case.call(base_url=door.url, headers={"Authorization": f"ApiKey {door.key}"}, timeout=30)
         case.validate_response(response, checks=CHECKS)
 
