@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
@@ -84,10 +84,8 @@ def run(
     ----------
     settings
         Settings from `config.load`.
-    notes
-        Lines for a verbose log about the sources of the settings.
-    config
-        Path of the configuration file, for the log.
+    notes, config
+        For the log: lines about the sources of the settings, and the path of the configuration file.
     door_key
         Key of the HTTP door, for a link in the terminal. The key appears neither in the log nor on the console.
     manager, worker, door
@@ -99,60 +97,54 @@ def run(
     StartupError
         The runtime directory could not be made, or an address is in use.
     """
-    systemd = Systemd.of(os.environ)
     worker = worker or partial(worker_command, settings, open_files=open_files.raise_limit())
-    rundir = OwnedDir.make()
+    systemd, rundir = Systemd.of(os.environ), OwnedDir.make()
     terminal = sys.__stdout__.fileno() if settings.operation.print_console_output and sys.__stdout__ else None
-    network = settings.network
     with contextlib.ExitStack() as stack:
         stack.callback(systemd.close)
         stack.callback(rundir.release)
-        address, option = (settings.http.addr, "--http") if settings.http.addr else (settings.http.metrics, "--metrics")
-        door_socket = None if address is None else stack.enter_context(listening.listen(address, option))
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        stack.callback(context.term)
-        console = _console(settings, terminal)
-        stack.callback(console.stop)
-        stack.callback(_log_into(console.output, settings))
+        door_socket = _listen(settings, stack)
+        stack.callback((context := zmq.Context[zmq.Socket[bytes]]()).term)
+        console = _console(settings, terminal, stack)
         rundir.save_settings(settings)
-        for note in notes:
-            _log.debug("%s", note)
-        for place in places(settings, config, rundir):
-            _log.info("%s", place)
-        for sentence in unknown_variables(os.environ):
-            _log.warning("%s", sentence)
-        console.start(
-            context,
-            info_address=network.zmq_info_addr,
-            publications=rundir.publications,
-            feed=None if door_socket is None else rundir.feed,
-        )
-        supervisor = Supervisor(
-            settings,
-            rundir,
-            console,
-            context,
-            systemd,
-            manager=manager,
-            worker=worker,
-        )
+        _log_beginning(notes, places(settings, config, rundir))
+        info, feed = settings.network.zmq_info_addr, None if door_socket is None else rundir.feed
+        console.start(context, info_address=info, publications=rundir.publications, feed=feed)
+        supervisor = Supervisor(settings, rundir, console, context, systemd, manager=manager, worker=worker)
         if door_socket is not None:
-            command = door if settings.http.addr else metrics_command
-            supervisor.keep_door(door_socket, partial(command, str(rundir.path)), door_key)
+            command = partial(door if settings.http.addr else metrics_command, str(rundir.path))
+            supervisor.keep_door(door_socket, command, door_key)
         code = supervisor.run()
     if code and terminal is None:  # the reason has not been logged yet
         sys.stderr.write(console.record.text())
     return code
 
 
-def _console(settings: Settings, terminal: int | None) -> Console:
+def _listen(settings: Settings, stack: contextlib.ExitStack) -> socket.socket | None:
+    """Listen for the HTTP door, or for the metrics server; None if there is neither."""
+    address, option = (settings.http.addr, "--http") if settings.http.addr else (settings.http.metrics, "--metrics")
+    return None if address is None else stack.enter_context(listening.listen(address, option))
+
+
+def _log_beginning(notes: Sequence[str], places: Iterable[str]) -> None:
+    """Log the sources of the settings, where everything is, and variables that look like settings but are none."""
+    for note in notes:
+        _log.debug("%s", note)
+    for place in places:
+        _log.info("%s", place)
+    for sentence in unknown_variables(os.environ):
+        _log.warning("%s", sentence)
+
+
+def _console(settings: Settings, terminal: int | None, stack: contextlib.ExitStack) -> Console:
+    """Make the console, and log into it from now on until the stack is left."""
     log, form = settings.log, None
     if log.format == "json":
         form = as_json
     elif terminal is not None and is_journal(terminal, os.environ.get("JOURNAL_STREAM")):
         form = for_journal
     file = None if log.file is None else LogFile(Path(log.file), log.file_size * 1_000_000, log.file_count)
-    return Console(
+    console = Console(
         form=form,
         file=None if file is None else FileWriter(file),
         file_form=as_json if log.format == "json" else as_it_is,
@@ -161,6 +153,9 @@ def _console(settings: Settings, terminal: int | None) -> Console:
         terminal=terminal,
         logs=ItemLogs(settings.operation.item_logs_size * 1_000_000),
     )
+    stack.callback(console.stop)
+    stack.callback(_log_into(console.output, settings))
+    return console
 
 
 class Supervisor:

@@ -11,10 +11,10 @@ MODULES = [path for package in ("bluesky_qs", "ipython_extension") for path in s
 
 
 def functions(path):
-    """Name and number of lines of each function in a module."""
+    """Name, line, and number of lines of each function in a module."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name, node.end_lineno - node.lineno + 1
+            yield f"{node.name}, line {node.lineno}", node.end_lineno - node.lineno + 1
 
 
 def test_no_function_is_longer_than_a_screen():
