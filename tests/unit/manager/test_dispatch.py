@@ -173,7 +173,8 @@ async def test_no_refusal_contains_the_lock_key_wherever_it_was_put(dispatcher, 
 
 
 async def test_half_a_character_in_place_of_an_item_is_refused_by_name(dispatcher):
-    answer = await ask(dispatcher, {"method": "item_check", "params": {"items": ["\ud800", {}]}})
+    params = {"items": ["\ud800", {}], "user": "me", "user_group": "primary"}
+    answer = await ask(dispatcher, {"method": "item_check", "params": params})
     assert (answer["success"], answer["error"]) == (False, "BadParams")
     assert answer["msg"] == "items=['\\ud800', {}] is not valid Unicode text (contains a lone surrogate)"
 
