@@ -67,8 +67,7 @@ const STATES: Record<Permission, string> = {
   on: "The browser notifies you of failed plans and questions while you are not looking at this page.",
   blocked:
     "This browser blocks notifications from this page. To allow them, change the browser's settings for this page.",
-  impossible:
-    "This browser shows notifications only from HTTPS pages. Ask the server's administrator to enable TLS.",
+  impossible: "This browser shows notifications only from HTTPS pages. Ask the server's administrator to enable TLS.",
 };
 
 function BrowserNotices() {
