@@ -49,7 +49,7 @@ def both_addresses(address: str) -> tuple[str, str]:
     if scheme == "ipc" and place:
         return address, INFO_ADDRESS
     if scheme not in ("", "tcp"):
-        raise ConfigError(f"{address!r} is not an address: it should be like {CONTROL_ADDRESS} or ipc:///path")
+        raise ConfigError(f"{address!r} is not an address: it should look like {CONTROL_ADDRESS} or ipc:///path")
     host, port = _host_and_port(place)
     if port is None:
         port = str(CONTROL_PORT)
@@ -69,7 +69,7 @@ def check_address(address: str) -> str:
     parts = _TCP.fullmatch(address)
     is_tcp = parts is not None and (parts["port"] == "*" or parts["port"].isdecimal())
     if not (is_tcp or _IPC.fullmatch(address) or _INPROC.fullmatch(address)):
-        raise ConfigError(f"{address!r} is not an address: it should be like {CONTROL_ADDRESS} or ipc:///path")
+        raise ConfigError(f"{address!r} is not an address: it should look like {CONTROL_ADDRESS} or ipc:///path")
     return address
 
 
@@ -123,7 +123,7 @@ def port_fault(address: str) -> str:
 
 def host_fault(address: str) -> str:
     """Return the error text to append to a ``tcp://`` address that has no host; ``""`` for all other addresses."""
-    return f"has no host: it should be like {CONTROL_ADDRESS}" if address.startswith("tcp://:") else ""
+    return f"has no host: it should look like {CONTROL_ADDRESS}" if address.startswith("tcp://:") else ""
 
 
 def collide(one: str, other: str) -> bool:

@@ -118,7 +118,7 @@ def is_http(address: str) -> bool:
 def _checked_uri(text: str) -> str:
     parts = _split(text)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"{text!r} is not the address of an HTTP server: it should be like {SERVER_URI}")
+        raise ConfigError(f"{text!r} is not the address of an HTTP server: it should look like {SERVER_URI}")
     if parts.username or parts.password:
         raise ConfigError(
             "The address of the HTTP server must not contain a name or a password. Sign in with RM.login(…), or with a "

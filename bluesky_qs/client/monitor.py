@@ -84,7 +84,7 @@ class Monitor:
         """Called for each message as it arrives, in the monitor's thread, while the messages are locked."""
 
     def after_message(self, message: dict[str, Any]) -> None:
-        """Called for each message after it was stored, in the monitor's thread."""
+        """Called for each message after it is stored, in the monitor's thread."""
 
     def _collect(self, feed: Feed, end: threading.Event) -> None:
         with feed:

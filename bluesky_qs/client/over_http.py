@@ -59,7 +59,7 @@ class HTTPTransport:
         return HTTPFeed(self, self._settings, topics)
 
     def refresh(self, used: str | None) -> None:
-        """Get new tokens, unless another thread has replaced the one that was ``used`` in the meantime."""
+        """Get new tokens, unless another thread has meanwhile replaced the token ``used``."""
         with self._refreshing:
             if self.authorization.keys.token == used:
                 self.authorization.set_tokens(self.send(http_calls.refreshing(self.authorization)))

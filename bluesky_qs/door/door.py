@@ -50,7 +50,7 @@ class Door:
         await self.sign_in.open()
 
     async def close(self) -> None:
-        """Let the streams end and close all connections."""
+        """Tell the streams to end, then close all connections."""
         self.closing.set()
         await self.sign_in.close()
         for service in self.services.values():

@@ -37,7 +37,11 @@ _SECURITY_SCHEMES: Schema = {
     },
     "Bearer": {"type": "http", "scheme": "bearer", "description": "An access token"},
 }
-_REDUCED = {"type": "boolean", "default": False, "description": "Short descriptions, for clients that draw forms"}
+_REDUCED = {
+    "type": "boolean",
+    "default": False,
+    "description": "Short descriptions, for clients that build input forms from them",
+}
 _LABEL = {
     "type": "string",
     "maxLength": LONGEST_NAME,

@@ -1,4 +1,7 @@
-"""Short descriptions of plans and devices, for clients that draw forms: the responses to requests with ``reduced``."""
+"""Short descriptions of plans and devices, for clients that build input forms from them.
+
+They are the responses to requests with ``reduced``.
+"""
 
 import ast
 import json

@@ -59,7 +59,7 @@ def read(path: str | Path) -> ListsFile:
 
 
 def write(path: str | Path, lists: ListsFile) -> bool:
-    """Replace the file atomically if its content has changed. Return whether it has."""
+    """Replace the file atomically if its content would change. Return whether it was replaced."""
     file = file_in(path)
     data = _COMMENT + _to_json(lists)
     try:

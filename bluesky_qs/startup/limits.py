@@ -54,7 +54,7 @@ def _number(parts: list[Any], name: str) -> Any:
 
 
 def _next(limit: Any, kind: Any, *, up: bool) -> Any:
-    """Return the next number, for a limit that is itself excluded."""
+    """Convert an exclusive limit to an inclusive one: return the next number above or below it."""
     if kind is int:
         return math.floor(limit) + 1 if up else math.ceil(limit) - 1
     return math.nextafter(limit, math.inf if up else -math.inf)

@@ -32,7 +32,7 @@ Row = tuple[str, str, str]
 
 
 class DerivedRows(Protocol):
-    """Keeps rows that may be lost without losing anything else."""
+    """Keeps rows of derived data. If they are lost, nothing else is."""
 
     async def load(self) -> list[Row]:
         """Return the rows in the order in which they were last kept.

@@ -367,7 +367,7 @@ class _Reader:
                 return typed
             case ast.BinOp() | ast.UnaryOp() if self.needs_braces and slips.has_only_numbers(node):
                 typed = self._typed(node)
-                raise self._fault(node, f"{typed} can be text or arithmetic: write {typed!r} or {{{typed}}}")
+                raise self._fault(node, f"{typed} could be text or arithmetic: write {typed!r} or {{{typed}}}")
             case _:
                 return self._plain(node, self._computed(node, depth, in_braces=False))
 

@@ -135,7 +135,7 @@ def _no_metadata(permitted: Sequence[str]) -> str:
 
 
 def permissions(reply: Reply) -> Printed:
-    """Show the permissions as in their file."""
+    """Show the permissions in the format of the permissions file."""
     import yaml  # noqa: PLC0415 - only this view needs it
 
     return Printed(reply, yaml.safe_dump(reply["user_group_permissions"], sort_keys=False).rstrip())

@@ -13,7 +13,8 @@ _RUNNING = ("starting_queue", "executing_queue", "paused")
 def pending_sentence(events: Sequence[Event], me: str) -> str:
     """Report a pending stop and who requested it."""
     who = _requester(events, me)
-    return f"The queue stops after this plan{f', as {who} requested' if who else ''} (%qs stop cancel cancels it)."
+    requested = f", as {who} requested" if who else ""
+    return f"The queue stops after this plan{requested} (to cancel the stop: %qs stop cancel)."
 
 
 def has_request(events: Sequence[Event]) -> bool:

@@ -250,7 +250,7 @@ class Line:
                 return value
             listed = repr(value)
             as_list = f"{name}={listed if len(listed) <= _LONGEST else f'{listed[:_LONGEST]}…'}"
-            problem = f"{name}={typed} can be a list or text. Write {as_list}{'' if has_syntax else f' or {as_text}'}"
+            problem = f"{name}={typed} could be a list or text. Write {as_list}{'' if has_syntax else f' or {as_text}'}"
         raise ExpressionError(problem, self.text, start, len(typed))
 
     def _not_a_value(self, name: str, start: int, end: int, as_text: str) -> str:
@@ -259,7 +259,9 @@ class Line:
             value_at(self.text, start, end)
         except ExpressionError:
             return f"{typed} is not a number or a name. For text, write {as_text}"
-        return f"{typed} can be text or arithmetic. For text, write {as_text}; to compute it, write {name}={{{typed}}}"
+        return (
+            f"{typed} could be text or arithmetic. For text, write {as_text}; to compute it, write {name}={{{typed}}}"
+        )
 
     def _commas(self, start: int, end: int) -> list[int]:
         """The offsets just after the commas in a part of the text, outside brackets and quotes."""

@@ -193,7 +193,7 @@ def wait_for(session: Session, line: Line) -> View:
 
 
 def _live(session: Session, item: Item) -> Live:
-    """The live display while one item is awaited."""
+    """The live display to show while waiting for one item."""
     return Live(session.settings.table_width(), item_uid=item["item_uid"], shown=session.watched.runs)
 
 

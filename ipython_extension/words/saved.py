@@ -133,7 +133,7 @@ class FileFaults(UsageError):
 def read_file(line: Line, token: LineWord) -> list[FileItem]:
     """The items in a spreadsheet, or in a text file from `save` or a user.
 
-    In text, ``$name`` is a variable of this session.
+    In a text file, ``$name`` is a variable of this session.
     """
     path = PlanFile(token.text).path
     if is_spreadsheet(path.name):

@@ -53,8 +53,8 @@ def _explained(method: _F) -> _F:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other door is opening a database in this folder, because SQLite does not wait while it creates a
-    log.
+    """Keep other doors from opening a database in this folder, because SQLite does not wait for them while it creates
+    its write-ahead log.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:

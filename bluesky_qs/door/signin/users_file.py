@@ -217,7 +217,10 @@ def _check(name: str, password: str, groups: Collection[str], texts: Collection[
         raise UsersFileError(f"The password is too short. It needs at least {SHORTEST_PASSWORD} characters")
     for group in groups:
         if not _GROUP.fullmatch(group):
-            raise UsersFileError(f"{group!r} cannot be a group. Use letters, digits, spaces and _ . -")
+            raise UsersFileError(
+                f"{group!r} cannot be a group name. Use letters, digits, spaces and _ . -, at most 64 characters, and "
+                "begin with a letter, digit or _"
+            )
     for text in texts:
         if ":" in text or not text.isprintable():
             raise UsersFileError(f"{text!r} must not contain colons or line breaks")

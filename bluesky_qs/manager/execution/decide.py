@@ -113,7 +113,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def decide(ended: Ended | None, run: CurrentItem | None, modes: Modes) -> Decision:
-    """Decide what follows the item ``run``, which ended as ``ended``. Both are None when the queue starts."""
+    """Decide what to do after the item ``run``; ``ended`` says how it ended. Both are None when the queue starts."""
     pause_missed = ended is not None and (ended.pause_missed or (run is not None and run.waiting_pause is not None))
     reason = _stop_reason(ended, run, modes, pause_missed=pause_missed)
     if reason:

@@ -157,7 +157,7 @@ class HistorySearch:
             self.complete.clear()
             if str(error) != self._failure:
                 logger.warning(
-                    "The history cannot be searched by words, because its index failed: %s. The queue and the history "
+                    "The history cannot be searched for words, because its index failed: %s. The queue and the history "
                     "are not affected. The index is retried every %.0f s",
                     error,
                     _RETRY,
@@ -261,7 +261,7 @@ class HistorySearch:
         for _ in range(2):
             if self._failure:
                 raise Refused(
-                    f"The history cannot be searched by words, because its index failed: {self._failure}. "
+                    f"The history cannot be searched for words, because its index failed: {self._failure}. "
                     "Leave 'search' out, or try again in a minute"
                 )
             if self._index is None or self._reader is None:  # it is not open yet

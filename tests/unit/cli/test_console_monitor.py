@@ -11,7 +11,7 @@ from bluesky_qs.cli import console_monitor
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("tcp://:60625", "'tcp://:60625' has no host: it should be like tcp://localhost:60615"),
+        ("tcp://:60625", "'tcp://:60625' has no host: it should look like tcp://localhost:60615"),
         ("tcp://localhost:abc", "has an invalid port"),
         ("http://localhost:60625", "Cannot connect to"),
         ("nowhere:60625", 'Unknown host "nowhere" in tcp://nowhere:60625 (no such name)'),

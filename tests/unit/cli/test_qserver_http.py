@@ -115,7 +115,7 @@ def test_options_that_do_not_go_together_are_refused(capsys, options, sentence):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--http", "localhost:60610"], "should be like http://localhost:60610"),
+        (["--http", "localhost:60610"], "should look like http://localhost:60610"),
         (["--http", "http://x", "--api-key-file", "/no/such/file"], "Cannot read an API key from '/no/such/file'"),
         (["--http", "https://x", "--ca-file", "/no/such/file"], "There is no file '/no/such/file'"),
     ],

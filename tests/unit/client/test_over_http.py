@@ -143,10 +143,10 @@ def test_a_key_may_be_in_a_file(http_door, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
-        ("localhost:60610", "should be like http://localhost:60610"),
-        ("ftp://host", "should be like http://localhost:60610"),
-        ("http://", "should be like http://localhost:60610"),
-        ("http://host:port", "should be like http://localhost:60610"),
+        ("localhost:60610", "should look like http://localhost:60610"),
+        ("ftp://host", "should look like http://localhost:60610"),
+        ("http://", "should look like http://localhost:60610"),
+        ("http://host:port", "should look like http://localhost:60610"),
         ("http://ana:secret@host", "must not contain a name or a password"),
         ("http://host/?api_key=secret", "must not contain a '\\?'"),
     ],

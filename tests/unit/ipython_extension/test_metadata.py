@@ -14,9 +14,9 @@ def test_a_comma_after_a_value_is_not_part_of_it(qs, opened, typed):
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ("elements=Cu,Zn", "elements=Cu,Zn can be a list or text. Write elements=['Cu', 'Zn'] or elements='Cu,Zn'"),
-        ("t=1,000", "t=1,000 can be a list or text. Write t=[1, 0] or t='1,000'"),
-        ("pos=$x,2", "pos=$x,2 can be a list or text. Write pos=[7, 2]"),
+        ("elements=Cu,Zn", "elements=Cu,Zn could be a list or text. Write elements=['Cu', 'Zn'] or elements='Cu,Zn'"),
+        ("t=1,000", "t=1,000 could be a list or text. Write t=[1, 0] or t='1,000'"),
+        ("pos=$x,2", "pos=$x,2 could be a list or text. Write pos=[7, 2]"),
     ],
 )
 def test_a_comma_in_a_value_needs_brackets_or_quotes(qs, opened, shell, typed, message):

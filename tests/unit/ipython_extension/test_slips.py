@@ -66,7 +66,7 @@ def test_arithmetic_in_metadata_may_be_text_and_needs_braces(qs, opened, command
     line = f"{command} --md proposal=2026-114"
     message, typed, carets = complaint(qs, line).splitlines()
     assert message == (
-        "2026-114 can be text or arithmetic. For text, write proposal='2026-114'; "
+        "2026-114 could be text or arithmetic. For text, write proposal='2026-114'; "
         "to compute it, write proposal={2026-114}"
     )
     assert typed.endswith(line)
@@ -92,7 +92,7 @@ def test_plain_text_in_metadata_that_is_no_value_is_refused_with_quotes_to_type(
 
 
 def test_arithmetic_in_a_list_of_metadata_is_refused_too(qs, opened):
-    assert "3-1 can be text or arithmetic: write '3-1' or {3-1}" in complaint(
+    assert "3-1 could be text or arithmetic: write '3-1' or {3-1}" in complaint(
         qs, "add count([det1]) --md runs=[3-1, 4]"
     )
     assert opened.do("status")["items_in_queue"] == 0

@@ -33,7 +33,7 @@ def test_a_requested_stop_is_reported_when_it_is_pending_and_at_the_end(
     at_looks(None, None, lambda _: running.worker.proceed())
     shown = pretty(qs("wait"))
     assert f"The queue has stopped, because {stopped}. %qs start starts it again." in shown.replace("\n", " ")
-    assert f"The queue stops after this plan{pending} (%qs stop cancel cancels it)." in printed
+    assert f"The queue stops after this plan{pending} (to cancel the stop: %qs stop cancel)." in printed
 
 
 def test_a_stop_that_is_canceled_is_reported(qs, running, printed, at_looks):
@@ -139,5 +139,5 @@ def test_a_pending_stop_is_reported_with_the_right_name_when_its_event_is_late(q
     )
     qs("wait")
     assert [text for text in printed if "stops after" in text] == [
-        "The queue stops after this plan, as you requested (%qs stop cancel cancels it)."
+        "The queue stops after this plan, as you requested (to cancel the stop: %qs stop cancel)."
     ]

@@ -245,7 +245,7 @@ async def test_changes_that_are_not_stored_are_not_in_the_index(tmp_path, added)
 async def test_a_folder_that_cannot_be_written_only_costs_the_search(tmp_path, caplog):
     (tmp_path / "file").write_text("")
     async with searched([item(1)], tmp_path / "file" / "folder") as both:
-        with pytest.raises(Refused, match=r"cannot be searched by words.*Not a directory.*Leave 'search' out"):
+        with pytest.raises(Refused, match=r"cannot be searched for words.*Not a directory.*Leave 'search' out"):
             await both.find("n1")
         assert not both.search.is_complete
     assert len(caplog.records) == 1
