@@ -305,7 +305,13 @@ def _subscribed(ctx: Context, publisher: Publisher) -> Context:
     reports.in_turn(WorkerGone, ctx.readings.lost)
     reports.in_turn(WorkerGone, ctx.dry_runs.lost)
     reports.in_turn(WorkerGone, lambda _: ctx.pulse.end())
-    reports.in_turn(WorkerGone, lambda _: ctx.ledger.submit(*ctx.runner.switches.forget_stop()))
+    reports.in_turn(WorkerGone, lambda _: _forget_stop(ctx))
     reports.in_turn(WorkerGone, lambda gone: ctx.tasks.lost(gone.reason))
     reports.in_turn(WorkerGone, lambda gone: ctx.runner.worker_lost(gone.reason))
     return ctx
+
+
+def _forget_stop(ctx: Context) -> None:
+    """Forget why the queue stopped. Nobody waits for the store, which may fail."""
+    stored = ctx.ledger.submit(*ctx.runner.switches.forget_stop())
+    stored.add_done_callback(lambda future: future.cancelled() or future.exception())

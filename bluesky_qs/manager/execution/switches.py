@@ -93,11 +93,16 @@ class Switches:
         """Remember why this decision stops the queue, and return the edits."""
         if decision.reason is StopReason.WAS_NOT_RUNNING:
             return []
-        return self._keep(None if decision.reason is StopReason.IS_EMPTY else decision.why)
+        before = self.stopped_reason
+
+        def undo() -> None:
+            self.stopped_reason = before
+
+        return self._keep(None if decision.reason is StopReason.IS_EMPTY else decision.why, undo)
 
     def forget_stop(self) -> list[FactEdit]:
-        """Forget why the queue stopped, because the environment is closed anyway."""
-        return self._keep(None)
+        """Forget why the queue stopped, because the environment is closed. This also holds if it cannot be stored."""
+        return self._keep(None, lambda: None)
 
     def off(self, why: str) -> list[FactEdit]:
         """Switch off autostart and cancel a pending stop."""
@@ -108,14 +113,9 @@ class Switches:
             edits.append(self.set_autostart(enabled=False, off_reason=why))
         return edits
 
-    def _keep(self, reason: str | None) -> list[FactEdit]:
-        before = self.stopped_reason
-        if reason == before:
+    def _keep(self, reason: str | None, undo: Callable[[], None]) -> list[FactEdit]:
+        if reason == self.stopped_reason:
             return []
-
-        def undo() -> None:
-            self.stopped_reason = before
-
         self.stopped_reason = reason
         self._changed()
         return [FactEdit(_STOP_PENDING, self._stop_fact(), undo)]

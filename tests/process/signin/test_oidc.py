@@ -212,7 +212,7 @@ async def test_a_provider_that_is_down_is_not_a_refusal(new_identity_provider, n
     provider, attempt = new_provider(server), Attempt()
     code = await code_for(attempt, provider, server)
     server.close()
-    with pytest.raises(ProviderUnavailable, match="cannot be asked now"):
+    with pytest.raises(ProviderUnavailable, match="cannot be reached now"):
         await attempt.finish(provider, code)
-    with pytest.raises(ProviderUnavailable, match="cannot be asked now"):
+    with pytest.raises(ProviderUnavailable, match="cannot be reached now"):
         await Attempt().begin(new_provider(server))

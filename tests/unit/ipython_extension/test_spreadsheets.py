@@ -118,5 +118,5 @@ def test_an_empty_spreadsheet_is_made_filled_in_and_queued(qs, opened, tmp_path,
     path.write_text(path.read_text(encoding="utf-8-sig").rstrip().rpartition("\n")[0] + f"\n{text}\n")
     qs("add --file count.csv")
     assert items(opened)[0]["kwargs"] == {"detectors": ["det1"], "num": 4}
-    with pytest.raises(UsageError, match=r"count\.csv exists"):
+    with pytest.raises(UsageError, match=r"count\.csv already exists"):
         qs("spreadsheet count")

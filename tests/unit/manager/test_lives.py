@@ -333,6 +333,20 @@ async def test_a_store_that_refuses_at_the_end_leaves_the_plan_to_the_next_start
     assert json.loads((await opened.store.load()).facts["running_plan"])["name"] == "count"
 
 
+async def test_a_worker_may_die_while_the_store_refuses_changes(opened):
+    opened.worker.on_plan("count", Fail("no beam"))
+    await opened.add("count", ["det1"])
+    await opened.do("queue_start")
+    await opened.until(lambda status: status["queue_stopped_reason"])
+    opened.store.refuse = "disk full"
+    opened.worker.die()
+    status = await opened.until(lambda status: not status["worker_environment_exists"])
+    assert status["queue_stopped_reason"] is None
+    opened.store.refuse = ""
+    await opened.do("environment_open")
+    assert (await opened.until_idle())["worker_environment_exists"]
+
+
 class StoreWithFolder(MemoryStore):
     """Keeps the queue in memory, and documents in a folder."""
 
