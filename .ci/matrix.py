@@ -1,4 +1,4 @@
-"""Runs the tests with every Python that is found, and with the oldest allowed versions of the dependencies.
+"""Runs the tests with each Python on this computer, and with the oldest allowed versions of the dependencies.
 
 ``python .ci/matrix.py [--only NAME] [ARGUMENTS OF PYTEST]``. Each environment is in ``build/matrix``, and is made again
 when `pyproject.toml` changes. At the end, a list says what ran, what failed and what was missing.
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "matrix"
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 OLDEST = "oldest"
-#: What runs unless arguments name something else.
+#: The tests to run if the arguments name none.
 TESTS = ("tests/unit", "tests/contract")
 #: The extras that people install. The tools of developers are not held to their oldest versions.
 EXTRAS = ("kernel", "notebook", "happi", "http", "metrics", "http-client", "spreadsheet", "otel")
@@ -44,7 +44,7 @@ _LOWER = re.compile(r"(?:>=|==)\s*([\w.]+)")
 
 
 class Environment(NamedTuple):
-    """A virtual environment: its name and interpreter, what is installed there, and the constraints for that."""
+    """A virtual environment: its name, its interpreter, and the packages to install with their constraints."""
 
     name: str
     python: str
